@@ -1,0 +1,2 @@
+//! SFTP v3.
+#![forbid(unsafe_code)]

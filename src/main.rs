@@ -1,0 +1,2 @@
+//! ringferry.
+fn main() {}

@@ -19,6 +19,7 @@
 //!                          Closing --------peer CLOSEs------> gone
 //! ```
 
+pub(crate) mod messages;
 mod set;
 mod window;
 
@@ -63,6 +64,8 @@ pub(crate) struct Channel {
     inbound: InboundWindow,
     outbound: OutboundWindow,
     replies_awaited: u32,
+    /// Data was queued and may not be sealed yet, so no frame may overtake it.
+    queued: bool,
 }
 
 impl Channel {
@@ -77,6 +80,7 @@ impl Channel {
             inbound: InboundWindow::new(window_bytes),
             outbound: OutboundWindow::default(),
             replies_awaited: 0,
+            queued: false,
         }
     }
 
@@ -218,6 +222,17 @@ impl Channel {
     /// `bytes` that were reserved will not be sent.
     pub(crate) fn release(&mut self, bytes: u32) {
         self.outbound.release(bytes);
+    }
+
+    /// Data of this channel went into the transport's queue.
+    pub(crate) fn mark_queued(&mut self) {
+        self.queued = true;
+    }
+
+    /// Whether all data queued before has left the queue, given whether that is empty.
+    pub(crate) fn clear_queued(&mut self, queue_is_empty: bool) -> bool {
+        self.queued &= !queue_is_empty;
+        !self.queued
     }
 
     /// Whether EOF goes out now.

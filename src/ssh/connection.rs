@@ -288,7 +288,7 @@ impl Connection {
 
     /// Ends the connection with a DISCONNECT of ours.
     fn fail(&mut self, cause: Disconnect) -> Event {
-        self.transport.queue(&cause.message());
+        self.transport.disconnect(&cause);
         self.closed = true;
         self.awaiting = Awaiting::Nothing;
         self.events.clear();

@@ -8,8 +8,14 @@
 //!
 //! From the bottom up: [`wire`], [`numbers`] and [`disconnect`] are the vocabulary, [`limits`] the
 //! bounds; `ident`, `kexinit`, `kex`, `packet` and `rekey` are the parts the [`transport`] is made of.
+//! Above it `userauth` and `channel`, with `requests` as their vocabulary; [`Connection`] puts all
+//! together and is what a driver talks to, in terms of [`Event`]s.
 
+mod channel;
+mod config;
+mod connection;
 pub mod disconnect;
+mod event;
 mod ident;
 mod kex;
 mod kexinit;
@@ -17,9 +23,15 @@ pub mod limits;
 pub mod numbers;
 mod packet;
 mod rekey;
+mod requests;
 pub mod transport;
+mod userauth;
 pub mod wire;
 
+pub use config::{ClientConfig, ServerConfig};
+pub use connection::{Connection, DataFrame};
 pub use disconnect::{Disconnect, DisconnectReason};
+pub use event::{AuthMethod, AuthRequest, AuthVerdict, ChannelId, Event, Handled};
 pub use packet::{FrameShape, SealError};
+pub use requests::{ChannelRequest, WindowSize};
 pub use transport::{Role, TransportConfig, TransportInfo};

@@ -9,7 +9,7 @@ mod client;
 mod server;
 
 pub(crate) use client::{Attempt, ClientAuth};
-pub(crate) use server::{Answer, Decision, ServerAuth};
+pub(crate) use server::{Decision, ServerAuth, Then};
 
 use super::numbers::USERAUTH_REQUEST;
 use super::wire::Writer;

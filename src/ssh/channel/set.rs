@@ -72,6 +72,11 @@ impl Channels {
         self.by_id.remove(&id.0)
     }
 
+    /// The window every channel starts with, as we advertise it.
+    pub(crate) fn window_bytes(&self) -> u32 {
+        self.window_bytes
+    }
+
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.by_id.len()

@@ -8,7 +8,7 @@ use crate::ssh::disconnect::Disconnect;
 use crate::ssh::event::Event;
 use crate::ssh::numbers;
 use crate::ssh::userauth::ClientAuth;
-use crate::ssh::wire::{Reader, WireError, Writer};
+use crate::ssh::wire::{Reader, WireError};
 
 impl Connection {
     /// Acts on the payload at `range` of `input`.
@@ -26,9 +26,7 @@ impl Connection {
             Action::Handle => {}
             Action::Ignore => return Ok(None),
             Action::Unimplemented => {
-                let mut message = vec![numbers::UNIMPLEMENTED];
-                message.put_u32(sequence);
-                self.transport.queue(&message);
+                self.transport.unimplemented(sequence);
                 return Ok(None);
             }
             Action::Disconnect => {

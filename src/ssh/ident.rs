@@ -39,7 +39,9 @@ impl IdentReader {
         let begins = input.len().min(4);
         let ident = input.get(..begins) == b"SSH-".get(..begins);
         if !ident && self.role == Role::Server {
-            return Err(unsupported("the client sent something else before its SSH identification"));
+            return Err(unsupported(
+                "the client sent something else before its SSH identification",
+            ));
         }
         if ident && begins < 4 {
             return Ok(Step::More);

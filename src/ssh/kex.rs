@@ -2,9 +2,8 @@
 //! answers with its own, its host key and a signature over everything both sides have said so far.
 //! curve25519 (RFC 8731) and the hybrids built like it differ only in the values.
 
-use super::Role;
 use super::disconnect::{Disconnect, DisconnectReason};
-use super::kexinit::{Direction, Negotiated};
+use super::kexinit::{Negotiated, Way};
 use super::numbers::{KEX_ECDH_INIT, KEX_ECDH_REPLY};
 use super::wire::{Reader, WireError, Writer};
 use crate::crypto::{
@@ -125,46 +124,26 @@ impl Pending {
     }
 }
 
-/// The two directions of a connection.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Way {
-    ClientToServer,
-    ServerToClient,
-}
-
-impl Way {
-    /// Where a `role` sends.
-    pub(crate) fn sent_by(role: Role) -> Self {
-        match role {
-            Role::Client => Self::ClientToServer,
-            Role::Server => Self::ServerToClient,
-        }
-    }
-
-    /// The letters for IV, key and MAC key (RFC 4253 section 7.2).
-    fn letters(self) -> [u8; 3] {
-        match self {
-            Self::ClientToServer => *b"ACE",
-            Self::ServerToClient => *b"BDF",
-        }
-    }
-}
-
 impl Outcome {
     fn keys<K>(
         &self,
         way: Way,
-        direction: &Direction,
+        negotiated: &Negotiated,
         session_id: &[u8],
         make: impl FnOnce(&[u8], &[u8], &[u8]) -> Result<K, CryptoError>,
     ) -> Result<K, Disconnect> {
+        let direction = negotiated.direction(way);
         let mac_bytes = direction.mac.map_or(0, |mac| mac.key_bytes);
         let sizes = [direction.cipher.iv_bytes, direction.cipher.key_bytes, mac_bytes];
         let derive = |letter, bytes| {
             let hash = &self.exchange_hash;
             crypto::derive(self.hash, &self.secret, hash, letter, session_id, bytes)
         };
-        let [iv, key, mac] = way.letters();
+        // RFC 4253 section 7.2.
+        let [iv, key, mac] = match way {
+            Way::ClientToServer => *b"ACE",
+            Way::ServerToClient => *b"BDF",
+        };
         let [iv_bytes, key_bytes, mac_bytes] = sizes;
         let (iv, key) = (derive(iv, iv_bytes), derive(key, key_bytes));
         let mac_key = derive(mac, mac_bytes);
@@ -175,20 +154,22 @@ impl Outcome {
     pub(crate) fn seal(
         &self,
         way: Way,
-        direction: &Direction,
+        negotiated: &Negotiated,
         session_id: &[u8],
     ) -> Result<Box<dyn PacketSeal>, Disconnect> {
-        self.keys(way, direction, session_id, |k, iv, mac| direction.cipher.seal(k, iv, mac))
+        let cipher = negotiated.direction(way).cipher;
+        self.keys(way, negotiated, session_id, |key, iv, mac| cipher.seal(key, iv, mac))
     }
 
     /// The cipher for what is received from `way`.
     pub(crate) fn open(
         &self,
         way: Way,
-        direction: &Direction,
+        negotiated: &Negotiated,
         session_id: &[u8],
     ) -> Result<Box<dyn PacketOpen>, Disconnect> {
-        self.keys(way, direction, session_id, |k, iv, mac| direction.cipher.open(k, iv, mac))
+        let cipher = negotiated.direction(way).cipher;
+        self.keys(way, negotiated, session_id, |key, iv, mac| cipher.open(key, iv, mac))
     }
 }
 

@@ -70,7 +70,12 @@ impl<'a> KexInit<'a> {
 }
 
 /// Writes our KEXINIT. The markers go into the first one only: later ones mean nothing.
-pub(crate) fn write(role: Role, config: &TransportConfig, cookie: [u8; 16], first: bool) -> Vec<u8> {
+pub(crate) fn write(
+    role: Role,
+    config: &TransportConfig,
+    cookie: [u8; 16],
+    first: bool,
+) -> Vec<u8> {
     let markers: &[&str] = match (first, role) {
         (false, _) => &[],
         (true, Role::Client) => &[EXT_INFO_CLIENT, STRICT_CLIENT],
@@ -99,6 +104,46 @@ fn host_key_algorithms(role: Role, config: &TransportConfig) -> impl Iterator<It
     config.host_key_algorithms.iter().copied().filter(signable)
 }
 
+/// The two directions of a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Way {
+    ClientToServer,
+    ServerToClient,
+}
+
+impl Way {
+    /// Where a `role` sends.
+    pub(crate) fn sent_by(role: Role) -> Self {
+        match role {
+            Role::Client => Self::ClientToServer,
+            Role::Server => Self::ServerToClient,
+        }
+    }
+
+    /// Where a `role` receives from.
+    pub(crate) fn received_by(role: Role) -> Self {
+        match role {
+            Role::Client => Self::ServerToClient,
+            Role::Server => Self::ClientToServer,
+        }
+    }
+
+    fn text(self) -> &'static str {
+        match self {
+            Self::ClientToServer => "client to server",
+            Self::ServerToClient => "server to client",
+        }
+    }
+
+    /// This direction's of a pair of lists.
+    fn of<'a>(self, [up, down]: [NameList<'a>; 2]) -> NameList<'a> {
+        match self {
+            Self::ClientToServer => up,
+            Self::ServerToClient => down,
+        }
+    }
+}
+
 /// The algorithms of one direction.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Direction {
@@ -117,6 +162,16 @@ pub(crate) struct Negotiated {
     pub(crate) guess_right: bool,
 }
 
+impl Negotiated {
+    /// The algorithms of one direction.
+    pub(crate) fn direction(&self, way: Way) -> &Direction {
+        match way {
+            Way::ClientToServer => &self.client_to_server,
+            Way::ServerToClient => &self.server_to_client,
+        }
+    }
+}
+
 /// The client's first choice that the server has, for each kind.
 pub(crate) fn negotiate(client: &KexInit, server: &KexInit) -> Result<Negotiated, Disconnect> {
     let method = client.methods().find(|name| server.methods().any(|other| other == *name));
@@ -125,42 +180,35 @@ pub(crate) fn negotiate(client: &KexInit, server: &KexInit) -> Result<Negotiated
         .ok_or_else(|| nothing_common("key exchange method", client.kexes, server.kexes))?;
     let name = common("host key algorithm", client.host_keys, server.host_keys)?;
     let host_key = crypto::host_key_algorithms().iter().copied().find(|known| *known == name);
-    let host_key = host_key.ok_or_else(|| {
-        nothing_common("host key algorithm", client.host_keys, server.host_keys)
-    })?;
-    let [client_to_server, server_to_client] = [0, 1].map(|way| direction(way, client, server));
+    let host_key = host_key
+        .ok_or_else(|| nothing_common("host key algorithm", client.host_keys, server.host_keys))?;
     // Only the first of each list counts (RFC 4253 section 7.1).
     let guess_right = client.methods().next() == server.methods().next()
         && client.host_keys.iter().next() == server.host_keys.iter().next();
     Ok(Negotiated {
         kex,
         host_key,
-        client_to_server: client_to_server?,
-        server_to_client: server_to_client?,
+        client_to_server: direction(Way::ClientToServer, client, server)?,
+        server_to_client: direction(Way::ServerToClient, client, server)?,
         guess_right,
     })
 }
 
-fn direction(way: usize, client: &KexInit, server: &KexInit) -> Result<Direction, Disconnect> {
-    let (to, pick) = if way == 0 {
-        ("client to server", (|[list, _]: [_; 2]| list) as fn([NameList; 2]) -> NameList)
-    } else {
-        ("server to client", (|[_, list]: [_; 2]| list) as fn([NameList; 2]) -> NameList)
-    };
-    let kind = |what: &str| format!("{what} from {to}");
-    let (ours, theirs) = (pick(client.ciphers), pick(server.ciphers));
+fn direction(way: Way, client: &KexInit, server: &KexInit) -> Result<Direction, Disconnect> {
+    let kind = |what: &str| format!("{what} from {}", way.text());
+    let (ours, theirs) = (way.of(client.ciphers), way.of(server.ciphers));
     let name = common(&kind("cipher"), ours, theirs)?;
     let cipher =
         crypto::cipher(name).ok_or_else(|| nothing_common(&kind("cipher"), ours, theirs))?;
     let mac = if cipher.aead {
         None
     } else {
-        let (ours, theirs) = (pick(client.macs), pick(server.macs));
+        let (ours, theirs) = (way.of(client.macs), way.of(server.macs));
         let name = common(&kind("MAC"), ours, theirs)?;
         Some(crypto::mac(name).ok_or_else(|| nothing_common(&kind("MAC"), ours, theirs))?)
     };
     // Nothing but "none" is ever offered, so a common name is that one.
-    common(&kind("compression"), pick(client.compressions), pick(server.compressions))?;
+    common(&kind("compression"), way.of(client.compressions), way.of(server.compressions))?;
     Ok(Direction { cipher, mac })
 }
 

@@ -135,11 +135,6 @@ impl Sealer {
         self.usage
     }
 
-    /// The number the next packet gets.
-    pub(crate) fn sequence(&self) -> u32 {
-        self.sequence
-    }
-
     /// Seals a frame whose payload is in its place.
     pub(crate) fn seal(
         &mut self,
@@ -157,8 +152,7 @@ impl Sealer {
         let padding = shape.padding_bytes(payload_len);
         let length = u32::try_from(1 + payload_len + padding).map_err(|_| SealError::Shape)?;
         let padding_length = u8::try_from(padding).map_err(|_| SealError::Shape)?;
-        let (header, rest) =
-            frame.split_first_chunk_mut::<5>().ok_or(SealError::Shape)?;
+        let (header, rest) = frame.split_first_chunk_mut::<5>().ok_or(SealError::Shape)?;
         let [a, b, c, d] = length.to_be_bytes();
         *header = [a, b, c, d, padding_length];
         let gap = rest.get_mut(payload_len..payload_len + padding).ok_or(SealError::Shape)?;

@@ -4,9 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::disconnect::Disconnect;
-use super::limits::{
-    PEER_REKEYS_BEFORE_AUTH_MAX, PEER_REKEYS_IDLE_MAX, REKEY_PACKETS_MAX,
-};
+use super::limits::{PEER_REKEYS_BEFORE_AUTH_MAX, PEER_REKEYS_IDLE_MAX, REKEY_PACKETS_MAX};
 use super::packet::Usage;
 
 /// What one direction may carry under one key.

@@ -1,0 +1,1 @@
+//! Two transports joined in memory.

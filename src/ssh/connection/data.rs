@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::Connection;
 use crate::ssh::channel::messages::{DATA_HEADER_BYTES, data_header};
 use crate::ssh::event::ChannelId;
-use crate::ssh::transport::{FrameShape, SealError};
+use crate::ssh::packet::{FrameShape, SealError};
 
 /// Window reserved for one CHANNEL_DATA packet, and how the packet is laid out.
 ///

@@ -31,8 +31,10 @@ impl Connection {
             }
             Action::Disconnect => {
                 let name = numbers::name(number);
-                return Err(Disconnect::protocol(format!("message {number} {name} came too soon \
-                     or from the wrong side")));
+                return Err(Disconnect::protocol(format!(
+                    "message {number} {name} came too soon \
+                     or from the wrong side"
+                )));
             }
         }
         if self.phase == Phase::Open {

@@ -81,7 +81,8 @@ fn parse_line(line: &[u8]) -> Result<Option<(Vec<u8>, String)>, String> {
     let key = PublicKey::from_openssh(&format!("{kind} {base64}"))
         .map_err(|error| format!("the {kind} key does not decode: {error}"))?;
     check_size(&key)?;
-    let blob = key.to_bytes().map_err(|error| format!("the {kind} key does not encode: {error}"))?;
+    let blob =
+        key.to_bytes().map_err(|error| format!("the {kind} key does not encode: {error}"))?;
     Ok(Some((blob, comment.to_owned())))
 }
 

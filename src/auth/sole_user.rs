@@ -3,9 +3,7 @@
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
-use super::{
-    AuthMethod, AuthRequest, Authenticator, AuthorizedKey, Verdict, fingerprint_sha256,
-};
+use super::{AuthMethod, AuthRequest, Authenticator, AuthorizedKey, Verdict, fingerprint_sha256};
 
 /// SHA-256 of a password of high entropy: one made by the server for one run. A password people
 /// choose needs a slow hash instead.
@@ -93,7 +91,8 @@ impl Authenticator for SoleUser {
                 let right = self.is_password(given);
                 let enabled = self.password.is_some();
                 self.decide(&request.user, right, || {
-                    let cause = if enabled { "wrong password" } else { "passwords are not enabled" };
+                    let cause =
+                        if enabled { "wrong password" } else { "passwords are not enabled" };
                     cause.to_owned()
                 })
             }

@@ -1,1 +1,39 @@
-//! placeholder
+//! Cryptography for the protocol: the algorithm tables and one trait for each kind of algorithm.
+//!
+//! Owns: packet ciphers, key exchange, hashes and key derivation, host key signatures, signature
+//! verification, fingerprints, the random number trait. Composes kept crates; no primitive is
+//! written here. Must not know: the transport's state machine, sockets, files, the clock.
+//! Invariant: what a peer sends is refused with a [`CryptoError`], never a panic, and a packet whose
+//! tag does not verify leaves nothing decrypted behind. Each bulk algorithm exists twice, from
+//! aws-lc-rs (feature `aws-lc`) and from pure Rust crates, and the tests hold one against the other.
+
+mod backend;
+mod blob;
+mod chacha;
+mod cipher;
+mod error;
+mod fingerprint;
+mod gcm;
+mod hash;
+mod kex;
+mod limits;
+mod mac;
+mod packet;
+mod random;
+mod secret;
+mod signer;
+mod verify;
+
+pub use backend::{Backend, backend_name, backend_of};
+pub use blob::{key_type_for_algorithm, key_type_of};
+pub use cipher::{CipherAlgorithm, cipher, ciphers};
+pub use error::CryptoError;
+pub use fingerprint::fingerprint_sha256;
+pub use hash::HashAlgorithm;
+pub use kex::{KexAlgorithm, KexClient, kex, kexes};
+pub use mac::{MacAlgorithm, compressions, mac, macs};
+pub use packet::{PacketOpen, PacketSeal, Shape, plain_open, plain_seal};
+pub use random::{ChaChaRandom, Random};
+pub use secret::{SharedSecret, derive};
+pub use signer::{Ed25519Signer, Signer, host_key_algorithms};
+pub use verify::{signature_algorithms, verify, verify_with};

@@ -1,0 +1,60 @@
+//! The few pieces of SSH encoding (RFC 4251 5) inside keys and signatures. `ssh::wire` has the
+//! protocol's own; this folder uses nothing above it.
+
+/// A cursor over an encoded key or signature.
+#[derive(Clone, Copy)]
+pub(super) struct Blob<'a>(&'a [u8]);
+
+impl<'a> Blob<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Blob(bytes)
+    }
+
+    /// The next string.
+    pub(super) fn string(&mut self) -> Option<&'a [u8]> {
+        let (length, rest) = self.0.split_first_chunk()?;
+        let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+        let (string, rest) = rest.split_at_checked(length)?;
+        self.0 = rest;
+        Some(string)
+    }
+
+    /// The next mpint as its digits, most significant first and without leading zeros; negative
+    /// numbers and zero are refused. Needless leading zeros are passed over, as OpenSSH does.
+    pub(super) fn positive(&mut self) -> Option<&'a [u8]> {
+        let bytes = self.string()?;
+        if bytes.first().is_some_and(|byte| *byte >= 0x80) {
+            return None;
+        }
+        let leading = bytes.iter().take_while(|byte| **byte == 0).count();
+        bytes.get(leading..).filter(|digits| !digits.is_empty())
+    }
+
+    /// Nothing may follow.
+    pub(super) fn end(self) -> Option<()> {
+        self.0.is_empty().then_some(())
+    }
+}
+
+/// Appends a string.
+pub(super) fn put_string(out: &mut Vec<u8>, string: &[u8]) {
+    let length = u32::try_from(string.len()).unwrap_or(u32::MAX);
+    out.extend_from_slice(&length.to_be_bytes());
+    out.extend_from_slice(string);
+}
+
+/// The key type a public key blob names, whether or not it is one we know.
+pub fn key_type_of(public_blob: &[u8]) -> Option<&str> {
+    let name = Blob::new(public_blob).string()?;
+    let printable = !name.is_empty() && name.iter().all(u8::is_ascii_graphic);
+    if printable { std::str::from_utf8(name).ok() } else { None }
+}
+
+/// The type of key that signs with `algorithm`: "ssh-rsa" for the RSA ones (RFC 8332 3), else the
+/// name itself.
+pub fn key_type_for_algorithm(algorithm: &str) -> &str {
+    match algorithm {
+        "rsa-sha2-256" | "rsa-sha2-512" => "ssh-rsa",
+        other => other,
+    }
+}

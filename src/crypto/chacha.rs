@@ -1,0 +1,246 @@
+//! chacha20-poly1305@openssh.com (OpenSSH's PROTOCOL.chacha20poly1305).
+//!
+//! 64 bytes of key are two ChaCha20 keys: the first half, K_2, encrypts the body and makes the
+//! Poly1305 key; the second, K_1, encrypts the length. The nonce is the sequence number.
+
+use chacha20::ChaCha20Legacy;
+use chacha20::cipher::{KeyIvInit, StreamCipher, StreamCipherSeek};
+use poly1305::Poly1305;
+use poly1305::universal_hash::{KeyInit, UniversalHash};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use super::limits::PACKETS_PER_KEY;
+use super::{Backend, CryptoError, PacketOpen, PacketSeal, Shape};
+
+const KEY_BYTES: usize = 64;
+const TAG_BYTES: usize = 16;
+
+pub(super) const SHAPE: Shape =
+    Shape { block_bytes: 8, tag_bytes: TAG_BYTES, length_padded: false };
+
+/// The backend in use.
+pub(super) const BACKEND: Backend = Backend::preferred();
+
+pub(super) fn seal(
+    backend: Backend,
+    key: &[u8],
+    iv: &[u8],
+) -> Result<Box<dyn PacketSeal>, CryptoError> {
+    let key = check(key, iv)?;
+    Ok(match backend {
+        #[cfg(feature = "aws-lc")]
+        Backend::AwsLc => Box::new(Sealer::new(awslc::SealingKey::new(key))),
+        _ => Box::new(Sealer::new(Pure::new(key))),
+    })
+}
+
+pub(super) fn open(
+    backend: Backend,
+    key: &[u8],
+    iv: &[u8],
+) -> Result<Box<dyn PacketOpen>, CryptoError> {
+    let key = check(key, iv)?;
+    Ok(match backend {
+        #[cfg(feature = "aws-lc")]
+        Backend::AwsLc => Box::new(Opener(awslc::OpeningKey::new(key))),
+        _ => Box::new(Opener(Pure::new(key))),
+    })
+}
+
+fn check<'a>(key: &'a [u8], iv: &[u8]) -> Result<&'a [u8; KEY_BYTES], CryptoError> {
+    if !iv.is_empty() {
+        return Err(CryptoError::KeyLength);
+    }
+    key.try_into().map_err(|_| CryptoError::KeyLength)
+}
+
+/// The sealing half from one library.
+trait Seal: Send {
+    /// Encrypts length and body, and returns the tag over both.
+    fn encrypt(&self, sequence: u32, length_and_body: &mut [u8]) -> [u8; TAG_BYTES];
+}
+
+/// The opening half from one library.
+trait Open: Send {
+    /// The length field in the clear.
+    fn length(&self, sequence: u32, length: [u8; 4]) -> [u8; 4];
+
+    /// Verifies the tag over length and body, then decrypts the body.
+    fn decrypt(
+        &self,
+        sequence: u32,
+        length_and_body: &mut [u8],
+        tag: &[u8; TAG_BYTES],
+    ) -> Result<(), CryptoError>;
+}
+
+struct Sealer<K> {
+    key: K,
+    sealed: u64,
+    next: Option<u32>,
+}
+
+impl<K> Sealer<K> {
+    fn new(key: K) -> Self {
+        Sealer { key, sealed: 0, next: None }
+    }
+
+    /// Refuses a nonce this key has used. The sequence number is the nonce and goes up by one a
+    /// packet, so a number out of turn, or one packet too many, would repeat one.
+    fn spend(&mut self, sequence: u32) -> Result<(), CryptoError> {
+        if self.sealed >= PACKETS_PER_KEY || self.next.is_some_and(|next| next != sequence) {
+            return Err(CryptoError::NoncesExhausted);
+        }
+        self.sealed += 1;
+        self.next = Some(sequence.wrapping_add(1));
+        Ok(())
+    }
+}
+
+impl<K: Seal> PacketSeal for Sealer<K> {
+    fn shape(&self) -> Shape {
+        SHAPE
+    }
+
+    fn seal(&mut self, sequence: u32, packet: &mut [u8]) -> Result<(), CryptoError> {
+        SHAPE.split(packet)?;
+        self.spend(sequence)?;
+        let (front, tag) =
+            packet.split_last_chunk_mut::<TAG_BYTES>().ok_or(CryptoError::PacketShape)?;
+        *tag = self.key.encrypt(sequence, front);
+        Ok(())
+    }
+}
+
+struct Opener<K>(K);
+
+impl<K: Open> PacketOpen for Opener<K> {
+    fn shape(&self) -> Shape {
+        SHAPE
+    }
+
+    fn header_bytes(&self) -> usize {
+        4
+    }
+
+    fn packet_length(&mut self, sequence: u32, header: &[u8]) -> Result<u32, CryptoError> {
+        let length = header.first_chunk().ok_or(CryptoError::PacketShape)?;
+        Ok(u32::from_be_bytes(self.0.length(sequence, *length)))
+    }
+
+    fn open(&mut self, sequence: u32, packet: &mut [u8]) -> Result<(), CryptoError> {
+        SHAPE.split(packet)?;
+        let (front, tag) =
+            packet.split_last_chunk_mut::<TAG_BYTES>().ok_or(CryptoError::PacketShape)?;
+        let opened = self.0.decrypt(sequence, front, tag);
+        if opened.is_err() {
+            // The tag is checked before anything is decrypted; the wipe keeps the promise the same
+            // for every cipher.
+            if let Some((_, body)) = front.split_first_chunk_mut::<4>() {
+                body.fill(0);
+            }
+        }
+        opened
+    }
+}
+
+struct Pure {
+    body: Zeroizing<[u8; 32]>,
+    length: Zeroizing<[u8; 32]>,
+}
+
+impl Pure {
+    fn new(key: &[u8; KEY_BYTES]) -> Self {
+        let mut pure = Pure { body: Zeroizing::new([0; 32]), length: Zeroizing::new([0; 32]) };
+        let (body, length) = key.split_at(32);
+        pure.body.copy_from_slice(body);
+        pure.length.copy_from_slice(length);
+        pure
+    }
+
+    /// The length's keystream, and the body's with the Poly1305 key taken off its first block.
+    fn keystreams(&self, sequence: u32) -> (ChaCha20Legacy, ChaCha20Legacy, Poly1305) {
+        let nonce = u64::from(sequence).to_be_bytes();
+        let length = ChaCha20Legacy::new((&*self.length).into(), &nonce.into());
+        let mut body = ChaCha20Legacy::new((&*self.body).into(), &nonce.into());
+        let mut poly_key = Zeroizing::new([0; 32]);
+        body.apply_keystream(poly_key.as_mut());
+        body.seek(64u32);
+        (length, body, Poly1305::new((&*poly_key).into()))
+    }
+}
+
+impl Seal for Pure {
+    fn encrypt(&self, sequence: u32, length_and_body: &mut [u8]) -> [u8; TAG_BYTES] {
+        let (mut length_stream, mut body_stream, poly) = self.keystreams(sequence);
+        if let Some((length, body)) = length_and_body.split_first_chunk_mut::<4>() {
+            length_stream.apply_keystream(length);
+            body_stream.apply_keystream(body);
+        }
+        authenticate(poly, length_and_body)
+    }
+}
+
+impl Open for Pure {
+    fn length(&self, sequence: u32, mut length: [u8; 4]) -> [u8; 4] {
+        let nonce = u64::from(sequence).to_be_bytes();
+        ChaCha20Legacy::new((&*self.length).into(), &nonce.into()).apply_keystream(&mut length);
+        length
+    }
+
+    fn decrypt(
+        &self,
+        sequence: u32,
+        length_and_body: &mut [u8],
+        tag: &[u8; TAG_BYTES],
+    ) -> Result<(), CryptoError> {
+        let (_, mut body_stream, poly) = self.keystreams(sequence);
+        if !bool::from(authenticate(poly, length_and_body).ct_eq(tag)) {
+            return Err(CryptoError::PacketTag);
+        }
+        if let Some((_, body)) = length_and_body.split_first_chunk_mut::<4>() {
+            body_stream.apply_keystream(body);
+        }
+        Ok(())
+    }
+}
+
+/// Poly1305 over the bytes as they are, without the padding of RFC 8439.
+fn authenticate(mut poly: Poly1305, message: &[u8]) -> [u8; TAG_BYTES] {
+    let (blocks, rest) = poly1305::Block::slice_as_chunks(message);
+    poly.update(blocks);
+    poly.compute_unpadded(rest).into()
+}
+
+#[cfg(feature = "aws-lc")]
+mod awslc {
+    pub(super) use aws_lc_rs::aead::chacha20_poly1305_openssh::{OpeningKey, SealingKey};
+
+    use super::{CryptoError, Open, Seal, TAG_BYTES};
+
+    impl Seal for SealingKey {
+        fn encrypt(&self, sequence: u32, length_and_body: &mut [u8]) -> [u8; TAG_BYTES] {
+            let mut tag = [0; TAG_BYTES];
+            self.seal_in_place(sequence, length_and_body, &mut tag);
+            tag
+        }
+    }
+
+    impl Open for OpeningKey {
+        fn length(&self, sequence: u32, length: [u8; 4]) -> [u8; 4] {
+            self.decrypt_packet_length(sequence, length)
+        }
+
+        fn decrypt(
+            &self,
+            sequence: u32,
+            length_and_body: &mut [u8],
+            tag: &[u8; TAG_BYTES],
+        ) -> Result<(), CryptoError> {
+            self.open_in_place(sequence, length_and_body, tag)
+                .map(drop)
+                .map_err(|_| CryptoError::PacketTag)
+        }
+    }
+}

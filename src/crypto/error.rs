@@ -1,0 +1,39 @@
+//! What can go wrong in this folder.
+
+/// Why an operation was refused.
+///
+/// None of the variants carries secret material or bytes from the peer, so the text is safe to log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CryptoError {
+    /// The packet's tag does not verify. The connection must end before a later packet acts.
+    #[error("packet authentication failed")]
+    PacketTag,
+    /// The packet is shorter than its cipher's smallest, or not a multiple of the block size.
+    #[error("packet length does not fit the cipher")]
+    PacketShape,
+    /// Sealing once more under this key would use a nonce twice; only a rekey helps.
+    #[error("the key has sealed as many packets as its nonces allow")]
+    NoncesExhausted,
+    /// A key, IV or MAC key of the wrong length was passed in.
+    #[error("key material of the wrong length")]
+    KeyLength,
+    /// The peer's key exchange value is not acceptable; the text says which rule it broke.
+    #[error("key exchange value refused: {0}")]
+    KeyExchange(&'static str),
+    /// The name is not in the table, or the backend asked for is not built in.
+    #[error("algorithm not available")]
+    UnknownAlgorithm,
+    /// A public key blob that does not parse or breaks a bound; the text says which.
+    #[error("public key refused: {0}")]
+    PublicKey(&'static str),
+    /// A signature blob that does not parse; the text says why.
+    #[error("malformed signature: {0}")]
+    SignatureEncoding(&'static str),
+    /// A well-formed signature that does not verify.
+    #[error("signature does not verify")]
+    Signature,
+    /// A private key file that cannot be used; the text says why.
+    #[error("private key refused: {0}")]
+    PrivateKey(&'static str),
+}

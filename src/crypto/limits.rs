@@ -1,0 +1,29 @@
+//! Every bound of this folder.
+
+/// Packets one key may seal. ChaCha20-Poly1305 takes the 32-bit sequence number as its nonce, so the
+/// packet after 2^32 would repeat one (RFC 4344 3.1 asks for a rekey long before); GCM's 64-bit
+/// invocation counter is held to the same number.
+pub(super) const PACKETS_PER_KEY: u64 = 1 << 32;
+
+/// Bytes after which a cipher with 16-byte blocks asks for new keys: 2^32 blocks (RFC 4344 3.2).
+pub(super) const REKEY_BYTES_BLOCK_16: u64 = 1 << 36;
+
+/// Bytes after which a cipher with smaller blocks asks for new keys: 1 GiB (RFC 4253 9).
+pub(super) const REKEY_BYTES_BLOCK_8: u64 = 1 << 30;
+
+/// Smallest RSA modulus accepted, in bits: below it a signature proves too little.
+pub(super) const RSA_BITS_MIN: usize = 2048;
+
+/// Largest RSA modulus accepted, in bits: OpenSSH's own bound; it caps what one login attempt costs.
+pub(super) const RSA_BITS_MAX: usize = 16384;
+
+/// Largest RSA public exponent accepted, in bits. Verification time grows with it and nobody needs
+/// more; 33 bits is where both backends stop.
+pub(super) const RSA_EXPONENT_BITS_MAX: usize = 33;
+
+/// Longest encoded public key or signature looked at: a 16384-bit RSA modulus (2048 bytes), its
+/// exponent, name and lengths fit twice over.
+pub(super) const BLOB_BYTES_MAX: usize = 8 * 1024;
+
+/// Longest private key file looked at. An ed25519 file is about 400 bytes and a comment.
+pub(super) const PRIVATE_KEY_TEXT_MAX: usize = 64 * 1024;

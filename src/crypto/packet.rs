@@ -1,0 +1,122 @@
+//! The two traits of a packet cipher, and the `none` cipher used before NEWKEYS.
+
+use super::CryptoError;
+
+/// How a cipher shapes a packet (RFC 4253 6).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Shape {
+    /// The padded part is a multiple of this many bytes; at least 8.
+    pub block_bytes: usize,
+    /// Bytes of tag or MAC after the ciphertext; 0 for `none`.
+    pub tag_bytes: usize,
+    /// Whether the 4 length bytes count toward the multiple of `block_bytes`: true where the length
+    /// is encrypted with the rest (and for `none`), false for AEAD and encrypt-then-MAC ciphers.
+    pub length_padded: bool,
+}
+
+impl Shape {
+    /// Splits `packet` into (length, body, tag) if its size is one this shape can have.
+    pub(super) fn split(self, packet: &mut [u8]) -> Result<Parts<'_>, CryptoError> {
+        let body_and_tag = packet.len().checked_sub(4).ok_or(CryptoError::PacketShape)?;
+        let body = body_and_tag.checked_sub(self.tag_bytes).ok_or(CryptoError::PacketShape)?;
+        let padded = if self.length_padded { body + 4 } else { body };
+        if body == 0 || !padded.is_multiple_of(self.block_bytes) {
+            return Err(CryptoError::PacketShape);
+        }
+        let (front, tag) = packet.split_at_mut_checked(4 + body).ok_or(CryptoError::PacketShape)?;
+        let (length, body) = front.split_first_chunk_mut().ok_or(CryptoError::PacketShape)?;
+        Ok(Parts { length, body, tag })
+    }
+}
+
+/// A packet taken apart.
+pub(super) struct Parts<'a> {
+    pub(super) length: &'a mut [u8; 4],
+    pub(super) body: &'a mut [u8],
+    pub(super) tag: &'a mut [u8],
+}
+
+/// One direction's sealing key. One instance a key: a rekey makes a new one.
+pub trait PacketSeal: Send {
+    /// How packets are laid out for this cipher.
+    fn shape(&self) -> Shape;
+
+    /// Seals in place. `packet` is length (4 bytes, big endian, plaintext) | padding_length (1) |
+    /// payload | padding | room for the tag.
+    ///
+    /// # Errors
+    /// [`CryptoError::PacketShape`] if the layout does not fit [`PacketSeal::shape`];
+    /// [`CryptoError::NoncesExhausted`] if the key has no nonce left, and nothing is sealed then.
+    fn seal(&mut self, sequence: u32, packet: &mut [u8]) -> Result<(), CryptoError>;
+}
+
+/// One direction's opening key.
+pub trait PacketOpen: Send {
+    /// How packets are laid out for this cipher.
+    fn shape(&self) -> Shape;
+
+    /// How many bytes of the packet [`PacketOpen::packet_length`] needs: 4 for AEAD ciphers.
+    fn header_bytes(&self) -> usize;
+
+    /// The value of the packet's length field, not authenticated yet. Call it once a packet and keep
+    /// the result: a stream cipher moves on. Only the front of `header` is read.
+    ///
+    /// # Errors
+    /// [`CryptoError::PacketShape`] if `header` is shorter than [`PacketOpen::header_bytes`].
+    fn packet_length(&mut self, sequence: u32, header: &[u8]) -> Result<u32, CryptoError>;
+
+    /// Verifies and decrypts in place. `packet` is the whole packet: length | ciphertext | tag. On
+    /// success the bytes from 4 up to the tag are plaintext; the length bytes stay as they came.
+    ///
+    /// # Errors
+    /// [`CryptoError::PacketTag`] if the tag does not verify (the body is wiped then),
+    /// [`CryptoError::PacketShape`] if the size cannot be a packet's.
+    fn open(&mut self, sequence: u32, packet: &mut [u8]) -> Result<(), CryptoError>;
+}
+
+/// The `none` cipher's sealer: checks the layout, changes nothing.
+pub fn plain_seal() -> Box<dyn PacketSeal> {
+    Box::new(Plain)
+}
+
+/// The `none` cipher's opener.
+pub fn plain_open() -> Box<dyn PacketOpen> {
+    Box::new(Plain)
+}
+
+const PLAIN: Shape = Shape { block_bytes: 8, tag_bytes: 0, length_padded: true };
+
+struct Plain;
+
+impl PacketSeal for Plain {
+    fn shape(&self) -> Shape {
+        PLAIN
+    }
+
+    fn seal(&mut self, _sequence: u32, packet: &mut [u8]) -> Result<(), CryptoError> {
+        PLAIN.split(packet).map(drop)
+    }
+}
+
+impl PacketOpen for Plain {
+    fn shape(&self) -> Shape {
+        PLAIN
+    }
+
+    fn header_bytes(&self) -> usize {
+        4
+    }
+
+    fn packet_length(&mut self, _sequence: u32, header: &[u8]) -> Result<u32, CryptoError> {
+        clear_length(header)
+    }
+
+    fn open(&mut self, _sequence: u32, packet: &mut [u8]) -> Result<(), CryptoError> {
+        PLAIN.split(packet).map(drop)
+    }
+}
+
+/// The length field where it is not encrypted.
+pub(super) fn clear_length(header: &[u8]) -> Result<u32, CryptoError> {
+    header.first_chunk().map(|bytes| u32::from_be_bytes(*bytes)).ok_or(CryptoError::PacketShape)
+}

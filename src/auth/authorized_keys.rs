@@ -7,7 +7,7 @@ use ssh_key::PublicKey;
 use ssh_key::public::KeyData;
 
 use super::limits::{LINE_BYTES_MAX, RSA_BITS_MAX, RSA_BITS_MIN};
-use super::{key_type_for_algorithm, signature_algorithms};
+use crate::crypto::{key_type_for_algorithm, signature_algorithms};
 
 /// A key that may log in.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -15,6 +15,4 @@ pub use sole_user::{PasswordDigest, SoleUser};
 pub use verdict::{Authenticator, Verdict};
 
 pub(crate) mod seam;
-pub(crate) use seam::{
-    AuthMethod, AuthRequest, fingerprint_sha256, key_type_for_algorithm, signature_algorithms,
-};
+pub(crate) use seam::{AuthMethod, AuthRequest};

@@ -3,7 +3,8 @@
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
-use super::{AuthMethod, AuthRequest, Authenticator, AuthorizedKey, Verdict, fingerprint_sha256};
+use super::{AuthMethod, AuthRequest, Authenticator, AuthorizedKey, Verdict};
+use crate::crypto::fingerprint_sha256;
 
 /// SHA-256 of a password of high entropy: one made by the server for one run. A password people
 /// choose needs a slow hash instead.

@@ -6,7 +6,7 @@
 use super::Config;
 use super::place::{Place, Unit};
 use super::value::Value;
-use crate::daemon::seam::cipher_names;
+use crate::crypto::ciphers;
 
 /// One key.
 pub(crate) struct Definition {
@@ -23,6 +23,11 @@ pub(crate) struct Definition {
 /// Looks a key up by its name.
 pub(crate) fn definition(key: &str) -> Option<&'static Definition> {
     DEFINITIONS.iter().find(|definition| definition.key == key)
+}
+
+/// The names of all ciphers, in the library's order of preference.
+fn cipher_names() -> Vec<&'static str> {
+    ciphers().iter().map(|cipher| cipher.name).collect()
 }
 
 /// A week in seconds: long enough for any deadline, short enough to catch a wrong unit.

@@ -15,7 +15,7 @@ mod render;
 mod value;
 
 pub use load::{Fault, Layer, load};
-pub use render::render;
+pub use render::{key_table, render};
 
 /// The effective configuration. What each field means, and its range, stands in [`defs`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -20,6 +20,19 @@ pub fn render(config: &Config) -> String {
     out
 }
 
+/// One line a key with its default, for `serve --help`.
+pub fn key_table() -> String {
+    let mut out = String::new();
+    for definition in DEFINITIONS {
+        let mut config = Config::default();
+        let applied = definition.place.apply(&mut config, &(definition.default)());
+        let default = applied.map_or(String::new(), |()| definition.place.show(&config));
+        let default = if default.len() > 48 { "see `ringferry check`".to_owned() } else { default };
+        let _ = writeln!(out, "  {:<28} default: {default}", definition.key);
+    }
+    out
+}
+
 fn comment(out: &mut String, text: &str) {
     let mut width = WIDTH;
     for word in text.split_whitespace() {

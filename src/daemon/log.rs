@@ -2,7 +2,7 @@
 //!
 //! Names, paths and texts in events come from peers. tracing-subscriber escapes terminal sequences
 //! but lets line breaks through in messages and `%` fields, so [`OneLine`] escapes every control
-//! and bidirectional character of a finished line: nobody writes a second line or steers a terminal.
+//! and bidirectional character of a finished line: no second line, no steered terminal.
 
 use std::fmt;
 use std::io::Write as _;

@@ -105,7 +105,7 @@ fn warn_of_exposed_keys(host_keys: &[HostKey], root: &Path) {
         let path = std::fs::canonicalize(&key.path);
         if path.is_ok_and(|path| path.starts_with(root)) {
             let path = key.path.display();
-            tracing::warn!(%path, "the host key lies inside root: clients can read it; move it out");
+            tracing::warn!(%path, "the host key lies inside root: clients can read it");
         }
     }
 }

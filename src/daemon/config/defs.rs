@@ -37,7 +37,7 @@ const WEEK: u64 = 604_800;
 pub(crate) static DEFINITIONS: &[Definition] = &[
     Definition {
         key: "listen",
-        doc: "Addresses to accept connections on. Port 0 takes a free one; the ready line names it.",
+        doc: "Addresses to accept connections on. Port 0 takes a free one: see the ready line.",
         default: || Value::texts(["127.0.0.1:2222"]),
         place: Place::Addresses(|config| &mut config.listen),
     },

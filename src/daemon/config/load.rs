@@ -172,7 +172,7 @@ fn nearest(key: &str) -> Option<&'static str> {
         (distance(&key, &name), name.len(), definition.key)
     });
     let (edits, length, name) = scored.min()?;
-    (edits <= 2.max(length / 3) && edits < length).then_some(name)
+    (edits <= 1.max(length / 3) && edits < length).then_some(name)
 }
 
 /// Levenshtein's distance: inserted, removed and replaced bytes.

@@ -1,4 +1,4 @@
-//! Where a value lands in [`Config`], and with it which values are allowed and how they are written.
+//! Where a value lands in [`Config`], and with it which values are allowed and how they look.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

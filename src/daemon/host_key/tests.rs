@@ -39,7 +39,7 @@ fn ssh_keygen_reads_the_key_and_agrees_on_the_fingerprint() {
     let key = load_or_make(&places(folder.path()), Path::new("/r"), seed).unwrap();
     let output = std::process::Command::new("ssh-keygen").arg("-lf").arg(&key.path).output();
     let Ok(output) = output else {
-        eprintln!("SKIPPED: ssh-keygen is not installed");
+        eprintln!("SKIPPED the host key against ssh-keygen: it is not installed");
         return;
     };
     let said = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -18,8 +18,7 @@ pub(crate) fn invoker() -> Invoker {
 }
 
 fn find(passwd: &str, uid: u32, variable: impl Fn(&str) -> Option<String>) -> Invoker {
-    let said =
-        ["USER", "LOGNAME"].into_iter().filter_map(|name| variable(name)).find(|name| usable(name));
+    let said = ["USER", "LOGNAME"].into_iter().filter_map(&variable).find(|name| usable(name));
     let entries: Vec<_> = passwd.lines().filter_map(|line| entry(line, uid)).collect();
     // Several names may share a user id; then the environment decides.
     let same = entries.iter().find(|(name, _)| Some(*name) == said.as_deref());

@@ -89,7 +89,8 @@ impl Place {
             Self::Flag(at) => *at(config) = flag(value)?,
             Self::Number { at, unit, min, max, zero } => {
                 let number = number(value, *unit)?;
-                if !(*min..=*max).contains(&number) && !(zero.is_some() && number == 0) {
+                let allowed = (*min..=*max).contains(&number) || (zero.is_some() && number == 0);
+                if !allowed {
                     return Err(format!("{} is out of range", value.describe()));
                 }
                 *at(config) = number;

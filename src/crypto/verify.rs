@@ -1,10 +1,26 @@
 //! Signature verification: users' keys on the server, host keys on the client.
+//!
+//! Keys and signatures are taken apart and bounded here, once, so a backend only ever sees values of
+//! the right size.
 
+#[cfg(feature = "aws-lc")]
+mod awslc;
+mod pure;
+#[cfg(test)]
+mod tests;
+
+use super::blob::{Blob, key_type_for_algorithm};
+use super::limits::{BLOB_BYTES_MAX, RSA_BITS_MAX, RSA_BITS_MIN, RSA_EXPONENT_BITS_MAX};
 use super::{Backend, CryptoError};
+
+const ED25519: &str = "ssh-ed25519";
+const ECDSA_P256: &str = "ecdsa-sha2-nistp256";
+const RSA_SHA256: &str = "rsa-sha2-256";
+const RSA_SHA512: &str = "rsa-sha2-512";
 
 /// The signature algorithms accepted, in order of preference; what `server-sig-algs` announces.
 pub fn signature_algorithms() -> &'static [&'static str] {
-    &["ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512", "rsa-sha2-256"]
+    &[ED25519, ECDSA_P256, RSA_SHA512, RSA_SHA256]
 }
 
 /// The backend in use for a signature algorithm.
@@ -16,8 +32,9 @@ pub(super) fn backend_for(_algorithm: &str) -> Backend {
 /// and the key must be of the type that signs with it.
 ///
 /// # Errors
-/// [`CryptoError::UnknownAlgorithm`], [`CryptoError::PublicKey`], [`CryptoError::SignatureEncoding`]
-/// or [`CryptoError::Signature`].
+/// [`CryptoError::UnknownAlgorithm`] for a name that is not in [`signature_algorithms`],
+/// [`CryptoError::PublicKey`] and [`CryptoError::SignatureEncoding`] for what does not parse or
+/// breaks a bound, [`CryptoError::Signature`] for a signature that does not verify.
 pub fn verify(
     public_blob: &[u8],
     algorithm: &str,
@@ -27,17 +44,194 @@ pub fn verify(
     verify_with(backend_for(algorithm), public_blob, algorithm, data, signature)
 }
 
-/// As [`verify`], with the backend named, for tests and benchmarks.
+/// As [`verify`], with the backend named, for tests and benchmarks. RSA moduli over 8192 bits are
+/// verified by the pure Rust backend in either case: aws-lc stops there.
 ///
 /// # Errors
 /// As [`verify`], and [`CryptoError::UnknownAlgorithm`] if the backend is not in this build.
 pub fn verify_with(
     backend: Backend,
-    _public_blob: &[u8],
-    _algorithm: &str,
-    _data: &[u8],
-    _signature: &[u8],
+    public_blob: &[u8],
+    algorithm: &str,
+    data: &[u8],
+    signature: &[u8],
 ) -> Result<(), CryptoError> {
-    backend.require()?;
-    Err(CryptoError::UnknownAlgorithm)
+    let backend = backend.require()?;
+    let signature = signature_bytes(algorithm, signature)?;
+    match algorithm {
+        ED25519 => {
+            let key = ed25519_key(public_blob)?;
+            let signature = signature
+                .try_into()
+                .map_err(|_| CryptoError::SignatureEncoding("not 64 bytes long"))?;
+            match backend {
+                #[cfg(feature = "aws-lc")]
+                Backend::AwsLc => awslc::ed25519(&key, data, signature),
+                _ => pure::ed25519(&key, data, signature),
+            }
+        }
+        ECDSA_P256 => {
+            let point = p256_point(public_blob)?;
+            let signature = p256_scalars(signature)?;
+            match backend {
+                #[cfg(feature = "aws-lc")]
+                Backend::AwsLc => awslc::p256(point, data, &signature),
+                _ => pure::p256(point, data, &signature),
+            }
+        }
+        RSA_SHA256 | RSA_SHA512 => {
+            let hash = if algorithm == RSA_SHA256 { RsaHash::Sha256 } else { RsaHash::Sha512 };
+            let key = RsaKey::from_blob(public_blob)?;
+            let signature = key.padded(signature)?;
+            match backend {
+                #[cfg(feature = "aws-lc")]
+                Backend::AwsLc if key.bits() <= awslc::RSA_BITS_MAX => {
+                    awslc::rsa(&key, hash, data, &signature)
+                }
+                _ => pure::rsa(&key, hash, data, &signature),
+            }
+        }
+        _ => Err(CryptoError::UnknownAlgorithm),
+    }
+}
+
+/// The signature proper, out of a blob that must name `algorithm` (RFC 4253 6.6, RFC 8332 3).
+fn signature_bytes<'a>(algorithm: &str, blob: &'a [u8]) -> Result<&'a [u8], CryptoError> {
+    if !signature_algorithms().contains(&algorithm) {
+        return Err(CryptoError::UnknownAlgorithm);
+    }
+    if blob.len() > BLOB_BYTES_MAX {
+        return Err(CryptoError::SignatureEncoding("too long"));
+    }
+    let mut blob = Blob::new(blob);
+    let name = blob.string().ok_or(CryptoError::SignatureEncoding("cut short"))?;
+    if name != algorithm.as_bytes() {
+        return Err(CryptoError::SignatureEncoding("made with another algorithm"));
+    }
+    let signature = blob.string().ok_or(CryptoError::SignatureEncoding("cut short"))?;
+    blob.end().ok_or(CryptoError::SignatureEncoding("bytes after the end"))?;
+    Ok(signature)
+}
+
+/// What follows the type name in a public key blob of the type that signs with `algorithm`.
+fn key_fields<'a>(algorithm: &str, blob: &'a [u8]) -> Result<Blob<'a>, CryptoError> {
+    if blob.len() > BLOB_BYTES_MAX {
+        return Err(CryptoError::PublicKey("too long"));
+    }
+    let mut blob = Blob::new(blob);
+    match blob.string() {
+        Some(name) if name == key_type_for_algorithm(algorithm).as_bytes() => Ok(blob),
+        Some(_) => Err(CryptoError::PublicKey("of another type than the algorithm")),
+        None => Err(CryptoError::PublicKey("cut short")),
+    }
+}
+
+/// The point of an ed25519 key (RFC 8709 4): on the curve, and not of low order, because such a key
+/// has signatures that fit any message.
+fn ed25519_key(blob: &[u8]) -> Result<ed25519_dalek::VerifyingKey, CryptoError> {
+    let mut fields = key_fields(ED25519, blob)?;
+    let point = fields.string().ok_or(CryptoError::PublicKey("cut short"))?;
+    fields.end().ok_or(CryptoError::PublicKey("bytes after the end"))?;
+    let point = point.try_into().map_err(|_| CryptoError::PublicKey("not 32 bytes long"))?;
+    let key = ed25519_dalek::VerifyingKey::from_bytes(point)
+        .map_err(|_| CryptoError::PublicKey("not a point of the curve"))?;
+    if key.is_weak() {
+        return Err(CryptoError::PublicKey("point of low order"));
+    }
+    Ok(key)
+}
+
+/// The uncompressed point of a P-256 key (RFC 5656 3.1). Whether it is on the curve the backend
+/// finds out.
+fn p256_point(blob: &[u8]) -> Result<&[u8; 65], CryptoError> {
+    let mut fields = key_fields(ECDSA_P256, blob)?;
+    let curve = fields.string().ok_or(CryptoError::PublicKey("cut short"))?;
+    let point = fields.string().ok_or(CryptoError::PublicKey("cut short"))?;
+    fields.end().ok_or(CryptoError::PublicKey("bytes after the end"))?;
+    if curve != b"nistp256" {
+        return Err(CryptoError::PublicKey("names another curve"));
+    }
+    point
+        .try_into()
+        .ok()
+        .filter(|point: &&[u8; 65]| point.first() == Some(&4))
+        .ok_or(CryptoError::PublicKey("not an uncompressed point"))
+}
+
+/// The two numbers of an ECDSA signature (RFC 5656 3.1.2), each to its 32 bytes.
+fn p256_scalars(signature: &[u8]) -> Result<[u8; 64], CryptoError> {
+    let mut blob = Blob::new(signature);
+    let mut out = [0; 64];
+    for half in out.chunks_exact_mut(32) {
+        let digits =
+            blob.positive().ok_or(CryptoError::SignatureEncoding("not a positive number"))?;
+        let start = half
+            .len()
+            .checked_sub(digits.len())
+            .ok_or(CryptoError::SignatureEncoding("number over 32 bytes"))?;
+        if let Some(half) = half.get_mut(start..) {
+            half.copy_from_slice(digits);
+        }
+    }
+    blob.end().ok_or(CryptoError::SignatureEncoding("bytes after the end"))?;
+    Ok(out)
+}
+
+/// The hash inside an RSA signature.
+#[derive(Clone, Copy)]
+enum RsaHash {
+    Sha256,
+    Sha512,
+}
+
+/// An RSA public key (RFC 4253 6.6) within the bounds: most significant bytes first, no leading
+/// zeros.
+struct RsaKey<'a> {
+    modulus: &'a [u8],
+    exponent: &'a [u8],
+}
+
+impl<'a> RsaKey<'a> {
+    fn from_blob(blob: &'a [u8]) -> Result<RsaKey<'a>, CryptoError> {
+        const NUMBER: CryptoError = CryptoError::PublicKey("not a positive number");
+        let mut fields = key_fields(RSA_SHA256, blob)?;
+        let exponent = fields.positive().ok_or(NUMBER)?;
+        let modulus = fields.positive().ok_or(NUMBER)?;
+        fields.end().ok_or(CryptoError::PublicKey("bytes after the end"))?;
+        let key = RsaKey { modulus, exponent };
+        if !(RSA_BITS_MIN..=RSA_BITS_MAX).contains(&key.bits()) {
+            return Err(CryptoError::PublicKey("modulus outside 2048 to 16384 bits"));
+        }
+        let odd = |digits: &[u8]| digits.last().is_some_and(|byte| byte % 2 == 1);
+        if !odd(modulus) || !odd(exponent) {
+            return Err(CryptoError::PublicKey("even modulus or exponent"));
+        }
+        if exponent == [1] || bits(exponent) > RSA_EXPONENT_BITS_MAX {
+            return Err(CryptoError::PublicKey("exponent outside 3 to 2^33"));
+        }
+        Ok(key)
+    }
+
+    fn bits(&self) -> usize {
+        bits(self.modulus)
+    }
+
+    /// The signature with the modulus's length. Some signers leave leading zeros out, against
+    /// RFC 8332 3; OpenSSH lets them, so do we.
+    fn padded(&self, signature: &[u8]) -> Result<Vec<u8>, CryptoError> {
+        let missing = self
+            .modulus
+            .len()
+            .checked_sub(signature.len())
+            .ok_or(CryptoError::SignatureEncoding("longer than the modulus"))?;
+        let mut out = vec![0; missing];
+        out.extend_from_slice(signature);
+        Ok(out)
+    }
+}
+
+/// Bits of a number without leading zero bytes.
+fn bits(digits: &[u8]) -> usize {
+    let top = digits.first().map_or(0, |byte| byte.leading_zeros() as usize);
+    (digits.len() * 8).saturating_sub(top)
 }

@@ -204,11 +204,12 @@ fn a_greeting_in_front_of_the_stream_is_an_error() {
 proptest! {
     #[test]
     fn any_split_gives_the_same(
-        mut noise in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 0..3),
+        mut noise in
+            proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 0..3),
         pieces in 1usize..40,
     ) {
         let mut wire = one_of_each().concat();
-        // Half the cases are unspoiled; lengths' upper bytes would only make the rest wait.
+        // Even places stay as they are, so that many cases reach the last reply.
         noise.retain(|(at, _)| at.index(wire.len()) % 2 == 1);
         for (at, value) in noise {
             let at = at.index(wire.len());

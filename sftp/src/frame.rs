@@ -225,6 +225,16 @@ impl Framer {
         taken
     }
 
+    #[cfg(test)]
+    pub(crate) fn assembled_bytes(&self) -> usize {
+        self.assembled.len()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn assembled_capacity(&self) -> usize {
+        self.assembled.capacity()
+    }
+
     fn free_lent(&mut self) {
         if self.lent {
             self.lent = false;

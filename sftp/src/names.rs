@@ -137,6 +137,7 @@ mod tests {
         }
         assert_eq!(pushed, (NAME_BYTES_MAX - 13) / (2 * 4100 + 4));
         assert!(!builder.is_full());
+        assert!(!builder.push(b"short", &name, &Attrs::default()));
         assert!(builder.push(b"small", b"", &Attrs::default()));
         assert_eq!(builder.finish() as usize, pushed + 1);
         assert!(out.len() <= NAME_BYTES_MAX);

@@ -48,7 +48,7 @@ pub const DATA_HEADER_BYTES: usize = 13;
 
 /// What comes before the `len` bytes of payload of a DATA reply, for laying out in front of them.
 ///
-/// `len` is at most 2^32 - 10, of which the limits leave no one in doubt.
+/// A frame cannot hold more than 2^32 - 10 bytes of payload; the limits keep `len` far below.
 pub fn data_header(id: u32, len: u32) -> [u8; DATA_HEADER_BYTES] {
     let [f0, f1, f2, f3] = len.saturating_add(9).to_be_bytes();
     let [i0, i1, i2, i3] = id.to_be_bytes();
@@ -242,7 +242,7 @@ mod tests {
     fn version_lists_its_extensions() {
         let mut out = Vec::new();
         version(&mut out, &[("a@b", "1"), ("c", "")]);
-        assert_eq!(out, b"\0\0\0\x19\x02\0\0\0\x03\0\0\0\x03a@b\0\0\0\x011\0\0\0\x01c\0\0\0\0");
+        assert_eq!(out, b"\0\0\0\x1a\x02\0\0\0\x03\0\0\0\x03a@b\0\0\0\x011\0\0\0\x01c\0\0\0\0");
     }
 
     #[test]

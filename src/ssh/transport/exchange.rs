@@ -298,6 +298,18 @@ impl Transport {
     }
 }
 
+#[cfg(test)]
+impl Transport {
+    /// Says something else than it would in its first KEXINIT, before anything was sent.
+    pub(super) fn replace_kexinit(&mut self, payload: Vec<u8>) {
+        self.outbox = super::Outbox::default();
+        self.push(&payload);
+        if let Some(exchange) = &mut self.exchange {
+            exchange.ours = payload;
+        }
+    }
+}
+
 /// What both sides have said, from each side's point of view the same.
 fn transcript<'a>(info: &'a TransportInfo, ours: &'a [u8], theirs: &'a [u8]) -> Transcript<'a> {
     let our_ident = info.ident.as_str();

@@ -1,0 +1,128 @@
+//! What the cryptography costs: packets by cipher, size and backend; hashes; the steps of a login.
+//!
+//! `cargo bench --bench crypto -- seal/aes128` runs a part of it.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use ringferry::crypto::{
+    Backend, ChaChaRandom, CipherAlgorithm, Ed25519Signer, HashAlgorithm, Signer, ciphers, kexes,
+    verify_with,
+};
+
+const SIZES: [usize; 3] = [1 << 10, 32 << 10, 256 << 10];
+
+/// A packet of `size` bytes of padded body: length, body, room for the tag.
+fn packet(cipher: &CipherAlgorithm, size: usize) -> Vec<u8> {
+    let mut packet = vec![0x5a; 4 + size + cipher.shape.tag_bytes];
+    put_length(&mut packet, size);
+    packet
+}
+
+/// Sealing encrypts the length of some ciphers, so every round writes it anew, as the transport does.
+fn put_length(packet: &mut [u8], size: usize) {
+    packet[..4].copy_from_slice(&(size as u32).to_be_bytes());
+}
+
+fn key_and_iv(cipher: &CipherAlgorithm) -> (Vec<u8>, Vec<u8>) {
+    (vec![7; cipher.key_bytes], vec![9; cipher.iv_bytes])
+}
+
+fn seal(criterion: &mut Criterion) {
+    for cipher in ciphers() {
+        let mut group = criterion.benchmark_group(format!("seal/{}", cipher.name));
+        for backend in Backend::built_in() {
+            for size in SIZES {
+                let (key, iv) = key_and_iv(cipher);
+                let mut sealer = cipher.seal_with(*backend, &key, &iv, &[]).unwrap();
+                let mut packet = packet(cipher, size);
+                let mut sequence = 0u32;
+                group.throughput(Throughput::Bytes(size as u64));
+                group.bench_function(BenchmarkId::new(backend.name(), size), |bencher| {
+                    bencher.iter(|| {
+                        put_length(&mut packet, size);
+                        sealer.seal(sequence, black_box(&mut packet)).unwrap();
+                        sequence = sequence.wrapping_add(1);
+                    });
+                });
+            }
+        }
+        group.finish();
+    }
+}
+
+/// Each packet is sealed for its opening, outside the time taken.
+fn open(criterion: &mut Criterion) {
+    for cipher in ciphers() {
+        let mut group = criterion.benchmark_group(format!("open/{}", cipher.name));
+        for backend in Backend::built_in() {
+            for size in SIZES {
+                let (key, iv) = key_and_iv(cipher);
+                let mut sealer = cipher.seal(&key, &iv, &[]).unwrap();
+                let mut opener = cipher.open_with(*backend, &key, &iv, &[]).unwrap();
+                let mut packet = packet(cipher, size);
+                let mut sequence = 0u32;
+                group.throughput(Throughput::Bytes(size as u64));
+                group.bench_function(BenchmarkId::new(backend.name(), size), |bencher| {
+                    bencher.iter_custom(|rounds| {
+                        let mut total = Duration::ZERO;
+                        for _ in 0..rounds {
+                            put_length(&mut packet, size);
+                            sealer.seal(sequence, &mut packet).unwrap();
+                            let start = Instant::now();
+                            let length = opener.packet_length(sequence, &packet).unwrap();
+                            opener.open(sequence, black_box(&mut packet)).unwrap();
+                            total += start.elapsed();
+                            assert_eq!(length as usize, size);
+                            sequence = sequence.wrapping_add(1);
+                        }
+                        total
+                    });
+                });
+            }
+        }
+        group.finish();
+    }
+}
+
+fn hash(criterion: &mut Criterion) {
+    let data = vec![0x5a; 32 << 10];
+    let mut group = criterion.benchmark_group("hash/sha256");
+    group.throughput(Throughput::Bytes(data.len() as u64));
+    for backend in Backend::built_in() {
+        group.bench_function(backend.name(), |bencher| {
+            bencher.iter(|| HashAlgorithm::Sha256.digest_with(*backend, &[black_box(&data)]));
+        });
+    }
+    group.finish();
+}
+
+fn login(criterion: &mut Criterion) {
+    let mut random = ChaChaRandom::from_seed([1; 32]);
+    let mut group = criterion.benchmark_group("login");
+    for kex in kexes().iter().take(1) {
+        let init = kex.client(&mut random).init().to_vec();
+        group.bench_function(format!("{}/server", kex.name), |bencher| {
+            bencher.iter(|| kex.server(black_box(&init), &mut random).unwrap());
+        });
+    }
+    let signer = Ed25519Signer::from_seed([3; 32]);
+    let data = [0x5a; 256];
+    let algorithm = signer.algorithms()[0];
+    group.bench_function("ssh-ed25519/sign", |bencher| {
+        bencher.iter(|| signer.sign(algorithm, black_box(&data)).unwrap());
+    });
+    let signature = signer.sign(algorithm, &data).unwrap();
+    for backend in Backend::built_in() {
+        group.bench_function(format!("ssh-ed25519/verify/{}", backend.name()), |bencher| {
+            bencher.iter(|| {
+                verify_with(*backend, signer.public_blob(), algorithm, &data, &signature).unwrap()
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, seal, open, hash, login);
+criterion_main!(benches);

@@ -108,7 +108,8 @@ pub struct Completion {
 #[derive(Debug)]
 pub enum Done {
     /// A connection, or why one could not be accepted (`EMFILE`, `ENFILE`, `ENOBUFS`, `ENOMEM`: the
-    /// reactor tries again by itself, after a pause). The operation goes on.
+    /// reactor tries again by itself, after a pause; the kernel says so even while nobody connects,
+    /// so this repeats about once a second until descriptors are free). The operation goes on.
     Accepted(Result<OwnedFd, Errno>),
     /// No more connections will come: `None` after a cancel, else the listener's failure.
     AcceptEnded(Option<Errno>),

@@ -22,4 +22,4 @@ pub mod wire;
 
 pub use disconnect::{Disconnect, DisconnectReason};
 pub use packet::{FrameShape, SealError};
-pub use transport::{Role, TransportConfig, TransportInfo};
+pub use transport::{ConfigError, DirectionInfo, Role, TransportConfig, TransportInfo};

@@ -33,7 +33,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
-pub use config::TransportConfig;
+pub use config::{ConfigError, TransportConfig};
 pub use info::{DirectionInfo, Role, TransportInfo};
 
 use self::exchange::Exchange;
@@ -268,7 +268,9 @@ impl Transport {
         self.queue(&message);
     }
 
-    /// Asks the peer for new keys. Nothing happens while keys are exchanged anyway, or after the end.
+    /// Asks the peer for new keys. Nothing happens while keys are exchanged anyway, or after the
+    /// end. OpenSSH's server takes it only from authenticated clients: before that it answers
+    /// UNIMPLEMENTED, and the exchange runs into its deadline.
     pub fn start_rekey(&mut self, now: Instant) {
         self.now = now;
         if !self.closed && !self.is_exchanging() {

@@ -50,6 +50,8 @@ pub enum SealError {
     Shape,
     /// Keys are being exchanged, or the first ones are not there yet; try again afterwards.
     Rekeying,
+    /// Older bytes of the same channel are queued: `poll_transmit` has to come first.
+    Queued,
     /// The connection is over, or the cipher failed. It will not get better.
     Closed,
 }
@@ -59,6 +61,7 @@ impl fmt::Display for SealError {
         f.write_str(match self {
             Self::Shape => "the frame was laid out for another cipher",
             Self::Rekeying => "keys are being exchanged",
+            Self::Queued => "older bytes of the channel are queued",
             Self::Closed => "the connection is over",
         })
     }

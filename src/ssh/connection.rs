@@ -45,7 +45,9 @@ use crate::crypto::Random;
 /// [`wants_input`](Self::wants_input) is false until the answer is given.
 ///
 /// **The end.** After [`Event::Disconnected`] send what `poll_transmit` still gives and close the
-/// socket. Every other call does nothing from then on.
+/// socket. Every other call does nothing from then on. An end that a verdict or a command brings
+/// about shows in [`is_closed`](Self::is_closed) at once, and its event comes from the next
+/// `handle_input`, which may be given an empty slice.
 pub struct Connection {
     transport: Transport,
     side: Side,
@@ -83,38 +85,50 @@ impl Connection {
     /// The server's end of a new connection. `random` must be seeded for this connection alone.
     pub fn server(config: Arc<ServerConfig>, random: Box<dyn Random>, now: Instant) -> Self {
         let transport = Arc::new(config.transport.clone());
-        Self {
-            transport: Transport::new(Role::Server, transport, random, now),
-            phase: Phase::Service,
-            awaiting: Awaiting::Nothing,
-            channels: Channels::new(config.channels_max, config.window_bytes),
-            keepalive: Keepalive::new(config.keepalive_interval, config.keepalive_count_max),
-            auth_deadline: config.auth_timeout.and_then(|timeout| now.checked_add(timeout)),
-            user: None,
-            packet_bytes_max: config.packet_bytes_max,
-            no_more_sessions: false,
-            events: VecDeque::new(),
-            closed: false,
-            side: Side::Server { config, auth: ServerAuth::default() },
-        }
+        Self::new(
+            Transport::new(Role::Server, transport, random, now),
+            Channels::new(config.channels_max, config.window_bytes),
+            config.packet_bytes_max,
+            Keepalive::new(config.keepalive_interval, config.keepalive_count_max),
+            config.auth_timeout.and_then(|timeout| now.checked_add(timeout)),
+            Side::Server { config, auth: ServerAuth::default() },
+        )
     }
 
     /// The client's end of a new connection. `random` must be seeded for this connection alone.
     pub fn client(config: Arc<ClientConfig>, random: Box<dyn Random>, now: Instant) -> Self {
         let transport = Arc::new(config.transport.clone());
+        Self::new(
+            Transport::new(Role::Client, transport, random, now),
+            Channels::new(config.channels_max, config.window_bytes),
+            config.packet_bytes_max,
+            Keepalive::new(config.keepalive_interval, config.keepalive_count_max),
+            config.auth_timeout.and_then(|timeout| now.checked_add(timeout)),
+            Side::Client { auth: ClientAuth::default() },
+        )
+    }
+
+    fn new(
+        transport: Transport,
+        channels: Channels,
+        packet_bytes_max: u32,
+        keepalive: Keepalive,
+        auth_deadline: Option<Instant>,
+        side: Side,
+    ) -> Self {
         Self {
-            transport: Transport::new(Role::Client, transport, random, now),
+            transport,
+            side,
             phase: Phase::Service,
             awaiting: Awaiting::Nothing,
-            channels: Channels::new(config.channels_max, config.window_bytes),
-            keepalive: Keepalive::new(config.keepalive_interval, config.keepalive_count_max),
-            auth_deadline: config.auth_timeout.and_then(|timeout| now.checked_add(timeout)),
+            channels,
+            keepalive,
+            auth_deadline,
             user: None,
-            packet_bytes_max: config.packet_bytes_max,
+            packet_bytes_max,
             no_more_sessions: false,
             events: VecDeque::new(),
             closed: false,
-            side: Side::Client { auth: ClientAuth::default() },
         }
     }
 
@@ -206,7 +220,7 @@ impl Connection {
     }
 
     /// Ends the connection: queues DISCONNECT. [`Event::Disconnected`] follows from the next
-    /// [`handle_input`](Self::handle_input), which may be given an empty slice.
+    /// [`handle_input`](Self::handle_input).
     pub fn disconnect(&mut self, reason: DisconnectReason, description: &str) {
         if !self.closed {
             self.fail_later(Disconnect { reason, description: description.to_owned() });

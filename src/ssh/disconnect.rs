@@ -91,8 +91,8 @@ impl fmt::Display for Disconnect {
 
 impl std::error::Error for Disconnect {}
 
-/// Reads a peer's DISCONNECT from after its number: the reason code, and the text cleaned of control
-/// characters and cut to `text_max` bytes, so that it can go into a log line.
+/// Reads a peer's DISCONNECT from after its number: the reason code, and the text cleaned of
+/// control characters and cut to `text_max` bytes, so that it can go into a log line.
 pub(crate) fn read_peer(body: &[u8], text_max: usize) -> Result<(u32, String), WireError> {
     let mut reader = Reader::new(body);
     let reason = reader.u32()?;

@@ -70,6 +70,15 @@ impl IdentReader {
     }
 }
 
+/// Whether `ident` can be ours.
+pub(crate) fn check(ident: &str) -> Result<(), Disconnect> {
+    let max = IDENT_LINE_BYTES_MAX - 2;
+    if ident.len() > max {
+        return Err(Disconnect::protocol(format!("longer than {max} bytes")));
+    }
+    parse(ident.as_bytes()).map(drop)
+}
+
 /// Checks a line that starts with `SSH-`: version 2.0, or 1.99 for "2.0 and older ones too".
 fn parse(line: &[u8]) -> Result<String, Disconnect> {
     if !line.iter().all(|byte| (0x20..0x7f).contains(byte)) {

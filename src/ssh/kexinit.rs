@@ -236,3 +236,81 @@ fn nothing_common(kind: &str, client: NameList, server: NameList) -> Disconnect 
         "no common {kind}: the client has [{client}], the server has [{server}]"
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ssh::disconnect::DisconnectReason;
+
+    /// A KEXINIT with these methods and ciphers.
+    fn kexinit(kexes: &[&str], ciphers: &[&str]) -> Vec<u8> {
+        let mut payload = vec![KEXINIT];
+        payload.extend_from_slice(&[0; 16]);
+        payload.put_name_list(kexes.iter().copied());
+        payload.put_name_list(["ssh-ed25519"]);
+        for list in [ciphers, &[], &["none"]] {
+            payload.put_name_list(list.iter().copied());
+            payload.put_name_list(list.iter().copied());
+        }
+        payload.extend_from_slice(&[0; 13]);
+        payload
+    }
+
+    fn agree(client: &[u8], server: &[u8]) -> Result<Negotiated, Disconnect> {
+        negotiate(&KexInit::parse(client).unwrap(), &KexInit::parse(server).unwrap())
+    }
+
+    const CURVE: &str = "curve25519-sha256";
+    const OLD_CURVE: &str = "curve25519-sha256@libssh.org";
+    const GCM: &str = "aes128-gcm@openssh.com";
+    const CHACHA: &str = "chacha20-poly1305@openssh.com";
+
+    #[test]
+    fn the_clients_order_decides() {
+        let client = kexinit(&["unheard-of", OLD_CURVE, CURVE], &[CHACHA, GCM]);
+        let server = kexinit(&[CURVE, OLD_CURVE], &[GCM, CHACHA]);
+        let agreed = agree(&client, &server).unwrap();
+        assert_eq!(agreed.kex.name, OLD_CURVE);
+        assert_eq!(agreed.direction(Way::ClientToServer).cipher.name, CHACHA);
+        assert!(agreed.direction(Way::ServerToClient).mac.is_none(), "an AEAD needs no MAC");
+        assert!(!agreed.guess_right);
+        let agreed = agree(&server, &client).unwrap();
+        assert_eq!(agreed.kex.name, CURVE);
+    }
+
+    #[test]
+    fn markers_are_no_methods() {
+        let both = kexinit(&[STRICT_CLIENT, EXT_INFO_CLIENT, STRICT_SERVER, CURVE], &[GCM]);
+        let agreed = agree(&both, &both).unwrap();
+        assert_eq!(agreed.kex.name, CURVE);
+        assert!(agreed.guess_right);
+        let markers = kexinit(&[STRICT_CLIENT, EXT_INFO_CLIENT], &[GCM]);
+        let end = agree(&markers, &markers).unwrap_err();
+        assert_eq!(end.reason, DisconnectReason::KeyExchangeFailed);
+        assert!(KexInit::parse(&markers).unwrap().marks(STRICT_CLIENT));
+    }
+
+    #[test]
+    fn a_long_list_is_cut_in_the_error_text() {
+        let names: Vec<_> = (0..1000).map(|n| format!("cipher-{n}")).collect();
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
+        let end = agree(&kexinit(&[CURVE], &names), &kexinit(&[CURVE], &[GCM])).unwrap_err();
+        assert!(end.description.contains("from client to server"), "{end}");
+        assert!(end.description.contains("cipher-0,cipher-1,") && end.description.contains(GCM));
+        assert!(end.description.len() < 1000);
+    }
+
+    #[test]
+    fn ours_reads_back_with_markers_in_the_first_one_only() {
+        let config = TransportConfig::default();
+        for (role, marker) in [(Role::Client, STRICT_CLIENT), (Role::Server, STRICT_SERVER)] {
+            let first = write(role, &config, [1; 16], true);
+            let later = write(role, &config, [1; 16], false);
+            assert!(KexInit::parse(&first).unwrap().marks(marker));
+            assert!(!KexInit::parse(&later).unwrap().marks(marker));
+        }
+        // A server without host keys has nothing to offer.
+        let server = write(Role::Server, &config, [1; 16], true);
+        assert_eq!(KexInit::parse(&server).unwrap().host_keys.as_str(), "");
+    }
+}

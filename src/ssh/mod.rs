@@ -1,15 +1,15 @@
-//! The SSH protocol, both roles from the same code (RFC 4250-4254, 8308, 8332, strict key exchange).
+//! The SSH protocol, both roles from the same code (RFC 4250-4254, 8308, 8332, strict kex).
 //!
-//! Owns: the wire format, the transport layer below authentication and the layers above it. Must not
-//! know: sockets, files, the clock, threads, and what runs over a channel (SFTP, SCP). Invariant:
-//! bytes and values in, bytes and values out; a packet is opened and sealed in place in the caller's
-//! buffer, nothing is allocated by a length from the wire, and whatever a peer does wrong is a
-//! [`Disconnect`] that says what it was.
+//! Owns: the wire format, the transport layer below authentication and the layers above it. Must
+//! not know: sockets, files, the clock, threads, and what runs over a channel (SFTP, SCP).
+//! Invariant: bytes and values in, bytes and values out; a packet is opened and sealed in place in
+//! the caller's buffer, nothing is allocated by a length from the wire, and whatever a peer does
+//! wrong is a [`Disconnect`] that says what it was.
 //!
 //! From the bottom up: [`wire`], [`numbers`] and [`disconnect`] are the vocabulary, [`limits`] the
-//! bounds; `ident`, `kexinit`, `kex`, `packet` and `rekey` are the parts the [`transport`] is made of.
-//! Above it `userauth` and `channel`, with `requests` as their vocabulary; [`Connection`] puts all
-//! together and is what a driver talks to, in terms of [`Event`]s.
+//! bounds; `ident`, `kexinit`, `kex`, `packet` and `rekey` are the parts the [`transport`] is made
+//! of. Above it `userauth` and `channel`, with `requests` as their vocabulary; [`Connection`] puts
+//! all together and is what a driver talks to, in terms of [`Event`]s.
 
 mod channel;
 mod config;
@@ -34,4 +34,4 @@ pub use disconnect::{Disconnect, DisconnectReason};
 pub use event::{AuthMethod, AuthRequest, AuthVerdict, ChannelId, Event, Handled};
 pub use packet::{FrameShape, SealError};
 pub use requests::{ChannelRequest, WindowSize};
-pub use transport::{Role, TransportConfig, TransportInfo};
+pub use transport::{ConfigError, DirectionInfo, Role, TransportConfig, TransportInfo};

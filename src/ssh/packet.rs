@@ -50,6 +50,8 @@ pub enum SealError {
     Shape,
     /// Keys are being exchanged, or the first ones are not there yet; try again afterwards.
     Rekeying,
+    /// Older bytes of the same channel are queued: `poll_transmit` has to come first.
+    Queued,
     /// The connection is over, or the cipher failed. It will not get better.
     Closed,
 }
@@ -59,6 +61,7 @@ impl fmt::Display for SealError {
         f.write_str(match self {
             Self::Shape => "the frame was laid out for another cipher",
             Self::Rekeying => "keys are being exchanged",
+            Self::Queued => "older bytes of the channel are queued",
             Self::Closed => "the connection is over",
         })
     }
@@ -318,6 +321,42 @@ impl Opener {
         match error {
             CryptoError::PacketTag => Disconnect::new(DisconnectReason::MacError, description),
             _ => Disconnect::protocol(description),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 4253 section 6: the padded part is a multiple of the block, padding is 4 to 255 bytes.
+    #[test]
+    fn frames_of_every_shape_keep_the_rules() {
+        for (block_bytes, tag_bytes) in [(8, 0), (8, 16), (16, 16), (16, 32)] {
+            for length_padded in [false, true] {
+                let shape = FrameShape::new(Shape { block_bytes, tag_bytes, length_padded });
+                for payload in (1..100).chain([32 * 1024, 256 * 1024 + 9]) {
+                    let padding = shape.padding_bytes(payload);
+                    assert!((4..4 + block_bytes).contains(&padding));
+                    let padded = 1 + payload + padding + if length_padded { 4 } else { 0 };
+                    assert_eq!(padded % block_bytes, 0);
+                    assert_eq!(shape.frame_bytes(payload), 5 + payload + padding + tag_bytes);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn padding_is_random_and_never_reused() {
+        let mut random = crate::crypto::ChaChaRandom::from_seed([1; 32]);
+        let mut sealer = Sealer::new();
+        let mut seen = std::collections::HashSet::new();
+        for _ in 0..1000 {
+            let mut packet = Vec::new();
+            // 5 bytes of header, 3 of payload, 8 of padding.
+            sealer.append(&mut random, &mut packet, b"abc").unwrap();
+            assert_eq!((packet.len(), packet[4]), (16, 8));
+            assert!(seen.insert(packet[8..].to_vec()));
         }
     }
 }

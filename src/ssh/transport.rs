@@ -33,7 +33,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
-pub use config::TransportConfig;
+pub use config::{ConfigError, TransportConfig};
 pub use info::{DirectionInfo, Role, TransportInfo};
 
 use self::exchange::Exchange;
@@ -67,8 +67,8 @@ pub enum Item {
     Payload(Range<usize>),
     /// The peer's identification line.
     Ident(String),
-    /// Client only: the server has shown a host key, [`Transport::host_key`], and proved that it has
-    /// it. Nothing goes on until [`Transport::host_key_verdict`].
+    /// Client only: the server has shown a host key, [`Transport::host_key`], and proved that it
+    /// has it. Nothing goes on until [`Transport::host_key_verdict`].
     HostKeyOffered,
     /// Both directions use new keys.
     KexDone {
@@ -96,7 +96,7 @@ pub enum Item {
 /// [`queue`](Self::queue); and [`poll_transmit`](Self::poll_transmit) and
 /// [`next_deadline`](Self::next_deadline), which say what to do. After any other call, drain
 /// `poll_transmit` before the next. Packets get their numbers when they are sealed, so what
-/// `poll_transmit` appends and what `seal_frame` seals must reach the peer in the order of the calls.
+/// `poll_transmit` appends and what `seal_frame` seals must reach the peer in the order of calls.
 ///
 /// An error from any method is the end: pass it to [`disconnect`](Self::disconnect), drain
 /// `poll_transmit` once more and close.
@@ -268,7 +268,9 @@ impl Transport {
         self.queue(&message);
     }
 
-    /// Asks the peer for new keys. Nothing happens while keys are exchanged anyway, or after the end.
+    /// Asks the peer for new keys. Nothing happens while keys are exchanged anyway, or after the
+    /// end. OpenSSH's server takes it only from authenticated clients: before that it answers
+    /// UNIMPLEMENTED, and the exchange runs into its deadline.
     pub fn start_rekey(&mut self, now: Instant) {
         self.now = now;
         if !self.closed && !self.is_exchanging() {
@@ -283,7 +285,7 @@ impl Transport {
         self.opener.lift_limits();
     }
 
-    /// Queues a DISCONNECT as the last message. What waits for the end of a key exchange is dropped.
+    /// Queues a DISCONNECT as the last message. What waits for the end of an exchange is dropped.
     pub fn disconnect(&mut self, end: &Disconnect) {
         if self.closed {
             return;

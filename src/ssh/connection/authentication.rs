@@ -36,8 +36,7 @@ impl Connection {
     }
 
     /// Client: answers [`Event::HostKeyOffered`].
-    pub fn handle_host_key(&mut self, now: Instant, accept: bool) {
-        let _ = now;
+    pub fn handle_host_key(&mut self, _now: Instant, accept: bool) {
         if self.closed || self.awaiting != Awaiting::HostKey {
             return;
         }

@@ -19,8 +19,7 @@ type Handling = Result<Option<Event>, Wrong>;
 impl Connection {
     /// Server: answers [`Event::ChannelOpenRequested`], or a [`Event::ChannelRequest`] that needs
     /// a verdict. Without a question this does nothing.
-    pub fn handle_channel_verdict(&mut self, now: Instant, accept: bool) {
-        let _ = now;
+    pub fn handle_channel_verdict(&mut self, _now: Instant, accept: bool) {
         match self.awaiting {
             Awaiting::ChannelOpen(id) => self.answer_open(id, accept),
             Awaiting::ChannelRequest { channel, want_reply } => {

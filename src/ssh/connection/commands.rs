@@ -60,7 +60,7 @@ impl Connection {
         written
     }
 
-    /// Says that no more data follows on the channel.
+    /// Says that no more data follows on the channel. Frames still reserved cannot be sealed after.
     pub fn eof(&mut self, channel: ChannelId) {
         self.end(channel, numbers::CHANNEL_EOF);
     }

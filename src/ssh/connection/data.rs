@@ -74,8 +74,9 @@ impl Connection {
     ///
     /// # Errors
     /// [`SealError::Shape`]: the cipher changed since the reservation, or `frame` has another
-    /// length; see [`relayout`](Self::relayout). [`SealError::Rekeying`]: keys are being exchanged,
-    /// or written data of this channel still waits for `poll_transmit`; try again afterwards.
+    /// length; see [`relayout`](Self::relayout). [`SealError::Rekeying`]: keys are being exchanged;
+    /// try again after [`Event::KexDone`](crate::ssh::Event::KexDone). [`SealError::Queued`]: data
+    /// written to this channel waits; call `poll_transmit`, send that first, try again.
     /// [`SealError::Closed`]: the channel or the connection takes no more data.
     pub fn seal_data(&mut self, reserved: &DataFrame, frame: &mut [u8]) -> Result<(), SealError> {
         if self.closed {
@@ -92,7 +93,7 @@ impl Connection {
             return Err(SealError::Shape);
         }
         if !channel.clear_queued(queue_is_empty) {
-            return Err(SealError::Rekeying);
+            return Err(SealError::Queued);
         }
         let data_len = u32::try_from(reserved.data_len).map_err(|_| SealError::Shape)?;
         let header = data_header(channel.peer(), data_len);

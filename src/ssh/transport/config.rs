@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Role;
 use crate::crypto::{self, Signer};
+use crate::ssh::ident;
 use crate::ssh::limits::{IDENT_TIMEOUT, KEX_TIMEOUT, REKEY_PACKETS_MAX};
 
 /// MACs offered although no cipher of ours uses one: some peers (paramiko among them) want a common
@@ -68,6 +70,72 @@ impl Default for TransportConfig {
     }
 }
 
+/// A setting that cannot work.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ConfigError {
+    /// The field of [`TransportConfig`].
+    pub setting: &'static str,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.setting, self.problem)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl TransportConfig {
+    /// Checks at the start what would otherwise fail at the first connection.
+    ///
+    /// # Errors
+    /// The first setting that cannot work in this `role`, and why.
+    pub fn check(&self, role: Role) -> Result<(), ConfigError> {
+        let wrong = |setting, problem| Err(ConfigError { setting, problem });
+        if let Err(end) = ident::check(&self.ident) {
+            return wrong("ident", end.description);
+        }
+        let known = crypto::host_key_algorithms();
+        known_names("kexes", &self.kexes, |name| crypto::kex(name).is_some())?;
+        known_names("ciphers", &self.ciphers, |name| crypto::cipher(name).is_some())?;
+        known_names("host_key_algorithms", &self.host_key_algorithms, |name| {
+            known.contains(&name)
+        })?;
+        let compressions = crypto::compressions();
+        known_names("compressions", &self.compressions, |name| compressions.contains(&name))?;
+        // A MAC is looked up only for a cipher that needs one.
+        let needs_mac = |name: &&str| crypto::cipher(name).is_some_and(|cipher| !cipher.aead);
+        if self.ciphers.iter().any(needs_mac) {
+            known_names("macs", &self.macs, |name| crypto::mac(name).is_some())?;
+        }
+        let signs = |name| self.host_keys.iter().any(|key| key.algorithms().contains(name));
+        if role == Role::Server && !self.host_key_algorithms.iter().any(signs) {
+            let names = self.host_key_algorithms.join(", ");
+            return wrong("host_keys", format!("no host key for any of {names}"));
+        }
+        if !(1..=REKEY_PACKETS_MAX).contains(&self.rekey_packets) {
+            let packets = self.rekey_packets;
+            return wrong("rekey_packets", format!("{packets} is not within 1 to 2^31"));
+        }
+        Ok(())
+    }
+}
+
+fn known_names(
+    setting: &'static str,
+    names: &[&'static str],
+    known: impl Fn(&str) -> bool,
+) -> Result<(), ConfigError> {
+    let problem = match names.iter().find(|name| !known(name)) {
+        Some(name) => format!("{name} is not known"),
+        None if names.is_empty() => "the list is empty".to_owned(),
+        None => return Ok(()),
+    };
+    Err(ConfigError { setting, problem })
+}
+
 impl fmt::Debug for TransportConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TransportConfig")
@@ -84,5 +152,39 @@ impl fmt::Debug for TransportConfig {
             .field("ident_timeout", &self.ident_timeout)
             .field("kex_timeout", &self.kex_timeout)
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::Ed25519Signer;
+
+    #[test]
+    fn settings_that_cannot_work_are_named() {
+        let good = || TransportConfig {
+            host_keys: vec![Arc::new(Ed25519Signer::from_seed([1; 32]))],
+            ..TransportConfig::default()
+        };
+        assert_eq!(good().check(Role::Server), Ok(()));
+        assert_eq!(TransportConfig::default().check(Role::Client), Ok(()));
+        type Change = fn(&mut TransportConfig);
+        let cases: [(&str, Change); 9] = [
+            ("host_keys", |config| config.host_keys.clear()),
+            ("ident", |config| config.ident = "OpenSSH".to_owned()),
+            ("ident", |config| config.ident.push('\n')),
+            ("ident", |config| config.ident.push_str(&"x".repeat(240))),
+            ("ciphers", |config| config.ciphers.clear()),
+            ("ciphers", |config| config.ciphers.push("arcfour")),
+            ("kexes", |config| config.kexes.push("diffie-hellman-group1-sha1")),
+            ("compressions", |config| config.compressions = vec!["zlib"]),
+            ("rekey_packets", |config| config.rekey_packets = REKEY_PACKETS_MAX + 1),
+        ];
+        for (setting, change) in cases {
+            let mut config = good();
+            change(&mut config);
+            let error = config.check(Role::Server).unwrap_err();
+            assert_eq!(error.setting, setting, "{error}");
+        }
     }
 }

@@ -35,8 +35,9 @@ impl Transport {
         }
     }
 
-    /// Seals a frame of the caller's in place: 5 bytes of gap, `payload_len` bytes of payload, and a
-    /// gap for padding and tag, [`FrameShape::frame_bytes`](crate::ssh::FrameShape::frame_bytes) in
+    /// Seals a frame of the caller's in place: 5 bytes of gap, `payload_len` bytes of payload, and
+    /// a gap for padding and tag,
+    /// [`FrameShape::frame_bytes`](crate::ssh::FrameShape::frame_bytes) in
     /// all. The frame takes the next sequence number, so it must be sent before anything that is
     /// sealed after it.
     ///

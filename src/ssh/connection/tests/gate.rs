@@ -1,6 +1,6 @@
 //! Every message number in every state, and every payload cut at every byte.
 
-use super::pair::{client_config, server_config};
+use super::pair::{Dice, client_config, server_config};
 use super::raw::{Raw, about, data, open};
 use crate::ssh::connection::table::{Action, Phase, action};
 use crate::ssh::transport::Role;
@@ -151,4 +151,36 @@ fn confirmations_and_refusals_cut_at_every_byte_end_it() {
             assert_eq!(raw.end().is_some(), cut < message.len(), "cut at {cut}");
         }
     }
+}
+
+/// Bodies made of nothing sensible, and of sensible pieces in a senseless order.
+#[test]
+fn random_messages_neither_panic_nor_hang() {
+    let mut dice = Dice::new(21);
+    let whole = whole_messages();
+    let (mut raw, mut ends) = (Raw::server_with_session(1000, 1000), 0);
+    for _ in 0..4000 {
+        let mut message = whole[dice.roll(whole.len() - 1)].clone();
+        match dice.roll(3) {
+            0 => {
+                let count = dice.roll(40);
+                message.truncate(1);
+                message.extend(dice.bytes(count));
+            }
+            1 => {
+                let at = dice.roll(message.len() - 1).max(1);
+                message[at] = u8::try_from(dice.roll(255)).unwrap();
+            }
+            _ => {}
+        }
+        raw.say(&message);
+        raw.heard.clear();
+        raw.events.clear();
+        assert!(raw.ours.channel_count() <= server_config().channels_max);
+        if raw.ours.is_closed() {
+            raw = Raw::server_with_session(1000, 1000);
+            ends += 1;
+        }
+    }
+    assert!(ends > 100, "only {ends} were bad enough");
 }

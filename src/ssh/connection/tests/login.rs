@@ -47,7 +47,14 @@ fn a_password_logs_in() {
 
 #[test]
 fn a_key_logs_in_and_another_does_not() {
-    let mut pair = Pair::usual();
+    for split in [Split::Whole, Split::Bytewise, Split::Random(Dice::new(2), 40)] {
+        let mut pair = Pair::usual();
+        pair.split = split;
+        wrong_key_then_right_key(pair);
+    }
+}
+
+fn wrong_key_then_right_key(mut pair: Pair) {
     let known = key(1).public_blob().to_vec();
     pair.server.auth = Box::new(move |request| match &request.method {
         AuthMethod::KeyVerified { blob, algorithm } => {

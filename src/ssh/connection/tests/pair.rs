@@ -27,7 +27,7 @@ impl Dice {
     }
 
     pub(super) fn bytes(&mut self, count: usize) -> Vec<u8> {
-        (0..count).map(|_| self.roll(255) as u8).collect()
+        (0..count).map(|_| u8::try_from(self.roll(255)).unwrap()).collect()
     }
 }
 
@@ -114,7 +114,8 @@ impl End {
                     Some(_) => self.extended.extend_from_slice(bytes),
                 }
                 if self.consumes {
-                    self.connection.adjust(*channel, bytes.len() as u32);
+                    let taken = u32::try_from(bytes.len()).unwrap();
+                    self.connection.adjust(*channel, taken);
                 }
                 return;
             }

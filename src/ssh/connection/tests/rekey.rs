@@ -32,9 +32,9 @@ fn frames_and_keys_at_random_moments_sixty_four_deep() {
             }
             pair.now += Duration::from_millis(dice.roll(2000) as u64);
             client.go(&mut pair.client, pair.now, &mut pair.to_server);
-            client.seal(&mut pair.client, dice.roll(3), &mut pair.to_server);
+            client.seal(&mut pair.client, dice.roll(3), pair.now, &mut pair.to_server);
             server.go(&mut pair.server, pair.now, &mut pair.to_client);
-            server.seal(&mut pair.server, dice.roll(3), &mut pair.to_client);
+            server.seal(&mut pair.server, dice.roll(3), pair.now, &mut pair.to_client);
             pair.step();
             assert_eq!((pair.client.end(), pair.server.end()), (None, None), "seed {seed}");
             if client.is_done() && server.is_done() {

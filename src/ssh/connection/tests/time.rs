@@ -110,3 +110,10 @@ fn keepalives_of_either_side_are_answered() {
     message.push(1);
     assert_eq!(raw.answers(&message), [vec![numbers::REQUEST_FAILURE]]);
 }
+
+/// A connection may be made on one thread and run on another.
+#[test]
+fn a_connection_can_change_threads() {
+    fn sendable<T: Send>() {}
+    sendable::<crate::ssh::Connection>();
+}

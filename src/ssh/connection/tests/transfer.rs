@@ -1,5 +1,7 @@
 //! Bulk data both ways, through frames and through copies.
 
+use std::time::Instant;
+
 use super::pair::{Dice, End, Pair, Split, client_config, server_config, transport};
 use crate::crypto;
 use crate::ssh::{ChannelId, ClientConfig, DataFrame, SealError, ServerConfig, TransportConfig};
@@ -35,7 +37,7 @@ impl Trains {
     }
 
     /// Reserves as deep as it may, then seals `count` packets onto the wire.
-    pub(super) fn go(&mut self, end: &mut End, now: std::time::Instant, out: &mut Vec<u8>) {
+    pub(super) fn go(&mut self, end: &mut End, now: Instant, out: &mut Vec<u8>) {
         end.connection.poll_transmit(now, out);
         while self.waiting.len() < self.depth && self.reserved_to < self.data.len() {
             let wanted = (self.data.len() - self.reserved_to).min(32 * 1024);
@@ -45,7 +47,7 @@ impl Trains {
         }
     }
 
-    pub(super) fn seal(&mut self, end: &mut End, count: usize, out: &mut Vec<u8>) {
+    pub(super) fn seal(&mut self, end: &mut End, count: usize, now: Instant, out: &mut Vec<u8>) {
         for _ in 0..count {
             let Some(mut frame) = self.waiting.pop_front() else { return };
             loop {
@@ -69,6 +71,9 @@ impl Trains {
                             SealError::Rekeying => {
                                 self.waiting.push_front(frame);
                                 return;
+                            }
+                            SealError::Queued => {
+                                end.connection.poll_transmit(now, out);
                             }
                             SealError::Closed => panic!("closed: {:?}", end.events),
                         }
@@ -98,9 +103,9 @@ fn ten_mib_each_way_through_frames_by_every_cipher() {
         let mut moved = true;
         while moved || !(client.is_done() && server.is_done()) {
             client.go(&mut pair.client, pair.now, &mut pair.to_server);
-            client.seal(&mut pair.client, 16, &mut pair.to_server);
+            client.seal(&mut pair.client, 16, pair.now, &mut pair.to_server);
             server.go(&mut pair.server, pair.now, &mut pair.to_client);
-            server.seal(&mut pair.server, 16, &mut pair.to_client);
+            server.seal(&mut pair.server, 16, pair.now, &mut pair.to_client);
             moved = pair.step();
             assert_eq!((pair.client.end(), pair.server.end()), (None, None));
             assert!(moved || (client.is_done() && server.is_done()), "stuck");
@@ -181,7 +186,7 @@ fn written_data_is_not_overtaken_by_frames() {
     let mut bytes = vec![0; frame.frame_bytes()];
     bytes[frame.data_range()].copy_from_slice(b"second");
     assert_eq!(pair.server.connection.write(theirs, b"first "), 6);
-    assert_eq!(pair.server.connection.seal_data(&frame, &mut bytes), Err(SealError::Rekeying));
+    assert_eq!(pair.server.connection.seal_data(&frame, &mut bytes), Err(SealError::Queued));
     pair.server.connection.poll_transmit(pair.now, &mut pair.to_client);
     bytes[frame.data_range()].copy_from_slice(b"second");
     pair.server.connection.seal_data(&frame, &mut bytes).unwrap();

@@ -46,8 +46,8 @@ fn from_either_side_and_from_both_with_every_cipher() {
     }
 }
 
-/// Frames and queued messages in both directions, bytes that arrive late and in pieces, and new keys
-/// at any moment: everything arrives, in order.
+/// Frames and queued messages in both directions, bytes that arrive late and in pieces, and new
+/// keys at any moment: everything arrives, in order.
 #[test]
 fn traffic_survives_new_keys_at_any_moment() {
     for seed in 0..30 {

@@ -8,7 +8,9 @@ use super::error::ReactorError;
 use super::limits::ReactorLimits;
 use super::op::{Completion, Op, OpId, Token};
 use super::poll::Poll;
-use super::ring::{Ring, RingFlags};
+use super::ring::Ring;
+#[cfg(test)]
+use super::ring::RingFlags;
 use super::waker::Waker;
 
 /// Which driver to use.

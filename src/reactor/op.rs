@@ -162,7 +162,7 @@ pub(super) fn checked_bytes(op: &Op) -> Result<usize, Errno> {
             bytes => Ok(bytes),
         },
         Op::Send { buffer, range, .. } => inside(buffer, range),
-        Op::Read { buffer, segments, .. } => {
+        Op::Read { offset, buffer, segments, .. } => {
             let (mut end, mut total) = (0, 0);
             for segment in segments {
                 if segment.start < end {
@@ -171,14 +171,14 @@ pub(super) fn checked_bytes(op: &Op) -> Result<usize, Errno> {
                 total += inside(buffer, segment)?;
                 end = segment.end;
             }
-            Ok(total)
+            positions(*offset, total)
         }
-        Op::Write { segments, .. } => {
+        Op::Write { offset, segments, .. } => {
             let mut total = 0_usize;
             for (buffer, range) in segments {
                 total = total.checked_add(inside(buffer, range)?).ok_or(Errno::INVAL)?;
             }
-            Ok(total)
+            positions(*offset, total)
         }
     }
 }
@@ -188,6 +188,40 @@ fn inside(buffer: &Buffer, range: &Range<usize>) -> Result<usize, Errno> {
         return Err(Errno::INVAL);
     }
     Ok(range.end - range.start)
+}
+
+/// Positions are signed in the kernel; and -1 would mean "where the last read ended".
+fn positions(offset: u64, total: usize) -> Result<usize, Errno> {
+    let end = offset.checked_add(total as u64).ok_or(Errno::INVAL)?;
+    i64::try_from(end).map(|_| total).map_err(|_| Errno::INVAL)
+}
+
+/// Takes the kernel's answer to one transfer of a `Send`, `Read` or `Write` of `total` bytes, adds
+/// it to `done`, and tells the operation's result; `None` if the rest must be asked for.
+pub(super) fn advance(
+    op: &Op,
+    done: &mut usize,
+    total: usize,
+    answer: Result<usize, Errno>,
+    cancelled: bool,
+) -> Option<Result<usize, Errno>> {
+    match answer {
+        Err(Errno::INTR) if cancelled => Some(Err(Errno::CANCELED)),
+        Err(Errno::INTR) => None,
+        Err(errno) => Some(Err(errno)),
+        Ok(0) if matches!(op, Op::Read { .. }) => Some(Ok(*done)), // the end of the file
+        Ok(0) => Some(Err(Errno::IO)), // nothing taken and no reason given: do not ask for ever
+        Ok(bytes) => {
+            *done += bytes;
+            if *done >= total {
+                Some(Ok(total))
+            } else if cancelled {
+                Some(Err(Errno::CANCELED))
+            } else {
+                None
+            }
+        }
+    }
 }
 
 /// Turns an operation and its result into what the caller gets back. An `Accept` ends here.

@@ -28,7 +28,9 @@ const IMPURE: &[&str] = &[
     "std::process",
     "std::thread",
     "std::os",
-    "std::io",
+    "io::stdin",
+    "io::stdout",
+    "io::stderr",
     "thread::spawn",
     "Instant::now",
     "SystemTime",
@@ -191,7 +193,7 @@ fn length(path: &str, lines: usize, listed: Option<usize>) -> Vec<String> {
 }
 
 fn modules_open_with_a_head(source: &Source) -> Vec<String> {
-    if !source.path.ends_with("/mod.rs") {
+    if !source.path.ends_with("/mod.rs") || source.is_test() {
         return Vec::new();
     }
     let head = source.lines().take_while(|(_, line)| line.starts_with("//!")).count();
@@ -424,6 +426,7 @@ mod each_rule_can_fail {
         assert_eq!(complaints(rule, "src/x/mod.rs", &"//! line\n".repeat(11)), 1);
         assert_eq!(complaints(rule, "src/x/mod.rs", "//! A\n//!\n//! B.\nmod y;\n"), 0);
         assert_eq!(complaints(rule, "src/x/y.rs", "mod y;\n"), 0);
+        assert_eq!(complaints(rule, "src/x/tests/mod.rs", "mod y;\n"), 0);
     }
 
     #[test]

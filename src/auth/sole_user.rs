@@ -3,8 +3,9 @@
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
-use super::{AuthMethod, AuthRequest, Authenticator, AuthorizedKey, Verdict};
+use super::{Authenticator, AuthorizedKey, Verdict};
 use crate::crypto::fingerprint_sha256;
+use crate::ssh::{AuthMethod, AuthRequest};
 
 /// SHA-256 of a password of high entropy: one made by the server for one run. A password people
 /// choose needs a slow hash instead.

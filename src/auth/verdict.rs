@@ -1,6 +1,6 @@
 //! The question the server asks and the answer it gets.
 
-use super::AuthRequest;
+use crate::ssh::AuthRequest;
 
 /// The answer to one authentication request.
 #[derive(Clone, Debug, PartialEq, Eq)]

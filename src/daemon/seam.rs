@@ -1,5 +1,5 @@
-//! Stands in for `crate::server`, `crate::ssh` and `crate::reactor` until they are joined; then
-//! this file goes, and those who name it name the real ones.
+//! Stands in for `crate::server` until it is joined; then this file goes, and those who name it
+//! name the real one.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -7,30 +7,8 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use crate::auth::Authenticator;
-use crate::crypto::Signer;
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum DriverChoice {
-    Auto,
-    Ring,
-    Poll,
-}
-
-pub(crate) struct TransportConfig {
-    pub(crate) ciphers: Vec<&'static str>,
-    pub(crate) host_keys: Vec<Arc<dyn Signer>>,
-    pub(crate) rekey_bytes: Option<u64>,
-}
-
-pub(crate) struct ServerConfig {
-    pub(crate) transport: TransportConfig,
-    pub(crate) methods: Vec<&'static str>,
-    pub(crate) max_auth_tries: u32,
-    pub(crate) auth_timeout: Option<Duration>,
-    pub(crate) keepalive_interval: Option<Duration>,
-    pub(crate) keepalive_count_max: u32,
-    pub(crate) channels_max: usize,
-}
+use crate::reactor::DriverChoice;
+use crate::ssh::ServerConfig;
 
 pub(crate) struct Settings {
     pub(crate) listen: Vec<SocketAddr>,

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use super::config::Config;
 use super::host_key::HostKey;
-use super::seam::{DriverChoice, ServerConfig, Settings, TransportConfig};
+use super::seam::Settings;
 use crate::auth::Authenticator;
 use crate::crypto::Signer;
+use crate::reactor::DriverChoice;
+use crate::ssh::{ServerConfig, TransportConfig};
 
 /// Everything the server is told. `root` is absolute.
 pub(crate) fn settings(
@@ -24,6 +26,7 @@ pub(crate) fn settings(
             ciphers: config.ciphers.clone(),
             host_keys: signers,
             rekey_bytes: unless_zero(config.key_renegotiation_threshold),
+            ..TransportConfig::default()
         },
         methods: auth.methods(),
         max_auth_tries: narrow(config.max_auth_tries),
@@ -31,6 +34,7 @@ pub(crate) fn settings(
         keepalive_interval: seconds(config.client_alive_interval),
         keepalive_count_max: narrow(config.client_alive_count_max),
         channels_max: wide(config.max_sessions),
+        ..ServerConfig::default()
     };
     Settings {
         listen: config.listen.clone(),

@@ -16,10 +16,18 @@ impl Source {
     /// Takes a file apart.
     pub fn new(path: String, text: String) -> Self {
         let code = blank(&text);
-        let all =
-            path.ends_with("/tests.rs") || path.contains("/tests/") || path.starts_with("tests/");
-        let in_tests = test_lines(&code).into_iter().map(|line| line || all).collect();
-        Self { path, text, code, in_tests }
+        let marks = test_lines(&code);
+        let mut source = Self { path, text, code, in_tests: marks };
+        if source.is_test() {
+            source.in_tests.fill(true);
+        }
+        source
+    }
+
+    /// Whether the whole file is test code.
+    pub fn is_test(&self) -> bool {
+        let path = &self.path;
+        path.ends_with("/tests.rs") || path.contains("/tests/") || path.starts_with("tests/")
     }
 
     /// Every line, with its number.

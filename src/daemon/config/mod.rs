@@ -1,4 +1,4 @@
-//! The configuration: one table of definitions ([`defs`]) and everything that comes from it.
+//! The configuration: one table of definitions (`defs.rs`) and everything that comes from it.
 //!
 //! From a row come the parsing of the TOML file, `--set KEY=VALUE` and the flags of `serve`, the
 //! texts of their errors, `ringferry check` and `examples/ringferry.toml`. It opens no file and
@@ -17,7 +17,7 @@ mod value;
 pub use load::{Fault, Layer, load};
 pub use render::{key_table, render};
 
-/// The effective configuration. What each field means, and its range, stands in [`defs`].
+/// The effective configuration. What each field means, and its range, stands in `defs.rs`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Config {
     /// Addresses to accept connections on; never empty.

@@ -56,8 +56,8 @@ fn a_json_line_stays_one_line_and_valid() {
     // TOML's basic strings are close enough to JSON's to read an escaped string back.
     let from = line.find("\"display\":").unwrap() + "\"display\":".len();
     let string = &line[from..from + line[from + 1..].find('"').unwrap() + 2];
-    let value: toml::Value = format!("x = {string}").parse::<toml::Table>().unwrap()["x"].clone();
-    assert_eq!(value.as_str(), Some(NASTY));
+    let value = toml::de::DeValue::parse(string).unwrap();
+    assert_eq!(value.get_ref().as_str(), Some(NASTY));
     assert!(line.contains("\"level\":\"INFO\"") && line.contains("\"id\":7"), "{line}");
     assert!(line.starts_with('{') && line.ends_with('}'), "{line}");
 }

@@ -16,6 +16,8 @@ pub(crate) struct Finished {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
+    /// The deadline ended it.
+    pub(crate) timed_out: bool,
     what: String,
 }
 
@@ -47,10 +49,8 @@ impl Running {
     pub(crate) fn start(mut command: Command, stdin: &str) -> Running {
         let what = format!("{command:?} with {stdin:?}");
         command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|e| panic!("start {what}: {e}"));
+        let mut child =
+            command.stderr(Stdio::piped()).spawn().unwrap_or_else(|e| panic!("start {what}: {e}"));
         let mut input = child.stdin.take().expect("piped");
         let text = stdin.to_owned();
         // A client that dies early leaves a broken pipe: its exit code tells the story.
@@ -83,7 +83,13 @@ impl Running {
         let text = |bytes: JoinHandle<Vec<u8>>| {
             String::from_utf8_lossy(&bytes.join().expect("reader")).into_owned()
         };
-        Finished { code, stdout: text(self.stdout), stderr: text(self.stderr), what: self.what }
+        Finished {
+            code,
+            stdout: text(self.stdout),
+            stderr: text(self.stderr),
+            timed_out: status.is_none(),
+            what: self.what,
+        }
     }
 }
 

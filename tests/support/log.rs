@@ -35,8 +35,9 @@ impl Log {
 
     /// Waits until a line matches.
     pub(crate) fn wait_line(&self, deadline: Duration, want: impl Fn(&str) -> bool) -> String {
-        wait_for(deadline, || self.lines().into_iter().find(|line| want(line)))
-            .unwrap_or_else(|| panic!("no such log line within {deadline:?}; log:\n{}", self.tail()))
+        wait_for(deadline, || self.lines().into_iter().find(|line| want(line))).unwrap_or_else(
+            || panic!("no such log line within {deadline:?}; log:\n{}", self.tail()),
+        )
     }
 
     /// The last lines, for a failing test's message.

@@ -237,7 +237,11 @@ pub(crate) fn can_mount_tmpfs() -> bool {
 
 fn namespace_command() -> Command {
     let mut command = Command::new("unshare");
-    command.args(if is_root() { &["--mount"][..] } else { &["--user", "--map-root-user", "--mount"] });
+    command.args(if is_root() {
+        &["--mount"][..]
+    } else {
+        &["--user", "--map-root-user", "--mount"]
+    });
     command.arg("--");
     command
 }

@@ -8,8 +8,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::measure::Method;
 
-/// Compares ringferry with other SFTP servers on this machine: wall time, MB/s, server CPU seconds a
-/// GiB and peak memory, by scenario and cipher.
+/// Compares ringferry with other SFTP servers on this machine: wall time, MB/s, server CPU seconds
+/// a GiB and peak memory, by scenario and cipher.
 #[derive(Parser)]
 #[command(version, args_conflicts_with_subcommands = true)]
 pub(crate) struct Arguments {

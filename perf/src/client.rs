@@ -1,8 +1,9 @@
 //! One transfer with OpenSSH's own client.
 //!
 //! Downloads go to /dev/null: the client is the slower half on one machine, and what it writes to a
-//! disk would disturb the server's share of it. Uploads go to a file on the served filesystem, which
-//! is removed before its pages are written back. Only the pass that verifies writes a download.
+//! disk would disturb the server's share of it. Uploads go to a file on the served filesystem,
+//! which is removed before its pages are written back. Only the pass that verifies writes a
+//! download.
 
 use std::io::Write;
 use std::path::Path;

@@ -68,12 +68,21 @@ fn date(days: u64) -> String {
     format!("{year:04}-{month:02}-{:02}", day + 1)
 }
 
+/// The type of the filesystem that `dir` lies on: the deepest mount point above it.
 fn filesystem(dir: &Path) -> String {
-    let output = Command::new("stat").args(["-f", "-c", "%T"]).arg(dir).output();
-    output.map_or_else(
-        |_| "unknown".into(),
-        |output| String::from_utf8_lossy(&output.stdout).trim().to_owned(),
-    )
+    let dir = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
+    let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    let mut above: Vec<(&str, &str)> = mounts
+        .lines()
+        .filter_map(|line| {
+            let mut fields = line.split(' ').skip(1);
+            Some((fields.next()?, fields.next()?))
+        })
+        .filter(|(at, _)| dir.starts_with(at))
+        .collect();
+    // Of two mounts on one point the later hides the earlier; the sort is stable.
+    above.sort_by_key(|(at, _)| at.len());
+    above.last().map_or("an unknown filesystem", |(_, kind)| kind).to_owned()
 }
 
 fn client_version() -> String {

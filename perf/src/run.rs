@@ -86,7 +86,7 @@ pub(crate) fn compare(compare: &Compare) -> Outcome<ExitCode> {
         .collect::<Outcome<Vec<_>>>()?;
     let servers = peers.iter().zip(&running).map(|((peer, version), running)| Server {
         name: peer.name().to_owned(),
-        version: version.clone(),
+        version: format!("{version}; greets `{}`", running.ident),
         command_line: site.shortened(&running.command_line),
         configuration: site.shortened(&running.configuration),
     });
@@ -121,8 +121,9 @@ fn cases(compare: &Compare) -> Vec<Case> {
     compare.scenarios.iter().flat_map(of).collect()
 }
 
-/// Each case once on each server, off the clock: the bytes must arrive, the page cache gets warm, and
-/// the report learns which cipher `default` came to. A case that fails is left out of the rounds.
+/// Each case once on each server, off the clock: the bytes must arrive, the page cache gets warm,
+/// and the report learns which cipher `default` came to. A case that fails is left out of the
+/// rounds.
 fn verify_all(results: &mut Results, site: &Site, running: &[Running]) {
     for (case, wanted) in results.cases.clone().iter().enumerate() {
         for (server, running) in running.iter().enumerate() {

@@ -1,11 +1,11 @@
-//! The measurement against a known quantity: a tree of processes that burn an exact amount of CPU time
-//! (by their own CPU clock, so a busy machine does not matter), some of them orphaned and some ended
-//! long before anyone looks.
+//! The measurement against a known quantity: a tree of processes that burn an exact amount of CPU
+//! time (by their own CPU clock, so a busy machine does not matter), some of them orphaned and some
+//! ended long before anyone looks.
 
 use std::process::Command;
 
-/// A child waited for, a background child, and a daemon that nobody of its own waits for, 300 ms each,
-/// while the shell itself does next to nothing.
+/// A child waited for, a background child, and a daemon that nobody of its own waits for, 300 ms
+/// each, while the shell itself does next to nothing.
 const TREE: &str = "BIN burn 300; BIN burn 300 & (setsid sh -c 'BIN burn 300' &); wait";
 const BURNT_S: f64 = 0.9;
 
@@ -17,7 +17,8 @@ fn measure(method: &str) -> Option<f64> {
         .output()
         .expect("it runs");
     if !output.status.success() {
-        eprintln!("SKIPPED {method}: {}", String::from_utf8_lossy(&output.stderr).trim());
+        eprintln!("SKIPPED {method}: no control group can be made here");
+        eprintln!("{}", String::from_utf8_lossy(&output.stderr).trim());
         return None;
     }
     let text = String::from_utf8(output.stdout).expect("UTF-8");

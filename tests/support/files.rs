@@ -8,8 +8,8 @@ use std::process::Command;
 
 use sha2::{Digest, Sha256};
 
-/// A folder of one test, removed with it, on the filesystem of the build (not a tmpfs `/tmp`), which
-/// holds a client key, a stranger's key, a host key and the served root.
+/// A folder of one test, removed with it, on the filesystem of the build (not a tmpfs `/tmp`),
+/// which holds a client key, a stranger's key, a host key and the served root.
 pub(crate) struct Scratch {
     dir: tempfile::TempDir,
 }

@@ -175,7 +175,8 @@ fn user_name() -> String {
 }
 
 fn ringferry_command(scratch: &Scratch, options: &Options, user: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ringferry"));
+    let built = || env!("CARGO_BIN_EXE_ringferry").into();
+    let mut command = Command::new(std::env::var_os("RINGFERRY_TEST_BINARY").unwrap_or_else(built));
     let driver = std::env::var("RINGFERRY_TEST_DRIVER").unwrap_or_else(|_| "ring".into());
     command
         .args(["serve", "--listen", "127.0.0.1:0", "--driver", &driver, "--user", user, "--root"])

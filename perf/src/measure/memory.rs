@@ -15,7 +15,8 @@ const INTERVAL: Duration = Duration::from_millis(25);
 pub(crate) struct Peak {
     /// Resident pages; a page that two processes share counts twice.
     pub(crate) rss_kib: u64,
-    /// The same with shared pages divided among their processes: what a forking server really takes.
+    /// The same with shared pages divided among their processes: what a forking server really
+    /// takes.
     pub(crate) pss_kib: u64,
 }
 

@@ -7,7 +7,7 @@ mod ringferry;
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Stdio};
@@ -83,6 +83,8 @@ pub(crate) struct Running {
     pub(crate) group: Group,
     /// Processes while no client is connected.
     pub(crate) idle_processes: usize,
+    /// How the server greets.
+    pub(crate) ident: String,
     /// For the report: the command as it was run, and its configuration file.
     pub(crate) command_line: String,
     pub(crate) configuration: String,
@@ -109,16 +111,19 @@ impl Running {
             remote_root: launch.remote_root,
             group,
             idle_processes: 0,
+            ident: String::new(),
             command_line,
             configuration: launch.configuration,
             log,
         };
         running.group.root(running.child.id());
         let address = match launch.port {
-            Port::Chosen(port) => running.wait_for_ident(port),
+            Port::Chosen(port) => Some(SocketAddr::from(([127, 0, 0, 1], port))),
             Port::ReadyLine => stdout.and_then(read_ready_line),
         };
-        running.address = address.ok_or_else(|| {
+        running.address = address.unwrap_or(running.address);
+        let ident = address.and_then(|address| running.wait_for_ident(address));
+        running.ident = ident.ok_or_else(|| {
             let log = std::fs::read_to_string(&running.log).unwrap_or_default();
             format!("{} did not become ready: {}\n{log}", peer.name(), running.command_line)
         })?;
@@ -145,15 +150,15 @@ impl Running {
         std::thread::sleep(Duration::from_millis(30));
     }
 
-    fn wait_for_ident(&mut self, port: u16) -> Option<SocketAddr> {
-        let address = SocketAddr::from(([127, 0, 0, 1], port));
+    /// Connects until the server greets: its ident line, which names program and version.
+    fn wait_for_ident(&mut self, address: SocketAddr) -> Option<String> {
         let end = Instant::now() + PATIENCE;
         while Instant::now() < end && matches!(self.child.try_wait(), Ok(None)) {
-            if let Ok(mut stream) = TcpStream::connect(address) {
-                let mut start = [0; 4];
+            if let Ok(stream) = TcpStream::connect(address) {
                 stream.set_read_timeout(Some(PATIENCE)).ok()?;
-                return (stream.read_exact(&mut start).is_ok() && &start == b"SSH-")
-                    .then_some(address);
+                let mut line = String::new();
+                BufReader::new(stream).read_line(&mut line).ok()?;
+                return line.starts_with("SSH-").then(|| line.trim_end().to_owned());
             }
             std::thread::sleep(Duration::from_millis(20));
         }

@@ -1,5 +1,5 @@
-//! OpenSSH's sshd, Debian's or any other by path (a newer build, HPN-SSH), with the SFTP server that
-//! is part of it: `internal-sftp` saves an exec a session and is the faster of its two ways.
+//! OpenSSH's sshd, Debian's or any other by path (a newer build, HPN-SSH), with the SFTP server
+//! that is part of it: `internal-sftp` saves an exec a session and is the faster of its two ways.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -53,8 +53,6 @@ impl Peer for OpenSsh {
             "PermitRootLogin prohibit-password".into(),
             "PidFile none".into(),
             "MaxStartups 1000".into(),
-            // The client's order decides; this only lets it ask for every cipher that is compiled in.
-            "Ciphers +aes128-ctr".into(),
         ]
         .join("\n");
         let config = site.path(&format!("{}.sshd_config", self.name));

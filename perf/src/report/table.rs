@@ -20,8 +20,8 @@ struct Row {
 
 pub(crate) fn table(results: &Results) -> String {
     let mut out = String::from(
-        "| scenario | cipher | server | wall s | MB/s | server CPU s/GiB | x OpenSSH | peak RSS MiB \
-         | peak PSS MiB |\n|---|---|---|---|---|---|---|---|---|\n",
+        "| scenario | cipher | server | wall s | MB/s | server CPU s/GiB | x OpenSSH | RSS MiB \
+         | PSS MiB |\n|---|---|---|---|---|---|---|---|---|\n",
     );
     let baseline = results.servers.iter().position(|server| server.name == BASELINE);
     for (case, wanted) in results.cases.iter().enumerate() {

@@ -13,7 +13,6 @@ mod host_key;
 mod invoker;
 mod log;
 mod private_file;
-pub(crate) mod seam;
 mod serve;
 mod settings;
 mod signal;

@@ -14,11 +14,12 @@ use super::config::defs::DEFAULT_ROOT;
 use super::failure::Failure;
 use super::host_key::{self, HostKey, StatePlaces};
 use super::invoker::{Invoker, invoker};
-use super::seam::{self, Stop};
-use super::settings::settings;
+use super::settings::{self, settings};
 use super::user_keys::{self, UserKeys};
 use super::{log, signal};
 use crate::auth::{PasswordDigest, SoleUser};
+use crate::crypto;
+use crate::server::{self, Ready, Stop};
 
 /// Serves until a signal stops it.
 pub(crate) fn serve(config: &Config) -> Result<(), Failure> {
@@ -37,10 +38,12 @@ pub(crate) fn serve(config: &Config) -> Result<(), Failure> {
         .collect();
     let user = users.name().to_owned();
     let shown_root = root.display().to_string();
-    let mut ready = |addresses: &[std::net::SocketAddr]| {
+    let shards = settings::shards(config.shards);
+    let mut ready = |ready: &Ready<'_>| {
+        log_start(ready, shards, &config.ciphers);
         let uname = rustix::system::uname();
         let announcement = Announcement {
-            addresses,
+            addresses: ready.listen,
             pid: std::process::id(),
             host_name: &uname.nodename().to_string_lossy(),
             root: &shown_root,
@@ -52,11 +55,29 @@ pub(crate) fn serve(config: &Config) -> Result<(), Failure> {
         say(&announcement.text());
     };
     let settings = settings(config, root, host_keys, Arc::new(users));
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), shards = settings.shards, "starting");
-    let ended = seam::run(settings, &mut ready, stop);
+    let ended = server::run(settings, &mut ready, stop);
     ended.map_err(|error| Failure::runtime(error.to_string()))?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// The line that says what this server runs on.
+fn log_start(ready: &Ready<'_>, shards: usize, ciphers: &[&'static str]) {
+    let ciphers: Vec<String> = ciphers
+        .iter()
+        .map(|name| format!("{name}={}", crypto::backend_of(name).unwrap_or("none")))
+        .collect();
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        driver = ready.driver.driver,
+        flags = %ready.driver.flags.join(","),
+        shards,
+        ciphers = %ciphers.join(","),
+        "serving"
+    );
+    if let Some(note) = &ready.driver.note {
+        tracing::warn!(driver = ready.driver.driver, "{note}");
+    }
 }
 
 /// Reads the files `config` names without making anything: what `check` checks beyond the values.

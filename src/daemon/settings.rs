@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use super::config::Config;
 use super::host_key::HostKey;
-use super::seam::Settings;
 use crate::auth::Authenticator;
 use crate::crypto::Signer;
 use crate::reactor::DriverChoice;
+use crate::server::{Names, Settings};
 use crate::ssh::{ServerConfig, TransportConfig};
 
 /// Everything the server is told. `root` is absolute.
@@ -47,14 +47,15 @@ pub(crate) fn settings(
             _ => DriverChoice::Auto,
         },
         ssh: Arc::new(ssh),
-        auth,
+        authenticator: auth,
+        names: Names::of_this_host(),
         connections_max: wide(config.max_connections),
         idle_timeout: seconds(config.idle_timeout),
     }
 }
 
 /// One a core this process may run on, where 0 asks for that.
-fn shards(configured: u64) -> usize {
+pub(crate) fn shards(configured: u64) -> usize {
     match configured {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         count => wide(count),

@@ -6,7 +6,7 @@ use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
 use super::failure::Failure;
-use super::seam::Stop;
+use crate::server::Stop;
 
 /// Watches for signals on a thread of its own until the process ends.
 ///
@@ -26,7 +26,7 @@ pub(crate) fn watch(stop: Arc<Stop>) -> Result<(), Failure> {
             }
             stopping = true;
             tracing::info!(signal, "stopping");
-            stop.stop();
+            stop.request();
         }
     };
     std::thread::Builder::new().name("signals".to_owned()).spawn(watching).map_err(failed)?;

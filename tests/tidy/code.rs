@@ -2,9 +2,9 @@
 
 /// A file under inspection.
 #[derive(Clone)]
-pub struct Source {
+pub(crate) struct Source {
     /// From the root of the repository, with `/`.
-    pub path: String,
+    pub(crate) path: String,
     text: String,
     /// `text` with comments and the insides of literals blanked out; same lines.
     code: String,
@@ -14,7 +14,7 @@ pub struct Source {
 
 impl Source {
     /// Takes a file apart.
-    pub fn new(path: String, text: String) -> Self {
+    pub(crate) fn new(path: String, text: String) -> Self {
         let code = blank(&text);
         let marks = test_lines(&code);
         let mut source = Self { path, text, code, in_tests: marks };
@@ -25,28 +25,28 @@ impl Source {
     }
 
     /// Whether the whole file is test code.
-    pub fn is_test(&self) -> bool {
+    pub(crate) fn is_test(&self) -> bool {
         let path = &self.path;
         path.ends_with("/tests.rs") || path.contains("/tests/") || path.starts_with("tests/")
     }
 
     /// Every line, with its number.
-    pub fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
+    pub(crate) fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
         (1..).zip(self.text.lines())
     }
 
     /// Every line without comments and literals.
-    pub fn code(&self) -> impl Iterator<Item = (usize, &str)> {
+    pub(crate) fn code(&self) -> impl Iterator<Item = (usize, &str)> {
         (1..).zip(self.code.lines())
     }
 
     /// The lines of [`Self::code`] that are not test code.
-    pub fn shipped_code(&self) -> impl Iterator<Item = (usize, &str)> {
+    pub(crate) fn shipped_code(&self) -> impl Iterator<Item = (usize, &str)> {
         self.code().zip(&self.in_tests).filter(|(_, tests)| !**tests).map(|(line, _)| line)
     }
 
     /// The first names inside each `crate::{...}` outside tests, with the line it opens on.
-    pub fn crate_groups(&self) -> Vec<(usize, Vec<String>)> {
+    pub(crate) fn crate_groups(&self) -> Vec<(usize, Vec<String>)> {
         const OPEN: &str = "crate::{";
         let mut groups = Vec::new();
         for (at, _) in self.code.match_indices(OPEN) {
@@ -60,7 +60,7 @@ impl Source {
 
     /// Whether the comment above line `number`, or above the statement it continues, or on the
     /// line, holds `wanted`.
-    pub fn argued_above(&self, number: usize, wanted: &str) -> bool {
+    pub(crate) fn argued_above(&self, number: usize, wanted: &str) -> bool {
         let lines: Vec<_> = self.text.lines().collect();
         if lines[number - 1].contains(wanted) {
             return true;
@@ -109,19 +109,19 @@ fn first_names(group: &str) -> Vec<String> {
 }
 
 /// Whether `line` holds `token`, not as a part of longer words.
-pub fn mentions(line: &str, token: &str) -> bool {
+pub(crate) fn mentions(line: &str, token: &str) -> bool {
     let word = |c: char| c.is_alphanumeric() || c == '_';
     line.match_indices(token).any(|(at, _)| {
         let before = line[..at].chars().next_back();
         let after = line[at + token.len()..].chars().next();
         let starts = token.starts_with(word);
         let ends = token.ends_with(word) && !token.ends_with("Tcp") && !token.ends_with("Udp");
-        !(starts && before.is_some_and(word)) && !(ends && after.is_some_and(word))
+        !(starts && before.is_some_and(word) || ends && after.is_some_and(word))
     })
 }
 
 /// Whether `word` stands in `line` by itself.
-pub fn has_word(line: &str, word: &str) -> bool {
+pub(crate) fn has_word(line: &str, word: &str) -> bool {
     mentions(line, word)
 }
 

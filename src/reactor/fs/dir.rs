@@ -31,6 +31,11 @@ impl Dir {
         Ok(Dir { stream: rustix::fs::Dir::new(fd)?, parent, ended: false })
     }
 
+    /// The directory's own attributes.
+    pub fn metadata(&self) -> Result<Metadata, Errno> {
+        Metadata::of(self.stream.fd()?)
+    }
+
     /// Appends up to `max` entries in the filesystem's order, "." and ".." among them, and says
     /// whether there may be more. A name that vanishes meanwhile is left out.
     pub fn next_entries(&mut self, max: usize, out: &mut Vec<DirEntry>) -> Result<bool, Errno> {

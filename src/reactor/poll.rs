@@ -345,7 +345,7 @@ impl Waiting {
 fn drain(waker: &Waker) {
     // epoll said it is readable, and only this thread reads it: this cannot block.
     let _ = rustix::io::read(waker.descriptor(), &mut [0_u8; 8]);
-    waker.accept();
+    waker.acknowledge();
 }
 
 fn receive(watches: &mut Watches, socket: &Socket, into: &mut [u8]) -> Attempt {

@@ -42,8 +42,6 @@ const STALE: OpId = OpId { slot: u32::MAX, generation: 0 };
 pub(super) struct Ring {
     handle: Handle,
     slots: Slots<Running>,
-    /// Receives may wait for readiness first (Linux 5.19).
-    can_poll_first: bool,
     /// Completions that needed no kernel.
     ready: Vec<Completion>,
     /// Entries the queue had no room for.
@@ -82,7 +80,6 @@ impl Ring {
         Ok(Ring {
             handle,
             slots: Slots::new(),
-            can_poll_first: true,
             ready: Vec::new(),
             backlog: VecDeque::new(),
             paused: Vec::new(),
@@ -161,9 +158,9 @@ impl Ring {
 
     /// Queues the entry for what is left of an operation.
     fn start(&mut self, id: OpId) {
-        let can_poll_first = self.can_poll_first;
+        let since_5_19 = self.handle.since_5_19();
         if let Some(running) = self.slots.get_mut(id) {
-            let entry = running.entry(id, can_poll_first);
+            let entry = running.entry(id, since_5_19);
             self.push(entry);
         }
     }
@@ -296,7 +293,7 @@ impl Ring {
         self.wake_armed = false;
         self.arm_wake();
         if result > 0 {
-            self.waker.accept();
+            self.waker.acknowledge();
             self.statistics.woken += 1;
             out.push(Completion { token: WAKE_TOKEN, done: Done::Woken });
         }
@@ -350,8 +347,6 @@ impl Ring {
             Err(Errno::CANCELED) => {
                 end = Some(Errno::CANCELED);
             }
-            // Before Linux 5.19, or a socket that does not listen: the single accept will tell.
-            Err(Errno::INVAL) if running.multishot => running.multishot = false,
             Err(errno) => match verdict(errno) {
                 Verdict::Next => {}
                 Verdict::Pause => {

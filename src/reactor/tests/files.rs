@@ -160,8 +160,7 @@ on_each_driver!(reads_of_one_file_overlap_and_all_complete, |reactor| {
     }
 });
 
-// The ring answers EAGAIN for a file still marked O_NONBLOCK on a filesystem that cannot read
-// without blocking, so `fs::Root` must not leave the mark it opens with.
+// What `fs` opens is what the operations are used on.
 on_each_driver!(files_opened_in_a_root_can_be_read_and_written, |reactor| {
     let pool = pool();
     for directory in directories() {

@@ -2,8 +2,8 @@
 //!
 //! It owns every operation until it has completed it. Sockets are tried first and watched,
 //! edge-triggered, when they are not ready; file reads and writes run inline, on this thread; fsync
-//! runs on a thread of its own, because it takes milliseconds. Invariant: an operation is in exactly
-//! one of the queue, a watch, a pause or the sync thread's hands.
+//! runs on a thread of its own, because it takes milliseconds. Invariant: an operation is in
+//! exactly one of the queue, a watch, a pause or the sync thread's hands.
 
 mod sync;
 mod watch;

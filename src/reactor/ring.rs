@@ -1,8 +1,8 @@
 //! The io_uring driver.
 //!
 //! It owns the ring and every operation given to it. Entries are queued by `submit` and handed over
-//! in one syscall by `wait`, which also collects what has completed. Invariant: a slot is freed only
-//! by the last completion of its operation, so what the kernel was told of outlives its use.
+//! in one syscall by `wait`, which also collects what has completed. Invariant: a slot is freed
+//! only by the last completion of its operation, so what the kernel was told of outlives its use.
 
 mod diagnosis;
 mod handle;
@@ -123,7 +123,8 @@ impl Ring {
             return self.complete_now(token, op, Err(Errno::NOBUFS));
         }
         if let Op::Accept { listener } = &op {
-            // Before Linux 6.0 an accept on an O_NONBLOCK listener answers EAGAIN instead of waiting.
+            // Before Linux 6.0 an accept on an O_NONBLOCK listener answers EAGAIN instead of
+            // waiting.
             let _ = rustix::io::ioctl_fionbio(listener, false);
         }
         match self.slots.insert(Running::new(token, op, total)) {

@@ -42,8 +42,8 @@ fn tree() -> Tree {
     tree
 }
 
-/// The same operation on the same tree, by plain calls relative to the root's directory. An absolute
-/// path would be the host's, so "/" is left to a test of its own.
+/// The same operation on the same tree, by plain calls relative to the root's directory. An
+/// absolute path would be the host's, so "/" is left to a test of its own.
 fn kernel(tree: &Tree) -> OwnedFd {
     rustix::fs::open(tree.host("."), OFlags::PATH | OFlags::DIRECTORY, Mode::empty()).unwrap()
 }

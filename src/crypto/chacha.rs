@@ -244,3 +244,35 @@ mod awslc {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sealer() -> Sealer<Pure> {
+        Sealer::new(Pure::new(&[3; KEY_BYTES]))
+    }
+
+    /// The sequence number is the nonce: one that has been used, or may have been, is refused.
+    #[test]
+    fn a_sequence_number_seals_once() {
+        for wrong in [5, 4, 7, 0, u32::MAX] {
+            let mut sealer = sealer();
+            assert_eq!(sealer.seal(5, &mut [7; 28]), Ok(()));
+            let mut packet = [7; 28];
+            assert_eq!(sealer.seal(wrong, &mut packet), Err(CryptoError::NoncesExhausted));
+            assert_eq!(packet, [7; 28], "nothing is sealed under a used nonce");
+            assert_eq!(sealer.seal(6, &mut packet), Ok(()));
+        }
+    }
+
+    #[test]
+    fn sequence_numbers_wrap_once() {
+        let mut sealer = sealer();
+        assert_eq!(sealer.seal(u32::MAX, &mut [7; 28]), Ok(()));
+        assert_eq!(sealer.seal(0, &mut [7; 28]), Ok(()));
+        sealer.sealed = PACKETS_PER_KEY - 1;
+        assert_eq!(sealer.seal(1, &mut [7; 28]), Ok(()));
+        assert_eq!(sealer.seal(2, &mut [7; 28]), Err(CryptoError::NoncesExhausted));
+    }
+}

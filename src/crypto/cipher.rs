@@ -137,3 +137,6 @@ impl CipherAlgorithm {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -218,3 +218,35 @@ mod awslc {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nonces(counter: u64) -> Nonces {
+        let iv = [&[1, 2, 3, 4], &counter.to_be_bytes()[..]].concat();
+        Nonces::new(&iv).unwrap()
+    }
+
+    #[test]
+    fn the_counter_goes_up_by_one_and_round() {
+        let mut nonces = nonces(u64::MAX);
+        assert_eq!(nonces.next(), Ok([1, 2, 3, 4, 255, 255, 255, 255, 255, 255, 255, 255]));
+        assert_eq!(nonces.next(), Ok([1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 0]));
+        assert_eq!(nonces.next(), Ok([1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 1]));
+    }
+
+    /// After the last nonce nothing is sealed or opened any more, for good.
+    #[test]
+    fn nonces_run_out_closed() {
+        let mut gcm = Gcm { key: pure::<Aes128Gcm>(&[0; 16]).unwrap(), nonces: nonces(0) };
+        gcm.nonces.used = PACKETS_PER_KEY - 1;
+        assert_eq!(gcm.seal(0, &mut [7; 36]), Ok(()));
+        for _ in 0..2 {
+            let mut packet = [7; 36];
+            assert_eq!(gcm.seal(0, &mut packet), Err(CryptoError::NoncesExhausted));
+            assert_eq!(gcm.open(0, &mut packet), Err(CryptoError::NoncesExhausted));
+            assert_eq!(packet, [7; 36], "nothing is sealed under a used nonce");
+        }
+    }
+}

@@ -13,6 +13,8 @@ mod chacha;
 mod cipher;
 mod error;
 mod fingerprint;
+#[cfg(test)]
+mod fixtures;
 mod gcm;
 mod hash;
 mod kex;

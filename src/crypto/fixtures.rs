@@ -1,0 +1,28 @@
+//! Reads the files of tests/fixtures/crypto; see the README there for how they were made.
+
+/// The bytes of a hexadecimal string; "-" is none.
+pub(super) fn hex(text: &str) -> Vec<u8> {
+    if text == "-" {
+        return Vec::new();
+    }
+    assert!(text.len().is_multiple_of(2));
+    (0..text.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
+        .collect()
+}
+
+/// The fields of each line that is not a comment.
+pub(super) fn lines<const N: usize>(text: &str) -> Vec<[&str; N]> {
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines.map(|line| line.split(' ').collect::<Vec<_>>().try_into().unwrap()).collect()
+}
+
+/// A random source that gives out fixed bytes, for published vectors.
+pub(super) struct Fixed(pub(super) Vec<u8>);
+
+impl super::Random for Fixed {
+    fn fill(&mut self, out: &mut [u8]) {
+        out.copy_from_slice(&self.0);
+    }
+}

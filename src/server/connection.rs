@@ -9,6 +9,7 @@ mod events;
 mod output;
 
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::time::Instant;
 
 use rustix::io::Errno;
@@ -16,7 +17,7 @@ use rustix::io::Errno;
 use super::inbound::Inbound;
 use super::limits::{FLUSH_TIMEOUT, STARVED_RETRY};
 use super::outbound::Outbound;
-use super::session::Session;
+use super::session::{Party, Session};
 use super::settings::Settings;
 use crate::reactor::fs::Root;
 use crate::reactor::{BufferPool, Done, Reactor, Socket, Token};
@@ -48,6 +49,7 @@ pub(super) struct Driver {
     slot: u32,
     socket: Socket,
     peer: SocketAddr,
+    party: Rc<Party>,
     ssh: Connection,
     inbound: Inbound,
     outbound: Outbound,
@@ -79,6 +81,7 @@ impl Driver {
             slot,
             socket,
             peer,
+            party: Rc::new(Party { connection: number, peer, user: String::new() }),
             ssh,
             inbound: Inbound::default(),
             outbound: Outbound::default(),
@@ -272,7 +275,7 @@ impl Driver {
     pub(super) fn finish(mut self, place: &mut Place<'_>) {
         let mut sessions = std::mem::take(&mut self.sessions);
         for session in &mut sessions {
-            session.abandon(&events::site(place, self.token(session.channel), self.number));
+            session.abandon(&events::site(place, self.token(session.channel), &self.party));
         }
         tracing::info!(
             connection = self.number,

@@ -78,8 +78,10 @@ impl Replies {
         }
         let mut data = Vec::new();
         write(&mut data);
-        self.bytes += data.len();
-        self.queue.push_back(Reply::Bytes { data, sent: 0 });
+        if !data.is_empty() {
+            self.bytes += data.len();
+            self.queue.push_back(Reply::Bytes { data, sent: 0 });
+        }
     }
 
     pub(super) fn push_read(&mut self, read: ReadReply) {
@@ -185,6 +187,13 @@ mod tests {
         replies.settle(ticket, |out| out.extend(b"e"));
         assert_eq!(bytes(replies.pop_front()), b"d");
         assert_eq!(bytes(replies.pop_front()), b"e");
+    }
+
+    #[test]
+    fn writing_nothing_queues_nothing() {
+        let mut replies = Replies::default();
+        replies.push_with(|_| {});
+        assert!(replies.is_empty());
     }
 
     #[test]

@@ -139,12 +139,17 @@ fn nothing_outside_the_root_is_reached_while_a_directory_is_swapped_for_a_link()
     let mut succeeded = 0;
     std::thread::scope(|threads| {
         threads.spawn(|| {
+            let mut random: u32 = 1;
             while !over.load(Ordering::Relaxed) {
                 for link in ["absolute", "relative", "magic"] {
                     let (a, b) = (scene.root.join("swap"), scene.root.join(link));
                     for _ in 0..2 {
                         renameat_with(CWD, &a, CWD, &b, RenameFlags::EXCHANGE).unwrap();
                         swaps.fetch_add(1, Ordering::Relaxed);
+                        // Without a pause of its own length each time, the two threads fall into
+                        // step over the directory's lock, and nearly all operations meet the link.
+                        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                        (0..random >> 21).for_each(|_| std::hint::spin_loop());
                     }
                 }
             }

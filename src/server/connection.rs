@@ -271,12 +271,14 @@ impl Driver {
         self.ssh.disconnect(DisconnectReason::ByApplication, cause);
     }
 
-    /// Lets go of everything and writes the last log line.
-    pub(super) fn finish(mut self, place: &mut Place<'_>) {
+    /// Lets go of everything and writes the last log line; `connections` are still open elsewhere.
+    pub(super) fn finish(mut self, place: &mut Place<'_>, connections: usize) {
         let mut sessions = std::mem::take(&mut self.sessions);
         for session in &mut sessions {
             session.abandon(&events::site(place, self.token(session.channel), &self.party));
         }
+        drop(sessions);
+        drop(self.inbound);
         tracing::info!(
             connection = self.number,
             peer = %self.peer,
@@ -287,6 +289,8 @@ impl Driver {
             rekeys = self.rekeys,
             seconds = place.now.saturating_duration_since(self.opened).as_secs_f32(),
             client = self.peer_ident.as_str(),
+            connections,
+            buffers = place.pool.stats().outstanding,
             "connection closed"
         );
     }

@@ -2,8 +2,8 @@
 //!
 //! A completion is noted, then [`Driver::progress`] carries everything as far as it goes: open what
 //! has arrived, carry out the requests, lay out and seal the next train, re-arm the socket. Nothing
-//! here waits. A connection that ends sends its last bytes (at most [`FLUSH_TIMEOUT`] long), cancels
-//! what still runs and is [`gone`](Driver::is_gone) when the last completion has come back.
+//! here waits. A connection that ends sends its last bytes (at most [`FLUSH_TIMEOUT`] long),
+//! cancels what still runs and is [`gone`](Driver::is_gone) when the last completion has come back.
 
 mod events;
 mod output;

@@ -38,8 +38,8 @@ pub(super) struct Ticket(u64);
 
 pub(super) struct Replies {
     queue: VecDeque<Reply>,
-    /// Ticket of the front element. It starts far above 0, since what goes back in front may be more
-    /// elements than were taken.
+    /// Ticket of the front element. It starts far above 0, since what goes back in front may be
+    /// more elements than were taken.
     front: u64,
     bytes: usize,
     reads: usize,

@@ -22,7 +22,10 @@ use crate::reactor::{DriverInfo, Reactor, ReactorError, ReactorLimits, Waker};
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
     /// The root folder cannot be opened.
-    #[error("cannot open the root folder {}: {error}. Make it, or name another with --root", root.display())]
+    #[error(
+        "cannot open the root folder {}: {error}. Make it, or name another with --root",
+        root.display()
+    )]
     Root {
         /// The folder.
         root: PathBuf,

@@ -1,9 +1,9 @@
 //! One SFTP session: a channel's bytes in, replies in request order out.
 //!
-//! Requests are carried out as they are decoded, WRITEs joined in a batch, READs left as descriptors
-//! for the trains. Where a request must wait (an fsync runs, too many replies are queued), the bytes
-//! behind it are parked; the channel's window is not given back for them, so there are never more of
-//! them than the window holds.
+//! Requests are carried out as they are decoded, WRITEs joined in a batch, READs left as
+//! descriptors for the trains. Where a request must wait (an fsync runs, too many replies are
+//! queued), the bytes behind it are parked; the channel's window is not given back for them, so
+//! there are never more of them than the window holds.
 
 use std::cell::Cell;
 use std::net::SocketAddr;

@@ -122,7 +122,7 @@ impl Driver {
     fn keys_exchanged(&mut self, first: bool) {
         let info = self.ssh.info();
         if first {
-            tracing::debug!(connection = self.number, peer = %self.peer, algorithms = ?info, "keys");
+            tracing::debug!(connection = self.number, peer = %self.peer, keys = ?info, "exchanged");
         } else {
             self.rekeys += 1;
         }

@@ -316,7 +316,10 @@ fn a_client_hears_refusals() {
     let second = pair.client.connection.open_session().unwrap();
     pair.run();
     assert!(pair.client.saw(|it| *it == Event::ChannelReply { channel: ours, success: false }));
-    let refused = |it: &Event| matches!(it, Event::ChannelOpenFailed { channel, reason: 1, .. } if *channel == second);
+    let refused = |it: &Event| match it {
+        Event::ChannelOpenFailed { channel, reason: 1, .. } => *channel == second,
+        _ => false,
+    };
     assert!(pair.client.saw(refused));
     assert_eq!(pair.client.connection.channel_count(), 1);
 }

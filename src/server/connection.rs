@@ -148,7 +148,7 @@ impl Driver {
                     self.lost(&format!("sending failed: {errno}"));
                 }
             },
-            Done::Read { buffer, result, .. } => self.file_read(place, buffer, result),
+            Done::Read { buffer, result, .. } => self.file_read(buffer, result),
             Done::Synced { result } => {
                 let channel = Self::channel_of(token);
                 let session = self.sessions.iter_mut().find(|own| Some(own.channel) == channel);

@@ -73,17 +73,6 @@ impl FileRead {
     pub(super) fn len(&self) -> usize {
         self.segments.iter().map(Range::len).sum()
     }
-
-    /// Drops the first `done` bytes: they have been read.
-    pub(super) fn advance(&mut self, mut done: usize) {
-        self.offset = self.offset.saturating_add(done as u64);
-        self.segments.retain_mut(|segment| {
-            let step = done.min(segment.len());
-            segment.start += step;
-            done -= step;
-            segment.start < segment.end
-        });
-    }
 }
 
 /// A train whose packets are laid out and not yet sealed.
@@ -304,20 +293,12 @@ impl Layout {
 
     /// Shrinks the last frame to the data it got.
     fn give_back(&mut self, ssh: &mut Connection) {
-        let unused = self.next.len();
-        if unused == 0 {
-            return;
-        }
-        self.next = 0..0;
-        if let Some(last) = self.train.frames.pop() {
-            let (channel, whole) = (last.frame.channel, last.frame.data_len);
-            let keep = whole - unused;
-            ssh.release_data(last.frame, whole);
-            if keep > 0
-                && let Some(frame) = ssh.reserve_data(channel, keep)
-            {
-                self.train.frames.push(Placed { at: last.at, frame });
-            }
+        let unused = std::mem::take(&mut self.next).len();
+        if unused > 0
+            && let Some(Placed { at, frame }) = self.train.frames.pop()
+            && let Some(frame) = ssh.release_data(frame, unused)
+        {
+            self.train.frames.push(Placed { at, frame });
         }
     }
 }
@@ -461,3 +442,6 @@ fn plaintext(
     }
     out
 }
+
+#[cfg(test)]
+mod tests;

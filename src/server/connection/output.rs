@@ -107,42 +107,22 @@ impl Driver {
     }
 
     /// The file data of a train has been read, or not.
-    pub(super) fn file_read(
-        &mut self,
-        place: &mut Place<'_>,
-        buffer: Buffer,
-        result: Result<usize, Errno>,
-    ) {
-        let Some((train, mut read, _)) = self.outbound.reading.take() else { return };
+    pub(super) fn file_read(&mut self, buffer: Buffer, result: Result<usize, Errno>) {
+        let Some((train, read, _)) = self.outbound.reading.take() else { return };
         if self.phase == super::Phase::Ending {
             return;
         }
-        let wanted = read.len();
+        read.file.was_read(*result.as_ref().unwrap_or(&0));
         match result {
-            Ok(got) if got >= wanted => {
-                read.file.was_read(train.file_bytes);
-                self.outbound.complete = Some((train, buffer));
-            }
-            // Part of it was at hand: the rest is asked for, and end of file shows as 0.
-            Ok(got) if got > 0 => {
-                read.advance(got);
-                self.read_file(place, train, read, buffer);
-            }
-            _ => self.file_ended(train, &read, &buffer, result),
+            Ok(got) if got == train.file_bytes => self.outbound.complete = Some((train, buffer)),
+            // The reactor reads on by itself: less than asked is the end of the file.
+            _ => self.file_ended(train, &buffer, result),
         }
     }
 
-    fn file_ended(
-        &mut self,
-        train: Train,
-        read: &FileRead,
-        buffer: &Buffer,
-        result: Result<usize, Errno>,
-    ) {
+    fn file_ended(&mut self, train: Train, buffer: &Buffer, result: Result<usize, Errno>) {
         let channel = train.channel;
-        let got = train.file_bytes.saturating_sub(read.len());
-        read.file.was_read(got);
-        match train.recover(&mut self.ssh, buffer, result.map(|_| got)) {
+        match train.recover(&mut self.ssh, buffer, result) {
             Err(train::Shrunk) => self.shrunk(),
             Ok((stream, drop_rest)) => {
                 let session = self.sessions.iter_mut().find(|own| own.channel == channel);

@@ -20,7 +20,8 @@ fn packet(cipher: &CipherAlgorithm, size: usize) -> Vec<u8> {
     packet
 }
 
-/// Sealing encrypts the length of some ciphers, so every round writes it anew, as the transport does.
+/// Sealing encrypts the length of some ciphers, so every round writes it anew, as the transport
+/// does.
 fn put_length(packet: &mut [u8], size: usize) {
     packet[..4].copy_from_slice(&u32::try_from(size).unwrap().to_be_bytes());
 }

@@ -51,7 +51,8 @@ pub fn backend_name() -> &'static str {
 }
 
 /// The backend that serves the algorithm of this name, of any kind; `None` if there is no such
-/// algorithm. It differs from [`backend_name`] where only one library has it or the other is faster.
+/// algorithm. It differs from [`backend_name`] where only one library has it or the other is
+/// faster.
 pub fn backend_of(algorithm: &str) -> Option<&'static str> {
     if let Some(cipher) = super::cipher(algorithm) {
         return Some(cipher.backend().name());

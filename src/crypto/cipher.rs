@@ -29,8 +29,8 @@ enum Construction {
 }
 
 /// In order of preference. A client's order decides (RFC 4253 7.1), so this is for our own client
-/// and for `ringferry algorithms`: GCM first, because its kernels are several times faster where the
-/// CPU has AES instructions.
+/// and for `ringferry algorithms`: GCM first, because its kernels are several times faster where
+/// the CPU has AES instructions.
 static CIPHERS: [CipherAlgorithm; 3] = [
     aes_gcm("aes128-gcm@openssh.com", 16),
     aes_gcm("aes256-gcm@openssh.com", 32),
@@ -68,7 +68,8 @@ pub fn cipher(name: &str) -> Option<&'static CipherAlgorithm> {
 }
 
 impl CipherAlgorithm {
-    /// A sealer. `mac_key` is for ciphers that do not authenticate on their own; AEAD ones ignore it.
+    /// A sealer. `mac_key` is for ciphers that do not authenticate on their own; AEAD ones ignore
+    /// it.
     ///
     /// # Errors
     /// [`CryptoError::KeyLength`] if `key` or `iv` is not exactly as long as the table says.

@@ -1,7 +1,7 @@
 //! Every bound of this folder.
 
-/// Packets one key may seal. ChaCha20-Poly1305 takes the 32-bit sequence number as its nonce, so the
-/// packet after 2^32 would repeat one (RFC 4344 3.1 asks for a rekey long before); GCM's 64-bit
+/// Packets one key may seal. ChaCha20-Poly1305 takes the 32-bit sequence number as its nonce, so
+/// the packet after 2^32 would repeat one (RFC 4344 3.1 asks for a rekey long before); GCM's 64-bit
 /// invocation counter is held to the same number.
 pub(super) const PACKETS_PER_KEY: u64 = 1 << 32;
 
@@ -14,7 +14,8 @@ pub(super) const REKEY_BYTES_BLOCK_8: u64 = 1 << 30;
 /// Smallest RSA modulus accepted, in bits: below it a signature proves too little.
 pub(super) const RSA_BITS_MIN: usize = 2048;
 
-/// Largest RSA modulus accepted, in bits: OpenSSH's own bound; it caps what one login attempt costs.
+/// Largest RSA modulus accepted, in bits: OpenSSH's own bound; it caps what one login attempt
+/// costs.
 pub(super) const RSA_BITS_MAX: usize = 16384;
 
 /// Largest RSA public exponent accepted, in bits. Verification time grows with it and nobody needs

@@ -58,8 +58,8 @@ pub trait PacketOpen: Send {
     /// How many bytes of the packet [`PacketOpen::packet_length`] needs: 4 for AEAD ciphers.
     fn header_bytes(&self) -> usize;
 
-    /// The value of the packet's length field, not authenticated yet. Call it once a packet and keep
-    /// the result: a stream cipher moves on. Only the front of `header` is read.
+    /// The value of the packet's length field, not authenticated yet. Call it once a packet and
+    /// keep the result: a stream cipher moves on. Only the front of `header` is read.
     ///
     /// # Errors
     /// [`CryptoError::PacketShape`] if `header` is shorter than [`PacketOpen::header_bytes`].

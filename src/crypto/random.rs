@@ -10,7 +10,8 @@ pub trait Random: Send {
     fn fill(&mut self, out: &mut [u8]);
 }
 
-/// ChaCha20 as a generator, from a seed the caller gets from the kernel (or fixes, in a simulation).
+/// ChaCha20 as a generator, from a seed the caller gets from the kernel (or fixes, in a
+/// simulation).
 ///
 /// Chosen over the rand_chacha crate because this one wipes its state when dropped.
 pub struct ChaChaRandom(ChaCha20Rng);

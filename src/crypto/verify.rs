@@ -1,7 +1,7 @@
 //! Signature verification: users' keys on the server, host keys on the client.
 //!
-//! Keys and signatures are taken apart and bounded here, once, so a backend only ever sees values of
-//! the right size.
+//! Keys and signatures are taken apart and bounded here, once, so a backend only ever sees values
+//! of the right size.
 
 #[cfg(feature = "aws-lc")]
 mod awslc;

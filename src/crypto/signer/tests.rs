@@ -47,6 +47,18 @@ fn rfc_8032_7_1() {
     }
 }
 
+/// The key that signs and the one that is kept beside it for export give the same signature.
+#[test]
+fn backends_sign_alike() {
+    for seed in 0..32 {
+        let signer = Ed25519Signer::from_seed([seed; 32]);
+        let data = vec![seed; usize::from(seed) * 7];
+        #[cfg(feature = "aws-lc")]
+        assert!(signer.fast.is_some());
+        assert_eq!(signer.raw_signature(&data), signer.key.sign(&data).to_bytes());
+    }
+}
+
 #[test]
 fn other_algorithms_are_not_signed_with() {
     let signer = Ed25519Signer::from_seed([1; 32]);

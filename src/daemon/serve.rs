@@ -76,7 +76,7 @@ fn log_start(ready: &Ready<'_>, shards: usize, ciphers: &[&'static str]) {
         "serving"
     );
     if let Some(note) = &ready.driver.note {
-        tracing::warn!(driver = ready.driver.driver, "{note}");
+        tracing::warn!("running on epoll: {note}");
     }
 }
 

@@ -94,7 +94,7 @@ mod tests {
     fn zero_means_none_or_the_built_in_value() {
         let settings = made("");
         assert_eq!(settings.ssh.transport.rekey_bytes, None);
-        assert_eq!(settings.ssh.keepalive_interval, None);
+        assert_eq!(made("client_alive_interval = 0").ssh.keepalive_interval, None);
         assert_eq!(settings.idle_timeout, None);
         assert_eq!(settings.ssh.auth_timeout, Some(Duration::from_secs(120)));
         assert!(settings.shards >= 1 && settings.driver == DriverChoice::Auto);

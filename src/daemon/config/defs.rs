@@ -136,8 +136,9 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
     },
     Definition {
         key: "client_alive_interval",
-        doc: "Silence after which the server asks the client whether it is still there.",
-        default: || Value::Integer(0),
+        doc: "Silence after which the server asks the client whether it is still there. On by \
+              default, unlike sshd's: a client that vanished must not hold its files for ever.",
+        default: || Value::Integer(60),
         place: Place::Number {
             at: |config| &mut config.client_alive_interval,
             unit: Unit::Seconds,

@@ -22,7 +22,7 @@ fn packet(cipher: &CipherAlgorithm, size: usize) -> Vec<u8> {
 
 /// Sealing encrypts the length of some ciphers, so every round writes it anew, as the transport does.
 fn put_length(packet: &mut [u8], size: usize) {
-    packet[..4].copy_from_slice(&(size as u32).to_be_bytes());
+    packet[..4].copy_from_slice(&u32::try_from(size).unwrap().to_be_bytes());
 }
 
 fn key_and_iv(cipher: &CipherAlgorithm) -> (Vec<u8>, Vec<u8>) {

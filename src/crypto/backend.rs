@@ -64,3 +64,28 @@ pub fn backend_of(algorithm: &str) -> Option<&'static str> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{ciphers, kexes, signature_algorithms};
+    use super::*;
+
+    #[test]
+    fn every_algorithm_has_a_backend_of_this_build() {
+        let names = ciphers().iter().map(|cipher| cipher.name);
+        let names = names.chain(kexes().iter().map(|kex| kex.name));
+        for name in names.chain(signature_algorithms().iter().copied()) {
+            let backend = backend_of(name).unwrap();
+            assert!(Backend::built_in().iter().any(|built| built.name() == backend), "{name}");
+        }
+        assert_eq!(backend_of("aes128-cbc"), None);
+        assert_eq!(backend_name() == "aws-lc", cfg!(feature = "aws-lc"));
+    }
+
+    #[test]
+    fn a_backend_left_out_is_refused() {
+        assert_eq!(Backend::PureRust.require(), Ok(Backend::PureRust));
+        let aws_lc = Backend::AwsLc.require();
+        assert_eq!(aws_lc.is_ok(), cfg!(feature = "aws-lc"));
+    }
+}

@@ -58,3 +58,26 @@ pub fn key_type_for_algorithm(algorithm: &str) -> &str {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn key_types() {
+        assert_eq!(key_type_of(b"\0\0\0\x07ssh-rsa\0\0\0"), Some("ssh-rsa"));
+        assert_eq!(key_type_of(b"\0\0\0\x07ssh-rs"), None);
+        assert_eq!(key_type_of(b"\xff\xff\xff\xffssh-rsa"), None);
+        assert_eq!(key_type_of(b"\0\0\0\0"), None);
+        assert_eq!(key_type_of(b"\0\0\0\x03a\nb"), None);
+        assert_eq!(key_type_of(b"\0\0\0\x02\xc3\xa4"), None);
+        assert_eq!(key_type_of(b""), None);
+    }
+
+    #[test]
+    fn types_for_algorithms() {
+        assert_eq!(key_type_for_algorithm("rsa-sha2-512"), "ssh-rsa");
+        assert_eq!(key_type_for_algorithm("rsa-sha2-256"), "ssh-rsa");
+        assert_eq!(key_type_for_algorithm("ssh-ed25519"), "ssh-ed25519");
+    }
+}

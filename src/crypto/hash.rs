@@ -74,3 +74,43 @@ fn pure(hash: HashAlgorithm, parts: &[&[u8]]) -> Vec<u8> {
         HashAlgorithm::Sha512 => run::<sha2::Sha512>(parts),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::fixtures::hex;
+    use super::*;
+
+    const HASHES: [HashAlgorithm; 3] =
+        [HashAlgorithm::Sha256, HashAlgorithm::Sha384, HashAlgorithm::Sha512];
+
+    /// FIPS 180 examples, the message in pieces.
+    #[test]
+    fn abc() {
+        let digests = [
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+            "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed\
+             8086072ba1e7cc2358baeca134c825a7",
+            "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a\
+             2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f",
+        ];
+        for (hash, digest) in HASHES.iter().zip(digests) {
+            assert_eq!(hash.digest(&[b"a", b"", b"bc"]), hex(digest));
+            assert_eq!(hash.bytes(), hex(digest).len());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn backends_agree(data in prop::collection::vec(any::<u8>(), 0..600), at in 0usize..600) {
+            let (front, back) = data.split_at(at.min(data.len()));
+            for hash in HASHES {
+                for backend in Backend::built_in() {
+                    let digest = hash.digest_with(*backend, &[front, back]).unwrap();
+                    prop_assert_eq!(digest, hash.digest(&[&data]));
+                }
+            }
+        }
+    }
+}

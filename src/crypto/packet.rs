@@ -120,3 +120,24 @@ impl PacketOpen for Plain {
 pub(super) fn clear_length(header: &[u8]) -> Result<u32, CryptoError> {
     header.first_chunk().map(|bytes| u32::from_be_bytes(*bytes)).ok_or(CryptoError::PacketShape)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_packets_are_checked_and_left_alone() {
+        let packet: Vec<u8> = [0, 0, 0, 12, 4].into_iter().chain(20..31).collect();
+        let mut sealed = packet.clone();
+        assert_eq!(plain_seal().seal(0, &mut sealed), Ok(()));
+        assert_eq!(plain_open().packet_length(0, &sealed), Ok(12));
+        assert_eq!(plain_open().open(0, &mut sealed), Ok(()));
+        assert_eq!(sealed, packet);
+        for size in [0, 3, 4, 5, 12, 15] {
+            let refused = Err(CryptoError::PacketShape);
+            assert_eq!(plain_seal().seal(0, &mut vec![0; size]), refused);
+            assert_eq!(plain_open().open(0, &mut vec![0; size]), refused);
+        }
+        assert_eq!(plain_open().packet_length(0, &[0, 0, 1]), Err(CryptoError::PacketShape));
+    }
+}

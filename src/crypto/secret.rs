@@ -58,3 +58,65 @@ pub fn derive(
     out.truncate(bytes);
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::hex;
+    use super::*;
+
+    /// RFC 4251 5: positive, no needless zeros, a zero byte where the top bit is set.
+    #[test]
+    fn numbers_are_mpints() {
+        for (number, encoded) in [
+            ("0000", "00000000"),
+            ("-", "00000000"),
+            ("7f", "000000017f"),
+            ("80", "000000020080"),
+            ("0000007f01", "000000027f01"),
+            ("00ff01", "0000000300ff01"),
+            ("09a378f9b2e332a7", "0000000809a378f9b2e332a7"),
+        ] {
+            assert_eq!(SharedSecret::from_number(&hex(number)).encoded(), hex(encoded));
+        }
+    }
+
+    /// Against Python's hashlib; 150 bytes take several rounds of each hash.
+    #[test]
+    fn derived_keys() {
+        let secret = SharedSecret::from_number(&[&[0x80], &[0x11; 31][..]].concat());
+        let (exchange_hash, session_id): (Vec<u8>, Vec<u8>) =
+            ((0..32).collect(), (100..132).collect());
+        for (hash, digest) in [
+            (
+                HashAlgorithm::Sha256,
+                "5a8fab0afc86be032d604ce08e01740436bc70fd0ae8080f8a615b28c0d8a7bd",
+            ),
+            (
+                HashAlgorithm::Sha384,
+                "6979a675a19d5a77a26c1f6189691d8227673f5069859fab059d6b4d10688997",
+            ),
+            (
+                HashAlgorithm::Sha512,
+                "eecb9034367e7c69298efbbda6115a0ba45f9c895e966c3d19ee1ba02093282a",
+            ),
+        ] {
+            let of = |bytes| derive(hash, &secret, &exchange_hash, b'C', &session_id, bytes);
+            let key = of(150);
+            assert_eq!(HashAlgorithm::Sha256.digest(&[&key]), hex(digest), "{hash:?}");
+            for bytes in [0, 1, 16, 31, 32, 33, 64, 65, 149] {
+                assert_eq!(*of(bytes), key[..bytes], "{hash:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn letters_differ() {
+        let secret = SharedSecret::from_number(&[1]);
+        let keys: Vec<_> = (b'A'..=b'F')
+            .map(|letter| derive(HashAlgorithm::Sha256, &secret, &[2; 32], letter, &[3; 32], 32))
+            .collect();
+        for (at, key) in keys.iter().enumerate() {
+            assert!(!keys[..at].contains(key));
+        }
+    }
+}

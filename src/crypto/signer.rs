@@ -11,6 +11,7 @@ use super::blob::put_string;
 use super::limits::PRIVATE_KEY_TEXT_MAX;
 
 const ED25519: &str = "ssh-ed25519";
+const NOT_ED25519: CryptoError = CryptoError::PrivateKey("not an ed25519 key");
 
 /// The host key algorithms we can sign with and verify as a client, in order of preference.
 pub fn host_key_algorithms() -> &'static [&'static str] {
@@ -58,13 +59,17 @@ impl Ed25519Signer {
         if text.len() > PRIVATE_KEY_TEXT_MAX {
             return Err(CryptoError::PrivateKey("file too long"));
         }
-        let key = PrivateKey::from_openssh(text)
-            .map_err(|_| CryptoError::PrivateKey("not an OpenSSH private key file"))?;
+        let key = PrivateKey::from_openssh(text).map_err(|error| match error {
+            ssh_key::Error::AlgorithmUnknown | ssh_key::Error::AlgorithmUnsupported { .. } => {
+                NOT_ED25519
+            }
+            _ => CryptoError::PrivateKey("not an OpenSSH private key file"),
+        })?;
         if key.is_encrypted() {
             return Err(CryptoError::PrivateKey("protected by a passphrase"));
         }
         let KeypairData::Ed25519(pair) = key.key_data() else {
-            return Err(CryptoError::PrivateKey("not an ed25519 key"));
+            return Err(NOT_ED25519);
         };
         let seed = Zeroizing::new(pair.private.to_bytes());
         let signer = Ed25519Signer::from_seed(*seed);
@@ -130,3 +135,6 @@ impl std::fmt::Debug for Ed25519Signer {
         write!(f, "Ed25519Signer({})", super::fingerprint_sha256(&self.blob))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -69,8 +69,8 @@ enum Driver {
 }
 
 impl Reactor {
-    /// A reactor with the driver of `choice`. Fails when the ring is demanded and cannot be used, or
-    /// when descriptors run out.
+    /// A reactor with the driver of `choice`. Fails when the ring is demanded and cannot be used,
+    /// or when descriptors run out.
     pub fn new(choice: DriverChoice, limits: &ReactorLimits) -> Result<Self, ReactorError> {
         let note = match choice {
             DriverChoice::Poll => None,

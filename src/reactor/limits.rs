@@ -34,16 +34,16 @@ pub struct ReactorLimits {
     /// Entries of the submission queue (rounded up to a power of two, 1..=32768). A full queue is
     /// flushed with a syscall, so this is a batch size and not a limit on operations.
     pub submission_entries: u32,
-    /// Entries of the completion queue, at least `submission_entries`. The kernel keeps what does not
-    /// fit, but slowly: room for one completion of every operation is worth 16 bytes each.
+    /// Entries of the completion queue, at least `submission_entries`. The kernel keeps what does
+    /// not fit, but slowly: room for one completion of every operation is worth 16 bytes each.
     pub completion_entries: u32,
     /// Operations in flight; one more completes with `ENOBUFS` at once.
     pub operations_max: usize,
-    /// Kernel threads that may run this ring's blocking file operations (buffered writes on ext4 and
-    /// tmpfs, fsync). 0 leaves the kernel's default, 4 a processor.
+    /// Kernel threads that may run this ring's blocking file operations (buffered writes on ext4
+    /// and tmpfs, fsync). 0 leaves the kernel's default, 4 a processor.
     pub file_workers_max: u32,
-    /// Completions one `wait` gathers before it returns, so that a flood cannot keep the caller from
-    /// its timers.
+    /// Completions one `wait` gathers before it returns, so that a flood cannot keep the caller
+    /// from its timers.
     pub completions_per_wait_max: usize,
 }
 
@@ -99,8 +99,8 @@ pub(super) const PATH_BYTES_MAX: usize = 4096;
 /// Symbolic links one resolution may cross (MAXSYMLINKS in the kernel).
 pub(super) const LINKS_MAX: usize = 40;
 
-/// Path components one `real_path` may visit, links expanded: a path of 4095 bytes has at most 2048,
-/// and links may at most double that before the answer is ENAMETOOLONG.
+/// Path components one `real_path` may visit, links expanded: a path of 4095 bytes has at most
+/// 2048, and links may at most double that before the answer is ENAMETOOLONG.
 pub(super) const REAL_PATH_STEPS_MAX: usize = 4096;
 
 /// Times a resolution is repeated when a concurrent rename made `..` undecidable (EAGAIN).

@@ -1,8 +1,8 @@
 //! MACHINE: the only code that talks to the kernel, and the only code with `unsafe`.
 //!
-//! It owns operations from submission to completion (buffers, descriptors, iovecs), the buffer pool,
-//! the wake-up descriptor and the confined view of a directory tree ([`fs`]). It must not know SSH,
-//! SFTP or a connection: it sees tokens, descriptors and byte ranges.
+//! It owns operations from submission to completion (buffers, descriptors, iovecs), the buffer
+//! pool, the wake-up descriptor and the confined view of a directory tree ([`fs`]). It must not
+//! know SSH, SFTP or a connection: it sees tokens, descriptors and byte ranges.
 //!
 //! Invariant: memory and descriptors of an operation stay with the driver until its last completion
 //! has arrived, so nothing can be freed or reused while the kernel may still touch it.

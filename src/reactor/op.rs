@@ -238,3 +238,54 @@ pub(super) fn finish(op: Op, result: Result<usize, Errno>, more: bool) -> Done {
         Op::Fsync { .. } => Done::Synced { result: result.map(drop) },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reactor::BufferPool;
+    use crate::reactor::limits::PoolLimits;
+
+    fn transfers() -> (Op, Op) {
+        let pool = BufferPool::new(PoolLimits::default());
+        let null: FileRef = Arc::new(std::fs::File::open("/dev/null").unwrap().into());
+        let buffer = pool.small().unwrap();
+        let read = Op::Read { file: Arc::clone(&null), offset: 0, buffer, segments: Vec::new() };
+        (read, Op::Write { file: null, offset: 0, segments: Vec::new() })
+    }
+
+    #[test]
+    fn a_short_transfer_is_continued_until_it_is_whole() {
+        let (_, write) = transfers();
+        let mut done = 0;
+        assert_eq!(advance(&write, &mut done, 10, Ok(4), false), None);
+        assert_eq!(advance(&write, &mut done, 10, Err(Errno::INTR), false), None);
+        assert_eq!(advance(&write, &mut done, 10, Ok(5), false), None);
+        assert_eq!(advance(&write, &mut done, 10, Ok(1), false), Some(Ok(10)));
+    }
+
+    #[test]
+    fn a_failure_after_a_part_is_a_failure() {
+        let (_, write) = transfers();
+        let mut done = 0;
+        assert_eq!(advance(&write, &mut done, 10, Ok(4), false), None);
+        let full = Err(Errno::NOSPC);
+        assert_eq!(advance(&write, &mut done, 10, full, false), Some(full));
+    }
+
+    #[test]
+    fn nothing_is_the_end_for_a_read_and_an_error_for_a_write() {
+        let (read, write) = transfers();
+        let mut done = 3;
+        assert_eq!(advance(&read, &mut done, 10, Ok(0), false), Some(Ok(3)));
+        assert_eq!(advance(&write, &mut done, 10, Ok(0), false), Some(Err(Errno::IO)));
+    }
+
+    #[test]
+    fn a_cancelled_transfer_is_not_continued() {
+        let (_, write) = transfers();
+        let cancelled = Some(Err(Errno::CANCELED));
+        assert_eq!(advance(&write, &mut 0, 10, Ok(4), true), cancelled);
+        assert_eq!(advance(&write, &mut 0, 10, Err(Errno::INTR), true), cancelled);
+        assert_eq!(advance(&write, &mut 4, 10, Ok(6), true), Some(Ok(10)), "it was faster");
+    }
+}

@@ -2,8 +2,8 @@
 //!
 //! It owns every operation until it has completed it. Sockets are tried first and watched,
 //! edge-triggered, when they are not ready; file reads and writes run inline, on this thread; fsync
-//! runs on a thread of its own, because it takes milliseconds. Invariant: an operation is in exactly
-//! one of the queue, a watch, a pause or the sync thread's hands.
+//! runs on a thread of its own, because it takes milliseconds. Invariant: an operation is in
+//! exactly one of the queue, a watch, a pause or the sync thread's hands.
 
 mod sync;
 mod watch;
@@ -345,7 +345,7 @@ impl Waiting {
 fn drain(waker: &Waker) {
     // epoll said it is readable, and only this thread reads it: this cannot block.
     let _ = rustix::io::read(waker.descriptor(), &mut [0_u8; 8]);
-    waker.accept();
+    waker.acknowledge();
 }
 
 fn receive(watches: &mut Watches, socket: &Socket, into: &mut [u8]) -> Attempt {

@@ -1,8 +1,8 @@
 //! The io_uring driver.
 //!
 //! It owns the ring and every operation given to it. Entries are queued by `submit` and handed over
-//! in one syscall by `wait`, which also collects what has completed. Invariant: a slot is freed only
-//! by the last completion of its operation, so what the kernel was told of outlives its use.
+//! in one syscall by `wait`, which also collects what has completed. Invariant: a slot is freed
+//! only by the last completion of its operation, so what the kernel was told of outlives its use.
 
 mod diagnosis;
 mod handle;
@@ -42,8 +42,6 @@ const STALE: OpId = OpId { slot: u32::MAX, generation: 0 };
 pub(super) struct Ring {
     handle: Handle,
     slots: Slots<Running>,
-    /// Receives may wait for readiness first (Linux 5.19).
-    can_poll_first: bool,
     /// Completions that needed no kernel.
     ready: Vec<Completion>,
     /// Entries the queue had no room for.
@@ -82,7 +80,6 @@ impl Ring {
         Ok(Ring {
             handle,
             slots: Slots::new(),
-            can_poll_first: true,
             ready: Vec::new(),
             backlog: VecDeque::new(),
             paused: Vec::new(),
@@ -126,7 +123,8 @@ impl Ring {
             return self.complete_now(token, op, Err(Errno::NOBUFS));
         }
         if let Op::Accept { listener } = &op {
-            // Before Linux 6.0 an accept on an O_NONBLOCK listener answers EAGAIN instead of waiting.
+            // Before Linux 6.0 an accept on an O_NONBLOCK listener answers EAGAIN instead of
+            // waiting.
             let _ = rustix::io::ioctl_fionbio(listener, false);
         }
         match self.slots.insert(Running::new(token, op, total)) {
@@ -161,9 +159,9 @@ impl Ring {
 
     /// Queues the entry for what is left of an operation.
     fn start(&mut self, id: OpId) {
-        let can_poll_first = self.can_poll_first;
+        let since_5_19 = self.handle.since_5_19();
         if let Some(running) = self.slots.get_mut(id) {
-            let entry = running.entry(id, can_poll_first);
+            let entry = running.entry(id, since_5_19);
             self.push(entry);
         }
     }
@@ -296,7 +294,7 @@ impl Ring {
         self.wake_armed = false;
         self.arm_wake();
         if result > 0 {
-            self.waker.accept();
+            self.waker.acknowledge();
             self.statistics.woken += 1;
             out.push(Completion { token: WAKE_TOKEN, done: Done::Woken });
         }
@@ -350,8 +348,6 @@ impl Ring {
             Err(Errno::CANCELED) => {
                 end = Some(Errno::CANCELED);
             }
-            // Before Linux 5.19, or a socket that does not listen: the single accept will tell.
-            Err(Errno::INVAL) if running.multishot => running.multishot = false,
             Err(errno) => match verdict(errno) {
                 Verdict::Next => {}
                 Verdict::Pause => {

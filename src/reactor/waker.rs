@@ -36,7 +36,7 @@ impl Waker {
     }
 
     /// Called by the driver when it has read the counter, before it reports the wake-up.
-    pub(super) fn accept(&self) {
+    pub(super) fn acknowledge(&self) {
         self.0.pending.swap(false, Ordering::AcqRel);
     }
 

@@ -2,13 +2,14 @@
 //!
 //! A completion is noted, then [`Driver::progress`] carries everything as far as it goes: open what
 //! has arrived, carry out the requests, lay out and seal the next train, re-arm the socket. Nothing
-//! here waits. A connection that ends sends its last bytes (at most [`FLUSH_TIMEOUT`] long), cancels
-//! what still runs and is [`gone`](Driver::is_gone) when the last completion has come back.
+//! here waits. A connection that ends sends its last bytes (at most [`FLUSH_TIMEOUT`] long),
+//! cancels what still runs and is [`gone`](Driver::is_gone) when the last completion has come back.
 
 mod events;
 mod output;
 
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::time::Instant;
 
 use rustix::io::Errno;
@@ -16,7 +17,7 @@ use rustix::io::Errno;
 use super::inbound::Inbound;
 use super::limits::{FLUSH_TIMEOUT, STARVED_RETRY};
 use super::outbound::Outbound;
-use super::session::Session;
+use super::session::{Party, Session};
 use super::settings::Settings;
 use crate::reactor::fs::Root;
 use crate::reactor::{BufferPool, Done, Reactor, Socket, Token};
@@ -48,6 +49,7 @@ pub(super) struct Driver {
     slot: u32,
     socket: Socket,
     peer: SocketAddr,
+    party: Rc<Party>,
     ssh: Connection,
     inbound: Inbound,
     outbound: Outbound,
@@ -79,6 +81,7 @@ impl Driver {
             slot,
             socket,
             peer,
+            party: Rc::new(Party { connection: number, peer, user: String::new() }),
             ssh,
             inbound: Inbound::default(),
             outbound: Outbound::default(),
@@ -268,12 +271,14 @@ impl Driver {
         self.ssh.disconnect(DisconnectReason::ByApplication, cause);
     }
 
-    /// Lets go of everything and writes the last log line.
-    pub(super) fn finish(mut self, place: &mut Place<'_>) {
+    /// Lets go of everything and writes the last log line; `connections` are still open elsewhere.
+    pub(super) fn finish(mut self, place: &mut Place<'_>, connections: usize) {
         let mut sessions = std::mem::take(&mut self.sessions);
         for session in &mut sessions {
-            session.abandon(&events::site(place, self.token(session.channel), self.number));
+            session.abandon(&events::site(place, self.token(session.channel), &self.party));
         }
+        drop(sessions);
+        drop(self.inbound);
         tracing::info!(
             connection = self.number,
             peer = %self.peer,
@@ -284,6 +289,8 @@ impl Driver {
             rekeys = self.rekeys,
             seconds = place.now.saturating_duration_since(self.opened).as_secs_f32(),
             client = self.peer_ident.as_str(),
+            connections,
+            buffers = place.pool.stats().outstanding,
             "connection closed"
         );
     }

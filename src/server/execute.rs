@@ -19,7 +19,9 @@ impl Session {
             Some(Err(refusal)) => {
                 let (status, message) = refused(refusal);
                 tracing::info!(
-                    connection = site.connection,
+                    connection = site.party.connection,
+                    peer = %site.party.peer,
+                    user = %site.party.user,
                     request = request.name(),
                     cause = message,
                     "request refused"
@@ -97,6 +99,7 @@ impl Session {
             Open::File(Rc::new(OpenFile {
                 file,
                 path: path.to_vec(),
+                party: Rc::clone(site.party),
                 append: how.append,
                 can_read: how.read,
                 can_write: how.write,
@@ -215,7 +218,8 @@ const TOO_MANY_HANDLES: &str = "too many open handles in this session";
 
 fn log_transfer(site: &Site<'_>, file: &OpenFile) {
     tracing::info!(
-        connection = site.connection,
+        connection = site.party.connection,
+        user = %site.party.user,
         path = %file.path.escape_ascii(),
         read_bytes = file.bytes_read.get(),
         written_bytes = file.bytes_written.get(),

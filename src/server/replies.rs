@@ -38,8 +38,8 @@ pub(super) struct Ticket(u64);
 
 pub(super) struct Replies {
     queue: VecDeque<Reply>,
-    /// Ticket of the front element. It starts far above 0, since what goes back in front may be more
-    /// elements than were taken.
+    /// Ticket of the front element. It starts far above 0, since what goes back in front may be
+    /// more elements than were taken.
     front: u64,
     bytes: usize,
     reads: usize,
@@ -78,8 +78,10 @@ impl Replies {
         }
         let mut data = Vec::new();
         write(&mut data);
-        self.bytes += data.len();
-        self.queue.push_back(Reply::Bytes { data, sent: 0 });
+        if !data.is_empty() {
+            self.bytes += data.len();
+            self.queue.push_back(Reply::Bytes { data, sent: 0 });
+        }
     }
 
     pub(super) fn push_read(&mut self, read: ReadReply) {
@@ -185,6 +187,13 @@ mod tests {
         replies.settle(ticket, |out| out.extend(b"e"));
         assert_eq!(bytes(replies.pop_front()), b"d");
         assert_eq!(bytes(replies.pop_front()), b"e");
+    }
+
+    #[test]
+    fn writing_nothing_queues_nothing() {
+        let mut replies = Replies::default();
+        replies.push_with(|_| {});
+        assert!(replies.is_empty());
     }
 
     #[test]

@@ -22,7 +22,10 @@ use crate::reactor::{DriverInfo, Reactor, ReactorError, ReactorLimits, Waker};
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
     /// The root folder cannot be opened.
-    #[error("cannot open the root folder {}: {error}. Make it, or name another with --root", root.display())]
+    #[error(
+        "cannot open the root folder {}: {error}. Make it, or name another with --root",
+        root.display()
+    )]
     Root {
         /// The folder.
         root: PathBuf,
@@ -75,6 +78,7 @@ struct Started {
 struct Place {
     mailbox: Arc<Mailbox>,
     load: Arc<Load>,
+    loads: Vec<Arc<Load>>,
     acceptor: Option<Arc<Acceptor>>,
 }
 
@@ -113,12 +117,13 @@ pub fn run(
         driver.get_or_insert(info);
         seats.push(Seat { load: Arc::default(), mailbox: Arc::new(Mailbox::new(waker)) });
     }
+    let loads: Vec<Arc<Load>> = seats.iter().map(|seat| seat.load.clone()).collect();
     let places: Vec<_> = seats.iter().map(|s| (s.mailbox.clone(), s.load.clone())).collect();
     let acceptor = Arc::new(Acceptor::new(listeners, seats, settings.connections_max));
     for (index, (shard, (mailbox, load))) in started.iter().zip(places).enumerate() {
         let acceptor = (index == 0).then(|| acceptor.clone());
         // A shard that ended meanwhile shows in join below.
-        let _ = shard.seat.send(Place { mailbox, load, acceptor });
+        let _ = shard.seat.send(Place { mailbox, load, loads: loads.clone(), acceptor });
     }
     drop(acceptor);
     if let Some(driver) = &driver {
@@ -150,9 +155,18 @@ fn start(
         let _ = report_to.send(Ok((reactor.waker(), reactor.describe().clone())));
         drop(report_to);
         // No seat: another shard could not start, and the server has given up.
-        let Ok(Place { mailbox, load, acceptor }) = seated.recv() else { return Ok(()) };
-        let parts =
-            Parts { index, settings, root, reactor, mailbox, load, acceptor, stop: stop.clone() };
+        let Ok(Place { mailbox, load, loads, acceptor }) = seated.recv() else { return Ok(()) };
+        let parts = Parts {
+            index,
+            settings,
+            root,
+            reactor,
+            mailbox,
+            load,
+            loads,
+            acceptor,
+            stop: stop.clone(),
+        };
         let result = Shard::new(parts).run();
         if result.is_err() {
             stop.request();

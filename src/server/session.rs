@@ -1,11 +1,12 @@
 //! One SFTP session: a channel's bytes in, replies in request order out.
 //!
-//! Requests are carried out as they are decoded, WRITEs joined in a batch, READs left as descriptors
-//! for the trains. Where a request must wait (an fsync runs, too many replies are queued), the bytes
-//! behind it are parked; the channel's window is not given back for them, so there are never more of
-//! them than the window holds.
+//! Requests are carried out as they are decoded, WRITEs joined in a batch, READs left as
+//! descriptors for the trains. Where a request must wait (an fsync runs, too many replies are
+//! queued), the bytes behind it are parked; the channel's window is not given back for them, so
+//! there are never more of them than the window holds.
 
 use std::cell::Cell;
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -19,10 +20,18 @@ use crate::reactor::{Op, Reactor, Token};
 use crate::ssh::ChannelId;
 use crate::vfs::{HandleTable, Policy, limits::HANDLES_MAX};
 
+/// Who is served, for log lines.
+pub(super) struct Party {
+    pub(super) connection: u64,
+    pub(super) peer: SocketAddr,
+    pub(super) user: String,
+}
+
 /// A file a session holds open; READs that wait keep it alive after CLOSE.
 pub(super) struct OpenFile {
     pub(super) file: File,
     pub(super) path: Vec<u8>,
+    pub(super) party: Rc<Party>,
     pub(super) append: bool,
     pub(super) can_read: bool,
     pub(super) can_write: bool,
@@ -35,6 +44,20 @@ pub(super) struct OpenFile {
 impl OpenFile {
     pub(super) fn wrote(&self, bytes: usize) {
         self.bytes_written.set(self.bytes_written.get().saturating_add(bytes as u64));
+    }
+
+    /// Nothing on this file succeeds any more.
+    pub(super) fn fail(&self, errno: rustix::io::Errno) {
+        if self.latched.replace(Some(errno)).is_none() {
+            tracing::warn!(
+                connection = self.party.connection,
+                peer = %self.party.peer,
+                user = %self.party.user,
+                path = %self.path.escape_ascii(),
+                cause = %errno,
+                "writing failed; the file takes no more"
+            );
+        }
     }
 
     pub(super) fn was_read(&self, bytes: usize) {
@@ -65,7 +88,7 @@ pub(super) struct Site<'a> {
     /// Seconds since 1970, for listings.
     pub(super) wall_clock: i64,
     /// For log lines.
-    pub(super) connection: u64,
+    pub(super) party: &'a Rc<Party>,
 }
 
 pub(super) struct Session {
@@ -226,7 +249,9 @@ impl Session {
             Request::Init { version } => self.init(version),
             _ if !self.greeted => {
                 tracing::info!(
-                    connection = site.connection,
+                    connection = site.party.connection,
+                    peer = %site.party.peer,
+                    user = %site.party.user,
                     request = request.name(),
                     "sftp request before INIT; the session ends"
                 );
@@ -337,7 +362,7 @@ impl Session {
     pub(super) fn synced(&mut self, result: Result<(), rustix::io::Errno>) {
         let Some((ticket, id, file)) = self.barrier.take() else { return };
         if let Err(errno) = result {
-            file.latched.set(Some(errno));
+            file.fail(errno);
         }
         let (status, message) = result.map_or_else(status_of, |()| (Status::Ok, "Success"));
         self.replies.settle(ticket, |out| reply::status(out, id, status, message));

@@ -42,6 +42,8 @@ pub(super) struct Shard {
     touched: Vec<usize>,
     mailbox: Arc<Mailbox>,
     load: Arc<Load>,
+    /// Every shard's, this one's among them.
+    loads: Vec<Arc<Load>>,
     acceptor: Option<Arc<Acceptor>>,
     stop: Arc<Stop>,
     stopping: Option<Instant>,
@@ -58,6 +60,7 @@ pub(super) struct Parts {
     pub(super) reactor: Reactor,
     pub(super) mailbox: Arc<Mailbox>,
     pub(super) load: Arc<Load>,
+    pub(super) loads: Vec<Arc<Load>>,
     pub(super) acceptor: Option<Arc<Acceptor>>,
     pub(super) stop: Arc<Stop>,
 }
@@ -81,6 +84,7 @@ impl Shard {
             touched: Vec::new(),
             mailbox: parts.mailbox,
             load: parts.load,
+            loads: parts.loads,
             acceptor: parts.acceptor,
             stop: parts.stop,
             stopping: None,
@@ -206,7 +210,8 @@ impl Shard {
                 self.timers.clear(token);
                 self.bytes_of_closed += driver.bytes_moved();
                 self.load.remove_connection();
-                self.drivers.remove(slot).finish(&mut place);
+                let connections = self.loads.iter().map(|load| load.connections()).sum();
+                self.drivers.remove(slot).finish(&mut place, connections);
                 continue;
             }
             match driver.next_deadline(&self.settings) {

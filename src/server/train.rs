@@ -5,9 +5,9 @@
 //!              `--- frame (one CHANNEL_DATA) ---'
 //! ```
 //!
-//! The data of READ replies is left as gaps which one PREADV fills straight from the page cache; then
-//! every packet is sealed where it lies and one SEND ships the train. Nothing is copied in user space
-//! but the replies that are not file data.
+//! The data of READ replies is left as gaps which one PREADV fills straight from the page cache;
+//! then every packet is sealed where it lies and one SEND ships the train. Nothing is copied in
+//! user space but the replies that are not file data.
 
 use std::ops::Range;
 use std::rc::Rc;
@@ -361,8 +361,8 @@ fn failure(id: u32, errno: rustix::io::Errno) -> Vec<u8> {
 impl Train {
     /// Seals the train's packets in place, after `control` (already sealed) in the headroom.
     ///
-    /// Gives the range to send. Packets that cannot be sealed now, since keys are being exchanged or
-    /// the cipher is another than when they were laid out, come back as plaintext.
+    /// Gives the range to send. Packets that cannot be sealed now, since keys are being exchanged
+    /// or the cipher is another than when they were laid out, come back as plaintext.
     pub(super) fn seal(
         self,
         ssh: &mut Connection,

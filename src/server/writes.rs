@@ -89,7 +89,7 @@ impl WriteBatch {
         };
         match result {
             Ok(_) => file.wrote(self.bytes),
-            Err(errno) => file.latched.set(Some(errno)),
+            Err(errno) => file.fail(errno),
         }
         let (status, message) = result.map_or_else(status_of, |_| (Status::Ok, "Success"));
         replies.push_with(|out| {

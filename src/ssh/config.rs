@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::transport::TransportConfig;
 
 /// How a server treats every connection it accepts.
+#[derive(Clone, Debug)]
 pub struct ServerConfig {
     /// Identification, algorithms, host keys and rekey limits.
     pub transport: TransportConfig,
@@ -55,6 +56,7 @@ impl Default for ServerConfig {
 }
 
 /// How a client treats its connections.
+#[derive(Clone, Debug)]
 pub struct ClientConfig {
     /// Identification, algorithms and rekey limits.
     pub transport: TransportConfig,

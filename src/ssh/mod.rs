@@ -6,10 +6,8 @@
 //! the caller's buffer, nothing is allocated by a length from the wire, and whatever a peer does
 //! wrong is a [`Disconnect`] that says what it was.
 //!
-//! From the bottom up: [`wire`], [`numbers`] and [`disconnect`] are the vocabulary, [`limits`] the
-//! bounds; `ident`, `kexinit`, `kex`, `packet` and `rekey` are the parts the [`transport`] is made
-//! of. Above it `userauth` and `channel`, with `requests` as their vocabulary; [`Connection`] puts
-//! all together and is what a driver talks to, in terms of [`Event`]s.
+//! From the bottom up: the vocabulary ([`wire`], [`numbers`]), the [`transport`] and its parts,
+//! `userauth` and `channel`; [`Connection`] puts all together and speaks [`Event`]s.
 
 mod channel;
 mod config;

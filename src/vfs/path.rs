@@ -3,7 +3,8 @@
 use super::Refusal;
 use super::limits::PATH_BYTES_MAX;
 
-/// Checks the bytes of a client's path and gives them back, with `""` read as `"."` (as OpenSSH does).
+/// Checks the bytes of a client's path and gives them back, with `""` read as `"."` (as OpenSSH
+/// does).
 ///
 /// # Errors
 /// [`Refusal::BadPath`] when it holds a NUL byte or is longer than [`PATH_BYTES_MAX`].

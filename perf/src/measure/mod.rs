@@ -1,18 +1,11 @@
 //! CPU time and memory of a server: all its processes, also those that have ended, and nothing
 //! else.
 //!
-//! A forking server spends most of its time in processes that are gone when one looks. Three ways
-//! find it all, in order of preference:
-//! - `cgroup2` and `cgroup1` (cpuacct): the server starts in a control group of its own. The kernel
-//!   adds up the run time of every member in nanoseconds, whoever reaped it, io_uring workers
-//!   included. Needs the right to make a group: root, or a delegated folder.
-//! - `tree`: /proc/PID/stat of every descendant, with the times of children it has waited for. A
-//!   small parent of ours adopts and reaps what a daemon orphans (PR_SET_CHILD_SUBREAPER), so that
-//!   nothing escapes. Granularity is the clock tick (10 ms) a process.
-//!
-//! `tests/measure.rs` holds each against processes that burn a known amount. What none of them sees
-//! is work the kernel does in its own threads (writeback); interrupts on loopback run in the
-//! sender.
+//! A forking server spends most of its time in processes that are gone when one looks, so a control
+//! group adds it up (v2, else v1's cpuacct); where none can be made, /proc/PID/stat of the tree
+//! does, with a parent that adopts what a daemon orphans (PR_SET_CHILD_SUBREAPER), in ticks of
+//! 10 ms. `tests/measure.rs` holds each against processes that burn a known amount. None of them
+//! sees what the kernel does in threads of its own (writeback); loopback runs in the sender.
 
 mod cgroup;
 mod contain;

@@ -61,7 +61,10 @@ fn packets_made_with_openssl() {
             let mut packet = packet(algorithm, &body);
             seal.seal(sequence, &mut packet).unwrap();
             assert_eq!(packet, sealed, "{name} {backend:?} {sequence}");
-            assert_eq!(open.packet_length(sequence, &sealed[..4]), Ok(body.len() as u32));
+            assert_eq!(
+                open.packet_length(sequence, &sealed[..4]),
+                Ok(u32::try_from(body.len()).unwrap())
+            );
             assert_eq!(opened(open.as_mut(), sequence, &sealed), Ok(body));
         }
         assert!(pair.is_some(), "no packets for {}", algorithm.name);
@@ -92,7 +95,7 @@ proptest! {
                 packets.push(bodies.iter().enumerate().map(|(at, (blocks, byte))| {
                     let body = vec![*byte; blocks * cipher.shape.block_bytes];
                     let mut packet = packet(cipher, &body);
-                    seal.seal(start.wrapping_add(at as u32), &mut packet).unwrap();
+                    seal.seal(start.wrapping_add(u32::try_from(at).unwrap()), &mut packet).unwrap();
                     packet
                 }).collect());
             }
@@ -100,9 +103,9 @@ proptest! {
             for backend in Backend::built_in() {
                 let mut open = cipher.open_with(*backend, key, iv, &[]).unwrap();
                 for (at, (sealed, (blocks, byte))) in iter::zip(&packets[0], &bodies).enumerate() {
-                    let sequence = start.wrapping_add(at as u32);
+                    let sequence = start.wrapping_add(u32::try_from(at).unwrap());
                     let length = blocks * cipher.shape.block_bytes;
-                    prop_assert_eq!(open.packet_length(sequence, sealed), Ok(length as u32));
+                    prop_assert_eq!(open.packet_length(sequence, sealed), Ok(u32::try_from(length).unwrap()));
                     let body = opened(open.as_mut(), sequence, sealed);
                     prop_assert_eq!(body, Ok(vec![*byte; length]));
                 }
@@ -133,9 +136,9 @@ fn every_flipped_bit_is_refused() {
 fn packets_out_of_turn_are_refused() {
     for (cipher, backend) in all() {
         let mut seal = sealer(cipher, backend);
-        let packets: Vec<Vec<u8>> = (0..3)
+        let packets: Vec<Vec<u8>> = (0u32..3)
             .map(|sequence| {
-                let mut packet = packet(cipher, &[sequence as u8; 32]);
+                let mut packet = packet(cipher, &[sequence.to_be_bytes()[3]; 32]);
                 seal.seal(sequence, &mut packet).unwrap();
                 packet
             })

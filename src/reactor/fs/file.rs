@@ -74,8 +74,9 @@ impl File {
         if !metadata.is_file() {
             return Err(Errno::INVAL);
         }
-        // Clear O_NONBLOCK: it does nothing to a regular file except on the ring, which then fails
-        // with EAGAIN where the filesystem cannot read without blocking (tmpfs, overlayfs).
+        // Clear O_NONBLOCK: it does nothing to a regular file, except that the ring answers EAGAIN
+        // instead of waiting where the filesystem cannot tell whether a read would block
+        // (io_uring/rw.c sets REQ_F_NOWAIT; tmpfs of 6.18 is not such a one any more).
         let status = if append { OFlags::APPEND } else { OFlags::empty() };
         rustix::fs::fcntl_setfl(&fd, status)?;
         Ok(File { fd: Arc::new(fd) })

@@ -75,8 +75,8 @@ impl Metadata {
     }
 }
 
-/// What to change; `None` leaves a thing as it is. Everything asked for is tried, in the order size,
-/// mode, times, owner, and the last failure is reported, as OpenSSH does: a client that sets
+/// What to change; `None` leaves a thing as it is. Everything asked for is tried, in the order
+/// size, mode, times, owner, and the last failure is reported, as OpenSSH does: a client that sets
 /// permissions and an owner it may not set still gets its permissions.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Change {

@@ -20,6 +20,9 @@ pub struct Root {
     fd: OwnedFd,
 }
 
+/// A directory and a name in it, which may or may not exist.
+type Place<'a> = (OwnedFd, Name<'a>);
+
 impl Root {
     /// Opens the directory at `path`, which is the server's own and resolved as usual. ENOSYS means
     /// a kernel (before 5.6) or a seccomp filter without openat2.
@@ -144,8 +147,7 @@ impl Root {
     /// files are linked and unlinked, which is as exclusive but shows both names for a moment, and
     /// directories are checked before (a directory made in between would be replaced if empty).
     pub fn rename_exclusive(&self, old: &[u8], new: &[u8]) -> Result<(), Errno> {
-        let (from, old) = self.rename_name(old, Errno::BUSY)?;
-        let (to, new) = self.rename_name(new, Errno::EXIST)?;
+        let ((from, old), (to, new)) = self.two_names(old, new, Errno::EXIST)?;
         let no_replace = RenameFlags::NOREPLACE;
         match rustix::fs::renameat_with(&from, old.with_slash, &to, new.with_slash, no_replace) {
             Err(Errno::INVAL | Errno::NOSYS) => rename_by_link(from.as_fd(), old, to.as_fd(), new),
@@ -155,19 +157,22 @@ impl Root {
 
     /// Renames in one step, replacing `new` if it exists.
     pub fn rename_over(&self, old: &[u8], new: &[u8]) -> Result<(), Errno> {
-        let (from, old) = self.rename_name(old, Errno::BUSY)?;
-        let (to, new) = self.rename_name(new, Errno::BUSY)?;
+        let ((from, old), (to, new)) = self.two_names(old, new, Errno::BUSY)?;
         rustix::fs::renameat(from, old.with_slash, to, new.with_slash)
     }
 
-    fn rename_name<'a>(
+    /// Both ends of a rename. As in the kernel, both parents are resolved before "." and the like
+    /// are refused, the old one first.
+    fn two_names<'a>(
         &self,
-        path: &'a [u8],
-        otherwise: Errno,
-    ) -> Result<(OwnedFd, Name<'a>), Errno> {
-        match resolve::parent(self.fd(), path)? {
-            (parent, Last::Name(name)) => Ok((parent, name)),
-            _ => Err(otherwise),
+        old: &'a [u8],
+        new: &'a [u8],
+        taken: Errno,
+    ) -> Result<(Place<'a>, Place<'a>), Errno> {
+        match (resolve::parent(self.fd(), old)?, resolve::parent(self.fd(), new)?) {
+            ((from, Last::Name(old)), (to, Last::Name(new))) => Ok(((from, old), (to, new))),
+            ((_, Last::Name(_)), _) => Err(taken),
+            _ => Err(Errno::BUSY),
         }
     }
 
@@ -193,8 +198,11 @@ impl Root {
     }
 
     /// A name about to be made: EEXIST for ".", ".." and "/", which always exist.
-    fn new_name<'a>(&self, path: &'a [u8]) -> Result<(OwnedFd, Name<'a>), Errno> {
-        self.rename_name(path, Errno::EXIST)
+    fn new_name<'a>(&self, path: &'a [u8]) -> Result<Place<'a>, Errno> {
+        match resolve::parent(self.fd(), path)? {
+            (parent, Last::Name(name)) => Ok((parent, name)),
+            _ => Err(Errno::EXIST),
+        }
     }
 
     /// The text of a symbolic link; EINVAL for anything else.
@@ -219,7 +227,7 @@ impl Root {
     }
 }
 
-fn rename_by_link(
+pub(super) fn rename_by_link(
     from: BorrowedFd<'_>,
     old: Name<'_>,
     to: BorrowedFd<'_>,

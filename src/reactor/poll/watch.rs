@@ -68,8 +68,8 @@ impl Watches {
         std::ptr::eq(watch.socket.as_ptr(), Arc::as_ptr(socket)).then_some(watch)
     }
 
-    /// Notes the outcome of a receive; `full` if it filled its buffer. True if more is likely there.
-    /// A short receive has emptied the socket (epoll(7)), unless the end is what remains.
+    /// Notes the outcome of a receive; `full` if it filled its buffer. True if more is likely
+    /// there. A short receive has emptied the socket (epoll(7)), unless the end is what remains.
     pub(super) fn received(&mut self, socket: &Socket, full: bool) -> bool {
         match self.by_number.get_mut(&socket.as_raw_fd()) {
             Some(watch) if std::ptr::eq(watch.socket.as_ptr(), Arc::as_ptr(socket)) => {

@@ -72,6 +72,9 @@ pub(super) struct Handle {
     ring: NonNull<IoUring>,
     /// `NO_IOWAIT` where the kernel has it (6.15): an idle server is not waiting for a disk.
     enter_flags: EnterFlags,
+    /// Linux 5.19 or later, which brought COOP_TASKRUN, receives that wait for readiness first and
+    /// multishot accepts together: having the one tells of the others.
+    since_5_19: bool,
     names: Vec<&'static str>,
 }
 
@@ -105,6 +108,7 @@ impl Handle {
             submitter: Some(submitter),
             ring: NonNull::from(ring),
             enter_flags: EnterFlags::empty(),
+            since_5_19: flags.coop_taskrun || flags.defer_taskrun,
             names: flags.names(),
         };
         handle.tune(limits);
@@ -136,6 +140,10 @@ impl Handle {
 
     pub(super) fn names(&self) -> &[&'static str] {
         &self.names
+    }
+
+    pub(super) fn since_5_19(&self) -> bool {
+        self.since_5_19
     }
 
     pub(super) fn params(&self) -> &Parameters {

@@ -21,8 +21,6 @@ pub(super) struct Running {
     /// Bytes to transfer in all.
     pub(super) total: usize,
     pub(super) cancelled: bool,
-    /// How an accept is asked for: one entry for many connections, unless the kernel refused.
-    pub(super) multishot: bool,
     pub(super) pause: Pause,
     /// Kept here and not on the stack: the kernel may read it as long as the entry runs.
     iovecs: Vec<libc::iovec>,
@@ -32,19 +30,19 @@ impl Running {
     pub(super) fn new(token: Token, op: Op, total: usize) -> Self {
         let pause = Pause::default();
         let iovecs = Vec::new();
-        Running { token, op, done: 0, total, cancelled: false, multishot: true, pause, iovecs }
+        Running { token, op, done: 0, total, cancelled: false, pause, iovecs }
     }
 
     /// The entry for what is left to do. Everything it points to is owned by `self` and stays where
     /// it is when `self` moves: bytes in pool memory, iovecs in the vector's allocation, and
     /// descriptors behind `Arc`s. `self` must be kept, and not asked for another entry, until this
-    /// one's last completion.
-    pub(super) fn entry(&mut self, id: OpId, can_poll_first: bool) -> squeue::Entry {
+    /// one's last completion. `since_5_19` says what the kernel knows.
+    pub(super) fn entry(&mut self, id: OpId, since_5_19: bool) -> squeue::Entry {
         let entry = match &self.op {
-            Op::Accept { listener } => accept(Fd(listener.as_raw_fd()), self.multishot),
+            Op::Accept { listener } => accept(Fd(listener.as_raw_fd()), since_5_19),
             Op::Recv { socket, buffer, range, poll_first } => {
                 let (base, len) = span(buffer.pointer(), range, 0);
-                let wait_first = *poll_first && can_poll_first;
+                let wait_first = *poll_first && since_5_19;
                 opcode::Recv::new(Fd(socket.as_raw_fd()), base, len)
                     .ioprio(if wait_first { POLL_FIRST } else { 0 })
                     .build()

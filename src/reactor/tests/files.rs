@@ -159,3 +159,27 @@ on_each_driver!(reads_of_one_file_overlap_and_all_complete, |reactor| {
         assert_eq!(buffer[..8], completion.token.0.to_be_bytes());
     }
 });
+
+// What `fs` opens is what the operations are used on.
+on_each_driver!(files_opened_in_a_root_can_be_read_and_written, |reactor| {
+    let pool = pool();
+    for directory in directories() {
+        let root = crate::reactor::fs::Root::open(directory.path()).unwrap();
+        let how = crate::reactor::fs::OpenHow {
+            read: true,
+            write: true,
+            create: true,
+            mode: 0o600,
+            ..Default::default()
+        };
+        let file = root.open_file(b"file", how).unwrap().fd;
+        let segments = vec![(Arc::new(filled(&pool, b"abc")), 0..3)];
+        reactor.submit(Token(1), Op::Write { file: Arc::clone(&file), offset: 0, segments });
+        let Done::Wrote { result, .. } = one(reactor).done else { panic!() };
+        assert_eq!(result, Ok(3));
+        let (buffer, segments) = (pool.small().unwrap(), vec![0..3]);
+        reactor.submit(Token(2), Op::Read { file, offset: 0, buffer, segments });
+        let Done::Read { buffer, result, .. } = one(reactor).done else { panic!() };
+        assert_eq!((result, &buffer[..3]), (Ok(3), &b"abc"[..]));
+    }
+});

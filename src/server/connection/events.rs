@@ -1,10 +1,11 @@
 //! What has arrived: packets opened in place, events acted on, requests carried out.
 
 use std::ops::Range;
+use std::rc::Rc;
 
 use super::{Driver, Place};
 use crate::auth::Verdict;
-use crate::server::session::{Session, Site};
+use crate::server::session::{Party, Session, Site};
 use crate::ssh::{
     AuthMethod, AuthRequest, AuthVerdict, ChannelId, ChannelRequest, DisconnectReason, Event,
 };
@@ -39,11 +40,10 @@ impl Driver {
     /// Channel data that lies at `range` of the receive buffer.
     fn data(&mut self, place: &mut Place<'_>, channel: ChannelId, range: Range<usize>) {
         let token = self.token(channel);
-        let connection = self.number;
         let Some(session) = self.sessions.iter_mut().find(|own| own.channel == channel) else {
             return;
         };
-        let mut site = site(place, token, connection);
+        let mut site = site(place, token, &self.party);
         let (buffer, _) = self.inbound.bytes();
         match session.input(&mut site, buffer, range) {
             Ok(consumed) => self.ssh.adjust(channel, u32::try_from(consumed).unwrap_or(u32::MAX)),
@@ -53,11 +53,10 @@ impl Driver {
 
     /// Goes on with what was parked.
     pub(super) fn resume_parked(&mut self, place: &mut Place<'_>) {
-        let connection = self.number;
         let mut sessions = std::mem::take(&mut self.sessions);
         for session in &mut sessions {
             let token = self.token(session.channel);
-            match session.resume(&mut site(place, token, connection)) {
+            match session.resume(&mut site(place, token, &self.party)) {
                 Ok(consumed) => {
                     let consumed = u32::try_from(consumed).unwrap_or(u32::MAX);
                     self.ssh.adjust(session.channel, consumed);
@@ -94,21 +93,26 @@ impl Driver {
                 }
             }
             Event::Closed { channel } => self.channel_closed(place, channel),
-            Event::Authenticated { user } => tracing::info!(
-                connection = self.number,
-                peer = %self.peer,
-                user = %user.escape_debug(),
-                client = self.peer_ident.as_str(),
-                "authenticated"
-            ),
+            Event::Authenticated { user } => self.authenticated(user),
             Event::Disconnected { by_peer, reason, description } => {
                 let who = if by_peer { "peer disconnected" } else { "disconnected" };
-                let cause = format!("{who} (reason {reason}): {}", description.escape_debug());
+                let cause = format!("{who} (reason {reason}): {}", description);
                 self.cause.get_or_insert(cause);
             }
             // Window for more output: pump looks for itself. The rest is the client role's.
             _ => {}
         }
+    }
+
+    fn authenticated(&mut self, user: String) {
+        tracing::info!(
+            connection = self.number,
+            peer = %self.peer,
+            %user,
+            client = self.peer_ident.as_str(),
+            "authenticated"
+        );
+        self.party = Rc::new(Party { connection: self.number, peer: self.peer, user });
     }
 
     fn session(&mut self, channel: ChannelId) -> Option<&mut Session> {
@@ -118,7 +122,7 @@ impl Driver {
     fn keys_exchanged(&mut self, first: bool) {
         let info = self.ssh.info();
         if first {
-            tracing::debug!(connection = self.number, peer = %self.peer, algorithms = ?info, "keys");
+            tracing::debug!(connection = self.number, peer = %self.peer, keys = ?info, "exchanged");
         } else {
             self.rekeys += 1;
         }
@@ -149,8 +153,8 @@ impl Driver {
         tracing::warn!(
             connection = self.number,
             peer = %self.peer,
-            user = %request.user.escape_debug(),
-            method = %method.escape_debug(),
+            user = %request.user,
+            method = %method,
             key,
             cause,
             "authentication refused"
@@ -179,7 +183,7 @@ impl Driver {
                     connection = self.number,
                     peer = %self.peer,
                     user = self.ssh.user(),
-                    request = %format!("{other:?}").escape_debug(),
+                    request = %format!("{other:?}"),
                     "channel request refused: only the sftp subsystem is served"
                 );
                 false
@@ -193,10 +197,9 @@ impl Driver {
             return;
         };
         let token = self.token(channel);
-        let connection = self.number;
         if let Some(session) = self.sessions.get_mut(index) {
             session.closed = true;
-            session.abandon(&site(place, token, connection));
+            session.abandon(&site(place, token, &self.party));
         }
         self.drop_closed_sessions();
     }
@@ -238,7 +241,7 @@ impl Driver {
 pub(super) fn site<'p>(
     place: &'p mut Place<'_>,
     token: crate::reactor::Token,
-    connection: u64,
+    party: &'p Rc<Party>,
 ) -> Site<'p> {
     Site {
         root: place.root,
@@ -247,6 +250,6 @@ pub(super) fn site<'p>(
         token,
         reactor: place.reactor,
         wall_clock: place.wall_clock,
-        connection,
+        party,
     }
 }

@@ -79,6 +79,15 @@ fn a_window_grown_past_32_bits_ends_it() {
     let mut raw = Raw::server_with_session(1000, 1000);
     let _frame = raw.ours.reserve_data(OURS, 1000).unwrap();
     raw.refuses(&adjust(u32::MAX - 999));
+    // What was sealed is sent: the peer may grant all of it again.
+    let mut raw = Raw::server_with_session(u32::MAX, 1000);
+    let frame = raw.ours.reserve_data(OURS, 1000).unwrap();
+    let mut bytes = vec![0; frame.frame_bytes()];
+    raw.ours.seal_data(&frame, &mut bytes).unwrap();
+    raw.ship(&bytes);
+    raw.answers(&adjust(1000));
+    assert_eq!(raw.ours.send_window(OURS), u32::MAX);
+    raw.refuses(&adjust(1));
     // Granting nothing is odd but harmless, and nothing to report.
     let mut raw = Raw::server_with_session(1000, 1000);
     raw.events.clear();
@@ -307,7 +316,10 @@ fn a_client_hears_refusals() {
     let second = pair.client.connection.open_session().unwrap();
     pair.run();
     assert!(pair.client.saw(|it| *it == Event::ChannelReply { channel: ours, success: false }));
-    let refused = |it: &Event| matches!(it, Event::ChannelOpenFailed { channel, reason: 1, .. } if *channel == second);
+    let refused = |it: &Event| match it {
+        Event::ChannelOpenFailed { channel, reason: 1, .. } => *channel == second,
+        _ => false,
+    };
     assert!(pair.client.saw(refused));
     assert_eq!(pair.client.connection.channel_count(), 1);
 }

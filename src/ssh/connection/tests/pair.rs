@@ -254,14 +254,14 @@ impl Pair {
     /// Lets time pass; both ends look at the clock when they asked to.
     pub(super) fn sleep(&mut self, time: Duration) {
         let until = self.now + time;
-        loop {
+        for turn in 0.. {
+            assert!(turn < 10_000, "a deadline that has passed does not go away");
             let next = [&self.client, &self.server]
                 .into_iter()
                 .filter_map(|end| end.connection.next_deadline())
                 .min()
                 .filter(|next| *next <= until);
             let Some(next) = next else { break };
-            assert!(next > self.now || self.now <= next, "deadlines do not run backwards");
             self.now = self.now.max(next);
             for end in [&mut self.client, &mut self.server] {
                 if end.connection.next_deadline().is_some_and(|deadline| deadline <= self.now) {

@@ -126,6 +126,12 @@ impl Raw {
         self.run();
     }
 
+    /// Frames we sealed reach the peer.
+    pub(super) fn ship(&mut self, frames: &[u8]) {
+        self.peer_input.extend_from_slice(frames);
+        self.run();
+    }
+
     pub(super) fn run(&mut self) {
         loop {
             let mut out = Vec::new();

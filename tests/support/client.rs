@@ -68,6 +68,10 @@ impl Running {
         }
     }
 
+    pub(crate) fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
     pub(crate) fn wait(mut self, deadline: Duration) -> Finished {
         let status = wait_for(deadline, || self.child.try_wait().expect("wait"));
         // After the deadline, or for an `ssh` that outlived its parent.

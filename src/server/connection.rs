@@ -62,6 +62,7 @@ pub(super) struct Driver {
     opened: Instant,
     last_moved: Instant,
     bytes_received: u64,
+    bytes_told: u64,
     rekeys: u64,
     starved: bool,
     peer_ident: String,
@@ -92,6 +93,7 @@ impl Driver {
             opened: now,
             last_moved: now,
             bytes_received: 0,
+            bytes_told: 0,
             rekeys: 0,
             starved: false,
             peer_ident: String::new(),
@@ -127,9 +129,10 @@ impl Driver {
             || self.sessions.iter().any(Session::is_busy)
     }
 
-    /// Bytes moved so far, both ways.
-    pub(super) fn bytes_moved(&self) -> u64 {
-        self.bytes_received + self.outbound.bytes_sent
+    /// Bytes moved, both ways, since this was last asked.
+    pub(super) fn take_bytes_moved(&mut self) -> u64 {
+        let moved = self.bytes_received + self.outbound.bytes_sent;
+        moved - std::mem::replace(&mut self.bytes_told, moved)
     }
 
     /// Notes that an operation has completed; [`progress`](Self::progress) is to follow.

@@ -274,6 +274,7 @@ impl Session {
 
     fn read(&mut self, id: u32, handle: &[u8], offset: u64, len: u32) {
         match self.file(handle) {
+            Ok(_) if len == 0 => self.status(id, Status::Eof, "End of file"),
             Ok(file) if !file.can_read => {
                 self.status(id, Status::PermissionDenied, "the handle is not open for reading");
             }

@@ -48,8 +48,23 @@ pub(super) struct Shard {
     stop: Arc<Stop>,
     stopping: Option<Instant>,
     measured: Instant,
-    bytes_before: u64,
-    bytes_of_closed: u64,
+    /// Bytes moved since then.
+    bytes_moved: u64,
+}
+
+/// The time at the start of a turn; operations of one turn share it.
+#[derive(Clone, Copy)]
+struct Clock {
+    now: Instant,
+    /// Seconds since 1970.
+    wall: i64,
+}
+
+impl Clock {
+    fn read() -> Self {
+        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Self { now: Instant::now(), wall: i64::try_from(wall.as_secs()).unwrap_or(i64::MAX) }
+    }
 }
 
 /// What a shard is built of.
@@ -89,8 +104,7 @@ impl Shard {
             stop: parts.stop,
             stopping: None,
             measured: Instant::now(),
-            bytes_before: 0,
-            bytes_of_closed: 0,
+            bytes_moved: 0,
         }
     }
 
@@ -101,14 +115,14 @@ impl Shard {
         loop {
             let deadline = self.deadline();
             self.reactor.wait(deadline, &mut completions)?;
-            let now = Instant::now();
+            let clock = Clock::read();
             for completion in completions.drain(..) {
-                self.complete(now, completion);
+                self.complete(clock, completion);
             }
-            self.expire(now);
-            self.progress(now);
-            self.measure(now);
-            if self.stop.requested() && self.stopped(now) {
+            self.expire(clock);
+            self.progress(clock);
+            self.measure(clock.now);
+            if self.stop.requested() && self.stopped(clock) {
                 break;
             }
         }
@@ -126,16 +140,15 @@ impl Shard {
 
     fn deadline(&self) -> Option<Instant> {
         // While bytes move the load is measured; an idle shard sleeps until something happens.
-        let measure =
-            (self.bytes_before != self.bytes_moved()).then(|| self.measured + LOAD_INTERVAL);
+        let measure = (self.bytes_moved > 0).then(|| self.measured + LOAD_INTERVAL);
         [self.timers.next(), measure, self.stopping].into_iter().flatten().min()
     }
 
-    fn complete(&mut self, now: Instant, completion: Completion) {
+    fn complete(&mut self, clock: Clock, completion: Completion) {
         let Completion { token, done } = completion;
         if token == WAKE_TOKEN {
             for arrival in self.mailbox.take() {
-                self.admit(now, arrival);
+                self.admit(clock.now, arrival);
             }
             return;
         }
@@ -144,7 +157,7 @@ impl Shard {
             return;
         }
         let slot = Driver::slot_of(token);
-        let mut place = place(&self.settings, &self.root, &mut self.reactor, &self.pool, now);
+        let mut place = place(&self.settings, &self.root, &mut self.reactor, &self.pool, clock);
         if let Some(driver) = self.drivers.get_mut(slot) {
             driver.complete(&mut place, token, done);
             self.touched.push(slot);
@@ -186,10 +199,10 @@ impl Shard {
         self.touched.push(slot);
     }
 
-    fn expire(&mut self, now: Instant) {
-        while let Some(token) = self.timers.next_expired(now) {
+    fn expire(&mut self, clock: Clock) {
+        while let Some(token) = self.timers.next_expired(clock.now) {
             let slot = Driver::slot_of(token);
-            let mut place = place(&self.settings, &self.root, &mut self.reactor, &self.pool, now);
+            let mut place = place(&self.settings, &self.root, &mut self.reactor, &self.pool, clock);
             if let Some(driver) = self.drivers.get_mut(slot) {
                 driver.timed_out(&mut place);
                 self.touched.push(slot);
@@ -197,18 +210,18 @@ impl Shard {
         }
     }
 
-    fn progress(&mut self, now: Instant) {
+    fn progress(&mut self, clock: Clock) {
         let mut touched = std::mem::take(&mut self.touched);
         touched.sort_unstable();
         touched.dedup();
         for slot in touched.drain(..) {
-            let mut place = place(&self.settings, &self.root, &mut self.reactor, &self.pool, now);
+            let mut place = place(&self.settings, &self.root, &mut self.reactor, &self.pool, clock);
             let Some(driver) = self.drivers.get_mut(slot) else { continue };
             driver.progress(&mut place);
+            self.bytes_moved += driver.take_bytes_moved();
             let token = Token(slot as u64);
             if driver.is_gone() {
                 self.timers.clear(token);
-                self.bytes_of_closed += driver.bytes_moved();
                 self.load.remove_connection();
                 let connections = self.loads.iter().map(|load| load.connections()).sum();
                 self.drivers.remove(slot).finish(&mut place, connections);
@@ -222,25 +235,20 @@ impl Shard {
         self.touched = touched;
     }
 
-    fn bytes_moved(&self) -> u64 {
-        self.drivers.iter().map(|(_, driver)| driver.bytes_moved()).sum::<u64>()
-            + self.bytes_of_closed
-    }
-
     fn measure(&mut self, now: Instant) {
         let passed = now.saturating_duration_since(self.measured);
         if passed < LOAD_INTERVAL {
             return;
         }
-        let bytes = self.bytes_moved();
+        let bytes = std::mem::take(&mut self.bytes_moved);
         let millis = u64::try_from(passed.as_millis()).unwrap_or(u64::MAX).max(1);
-        self.load.set_rate(bytes.saturating_sub(self.bytes_before).saturating_mul(1000) / millis);
-        self.bytes_before = bytes;
+        self.load.set_rate(bytes.saturating_mul(1000) / millis);
         self.measured = now;
     }
 
     /// Sees its connections off; `true` when it may go.
-    fn stopped(&mut self, now: Instant) -> bool {
+    fn stopped(&mut self, clock: Clock) -> bool {
+        let now = clock.now;
         let until = *self.stopping.get_or_insert_with(|| {
             for (slot, driver) in &mut self.drivers {
                 driver.disconnect("the server is stopping");
@@ -248,7 +256,7 @@ impl Shard {
             }
             now + STOP_TIMEOUT
         });
-        self.progress(now);
+        self.progress(clock);
         if now >= until && !self.drivers.is_empty() {
             tracing::warn!(
                 shard = self.index,
@@ -265,15 +273,7 @@ fn place<'a>(
     root: &'a Root,
     reactor: &'a mut Reactor,
     pool: &'a BufferPool,
-    now: Instant,
+    clock: Clock,
 ) -> Place<'a> {
-    let wall_clock = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Place {
-        settings,
-        root,
-        reactor,
-        pool,
-        now,
-        wall_clock: i64::try_from(wall_clock.as_secs()).unwrap_or(i64::MAX),
-    }
+    Place { settings, root, reactor, pool, now: clock.now, wall_clock: clock.wall }
 }

@@ -25,6 +25,10 @@ impl Driver {
                 Some(Event::Data { channel, range, extended: None }) => {
                     self.data(place, channel, start + range.start..start + range.end);
                 }
+                Some(Event::Data { channel, range, extended: Some(_) }) => {
+                    // SFTP has no use for it; the window it took is given back all the same.
+                    self.ssh.adjust(channel, u32::try_from(range.len()).unwrap_or(u32::MAX));
+                }
                 Some(event) => self.event(place, event),
                 None => {}
             }

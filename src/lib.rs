@@ -1,4 +1,4 @@
-//! ringferry: an SSH file-transfer server for Linux, and the library it is made of.
+#![doc = include_str!("../README.md")]
 #![deny(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -8,17 +8,35 @@
 )]
 #![cfg_attr(
     test,
-    allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::cast_possible_truncation
+    )
 )]
 
+// PURE: bytes and values in, bytes and values out.
+/// Who may log in.
 pub mod auth;
-pub mod client;
+/// Algorithm tables, ciphers, key exchange, signatures; a backend of two behind each.
 pub mod crypto;
-pub mod daemon;
-pub mod manual;
+/// The SSH protocol, both roles.
+pub mod ssh;
+/// From requests to file operations.
+pub mod vfs;
+
+// MACHINE: the kernel.
+/// The ring, buffers, timers, the confined file tree; the only `unsafe` code.
 #[allow(unsafe_code)]
 pub mod reactor;
-pub mod scp;
+
+// JOIN: the only place that sees both.
+/// Shards, connections, transfers.
 pub mod server;
-pub mod ssh;
-pub mod vfs;
+
+/// Command line, configuration, logs, keys, signals.
+pub mod daemon;
+/// Chapters: architecture, protocol deviations, limits, security.
+pub mod manual;

@@ -1,1 +1,15 @@
-//! placeholder
+//! Who may log in: the user, the keys, the password, and the verdict on an attempt.
+//!
+//! PURE: bytes and values in, a [`Verdict`] out. It reads no file (the daemon hands it their
+//! bytes), keeps no clock and checks no signature: the protocol core has verified that before it
+//! says [`KeyVerified`](crate::ssh::AuthMethod::KeyVerified). Invariant: an unknown user costs the
+//! same work and meets the same answer as a known one with a wrong key or password.
+
+pub mod authorized_keys;
+pub mod limits;
+mod sole_user;
+mod verdict;
+
+pub use authorized_keys::{AuthorizedKey, KeyFile, RejectedLine};
+pub use sole_user::{PasswordDigest, SoleUser};
+pub use verdict::{Authenticator, Verdict};

@@ -1,1 +1,19 @@
-//! placeholder
+//! What makes a server out of the library: command line, configuration, logs, keys, signals.
+//!
+//! It reads files, the environment and the clock, prints, and ends in an exit code; it never
+//! touches a socket or a packet, that is [`crate::server`]'s. Invariant: every failure names its
+//! cause and its cure, and ends the process with 1 (at run time) or 2 (usage, configuration).
+
+mod algorithms;
+mod announce;
+pub mod cli;
+pub mod config;
+mod failure;
+mod host_key;
+mod invoker;
+mod log;
+mod private_file;
+mod serve;
+mod settings;
+mod signal;
+mod user_keys;

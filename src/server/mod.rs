@@ -1,1 +1,31 @@
-//! placeholder
+//! JOIN: connections of a peer, the SSH core, the file system and the kernel brought together.
+//!
+//! Owns the shards (one thread a core, [`shard`]), accepting and placing connections ([`accept`],
+//! [`placement`]), the driver of one connection ([`connection`]) and the pipeline between SFTP and
+//! files ([`session`], [`train`], [`writes`]). It must not know how it was configured or logged
+//! (that is `daemon`), nor make a system call of its own: those are the reactor's. Invariant: a
+//! connection leaves its shard only when every operation it submitted has completed, so that no
+//! buffer, descriptor or handle outlives it.
+
+mod accept;
+mod connection;
+mod execute;
+mod inbound;
+pub mod limits;
+mod mailbox;
+mod names;
+mod outbound;
+mod placement;
+mod replies;
+mod run;
+mod session;
+mod settings;
+mod shard;
+mod stop;
+mod train;
+mod writes;
+
+pub use names::Names;
+pub use run::{Ready, ServerError, run};
+pub use settings::Settings;
+pub use stop::Stop;

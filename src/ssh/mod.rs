@@ -1,1 +1,35 @@
-//! placeholder
+//! The SSH protocol, both roles from the same code (RFC 4250-4254, 8308, 8332, strict kex).
+//!
+//! Owns: the wire format, the transport layer below authentication and the layers above it. Must
+//! not know: sockets, files, the clock, threads, and what runs over a channel (SFTP, SCP).
+//! Invariant: bytes and values in, bytes and values out; a packet is opened and sealed in place in
+//! the caller's buffer, nothing is allocated by a length from the wire, and whatever a peer does
+//! wrong is a [`Disconnect`] that says what it was.
+//!
+//! From the bottom up: the vocabulary ([`wire`], [`numbers`]), the [`transport`] and its parts,
+//! `userauth` and `channel`; [`Connection`] puts all together and speaks [`Event`]s.
+
+mod channel;
+mod config;
+mod connection;
+pub mod disconnect;
+mod event;
+mod ident;
+mod kex;
+mod kexinit;
+pub mod limits;
+pub mod numbers;
+mod packet;
+mod rekey;
+mod requests;
+pub mod transport;
+mod userauth;
+pub mod wire;
+
+pub use config::{ClientConfig, ServerConfig};
+pub use connection::{Connection, DataFrame};
+pub use disconnect::{Disconnect, DisconnectReason};
+pub use event::{AuthMethod, AuthRequest, AuthVerdict, ChannelId, Event, Handled};
+pub use packet::{FrameShape, SealError};
+pub use requests::{ChannelRequest, WindowSize};
+pub use transport::{ConfigError, DirectionInfo, Role, TransportConfig, TransportInfo};

@@ -1,0 +1,151 @@
+//! Reads authorized_keys files (sshd(8), AUTHORIZED_KEYS FILE FORMAT) and `*.pub` files.
+//!
+//! A line is understood whole or rejected whole: a line with options this server does not enforce
+//! would grant more than its author meant. Rejected lines are reported, never silently dropped.
+
+use ssh_key::PublicKey;
+use ssh_key::public::KeyData;
+
+use super::limits::{LINE_BYTES_MAX, RSA_BITS_MAX, RSA_BITS_MIN};
+use crate::crypto::{key_type_for_algorithm, signature_algorithms};
+
+/// A key that may log in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuthorizedKey {
+    /// The public key as it goes over the wire (RFC 4253 section 6.6).
+    pub blob: Vec<u8>,
+    /// The rest of the line: for people, with no meaning.
+    pub comment: String,
+    /// The line it stands on, from 1.
+    pub line: usize,
+}
+
+/// A line that grants nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RejectedLine {
+    /// The line, from 1.
+    pub line: usize,
+    /// What is wrong with it. Holds at most a short piece of the line.
+    pub cause: String,
+}
+
+/// What a file holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyFile {
+    /// The keys that may log in, in the file's order.
+    pub keys: Vec<AuthorizedKey>,
+    /// The lines that were not understood.
+    pub rejected: Vec<RejectedLine>,
+}
+
+/// Reads a whole file. Lines end in LF or CR LF; empty lines and lines that begin with `#` are
+/// skipped. Text that is not UTF-8 is kept with replacement characters: only comments may hold it.
+pub fn parse(bytes: &[u8]) -> KeyFile {
+    let mut file = KeyFile::default();
+    for (number, line) in (1..).zip(bytes.split(|&byte| byte == b'\n')) {
+        match parse_line(line) {
+            Ok(None) => {}
+            Ok(Some((blob, comment))) => {
+                file.keys.push(AuthorizedKey { blob, comment, line: number });
+            }
+            Err(cause) => file.rejected.push(RejectedLine { line: number, cause }),
+        }
+    }
+    file
+}
+
+/// `None` for a line without a key; else the key's blob and comment.
+fn parse_line(line: &[u8]) -> Result<Option<(Vec<u8>, String)>, String> {
+    if line.len() > LINE_BYTES_MAX {
+        return Err(format!("the line is longer than {LINE_BYTES_MAX} bytes"));
+    }
+    if line.contains(&0) {
+        return Err("the line holds a NUL byte".to_owned());
+    }
+    let text = String::from_utf8_lossy(line);
+    let text = text.trim_matches([' ', '\t', '\r']);
+    if text.is_empty() || text.starts_with('#') {
+        return Ok(None);
+    }
+    if text.contains('\r') {
+        return Err("the line holds a carriage return that does not end it".to_owned());
+    }
+    let (kind, rest) = split_field(text);
+    if !is_key_type(kind) {
+        return Err(not_a_key(text));
+    }
+    if !signature_algorithms().iter().any(|name| key_type_for_algorithm(name) == kind) {
+        return Err(format!("keys of type {kind} are not supported"));
+    }
+    let (base64, comment) = split_field(rest);
+    let key = PublicKey::from_openssh(&format!("{kind} {base64}"))
+        .map_err(|error| format!("the {kind} key does not decode: {error}"))?;
+    check_size(&key)?;
+    let blob =
+        key.to_bytes().map_err(|error| format!("the {kind} key does not encode: {error}"))?;
+    Ok(Some((blob, comment.to_owned())))
+}
+
+/// RSA keys have a size of their own choosing; the bounds are those of signature verification.
+fn check_size(key: &PublicKey) -> Result<(), String> {
+    let KeyData::Rsa(key) = key.key_data() else {
+        return Ok(());
+    };
+    let bits = key.key_size();
+    if (RSA_BITS_MIN..=RSA_BITS_MAX).contains(&bits) {
+        return Ok(());
+    }
+    Err(format!("an RSA key of {bits} bits; allowed: {RSA_BITS_MIN} to {RSA_BITS_MAX}"))
+}
+
+/// The first field and what follows it, without the blanks between.
+fn split_field(text: &str) -> (&str, &str) {
+    match text.split_once([' ', '\t']) {
+        Some((field, rest)) => (field, rest.trim_start_matches([' ', '\t'])),
+        None => (text, ""),
+    }
+}
+
+/// Whether a word is the name of some type of public key, supported or not.
+fn is_key_type(word: &str) -> bool {
+    ["ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"].iter().any(|start| word.starts_with(start))
+        && word.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b',')
+}
+
+/// Tells a key with options in front from a line that is no key at all.
+fn not_a_key(text: &str) -> String {
+    let (options, rest) = split_options(text);
+    if is_key_type(split_field(rest).0) {
+        let name: String = options.chars().take_while(|c| !matches!(c, '=' | ',')).collect();
+        let name: String = name.chars().take(40).map(printable).collect();
+        return format!(
+            "options in front of a key ({name}...) are not supported yet; remove them or the line"
+        );
+    }
+    "neither a public key nor a comment".to_owned()
+}
+
+/// Options run to the first blank outside double quotes; `\"` is a quote inside quotes.
+fn split_options(text: &str) -> (&str, &str) {
+    let (mut quoted, mut escaped) = (false, false);
+    for (at, c) in text.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            ' ' | '\t' if !quoted => {
+                let (options, rest) = text.split_at(at);
+                return (options, rest.trim_start_matches([' ', '\t']));
+            }
+            _ => {}
+        }
+    }
+    (text, "")
+}
+
+fn printable(c: char) -> char {
+    if c.is_control() { '?' } else { c }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,24 @@
+//! The question the server asks and the answer it gets.
+
+use crate::ssh::AuthRequest;
+
+/// The answer to one authentication request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The key would do (`KeyOffered`), or the user is logged in (`KeyVerified`, `Password`).
+    Accept,
+    /// The request fails. The peer only learns that it did.
+    Reject {
+        /// Why, for the log: never sent to the peer, never holds a secret.
+        cause: String,
+    },
+}
+
+/// Decides who may log in. Called by the server on a shard's own thread: it must not block.
+pub trait Authenticator: Send + Sync {
+    /// Judges one request. `None` and unknown methods are rejected.
+    fn check(&self, request: &AuthRequest) -> Verdict;
+
+    /// The method names to offer, in the order to offer them (RFC 4252 section 5.1).
+    fn methods(&self) -> Vec<&'static str>;
+}

@@ -1,0 +1,231 @@
+//! The table: every key there is, in the order `ringferry check` prints them.
+//!
+//! A new setting is a new row here and a field in [`Config`]; parsing, errors, the sample file and
+//! the manual follow. Names and meanings are sshd_config(5)'s where it has the setting.
+
+use super::Config;
+use super::place::{Place, Unit};
+use super::value::Value;
+use crate::crypto::ciphers;
+
+/// One key.
+pub(crate) struct Definition {
+    /// Its name in the file.
+    pub(crate) key: &'static str,
+    /// What it does, in sentences for the person who sets it.
+    pub(crate) doc: &'static str,
+    /// The value it has when nobody sets it. Must be one that `place` allows.
+    pub(crate) default: fn() -> Value,
+    /// Where it lands, and with it the type and the range.
+    pub(crate) place: Place,
+}
+
+/// Looks a key up by its name.
+pub(crate) fn definition(key: &str) -> Option<&'static Definition> {
+    DEFINITIONS.iter().find(|definition| definition.key == key)
+}
+
+/// The names of all ciphers, in the library's order of preference.
+fn cipher_names() -> Vec<&'static str> {
+    ciphers().iter().map(|cipher| cipher.name).collect()
+}
+
+/// A week in seconds: long enough for any deadline, short enough to catch a wrong unit.
+const WEEK: u64 = 604_800;
+
+/// Every key.
+pub(crate) static DEFINITIONS: &[Definition] = &[
+    Definition {
+        key: "listen",
+        doc: "Addresses to accept connections on. Port 0 takes a free one: see the ready line.",
+        default: || Value::texts(["127.0.0.1:2222"]),
+        place: Place::Addresses(|config| &mut config.listen),
+    },
+    Definition {
+        key: "root",
+        doc: "The folder clients see as /. Nothing outside it can be reached. A relative path \
+              starts at the working directory. The default is made if it is missing.",
+        default: || Value::text(DEFAULT_ROOT),
+        place: Place::Path(|config| &mut config.root),
+    },
+    Definition {
+        key: "user",
+        doc: "The login name. Empty: the name of the user who starts the server.",
+        default: || Value::text(""),
+        place: Place::Login(|config| &mut config.user),
+    },
+    Definition {
+        key: "authorized_keys",
+        doc: "Files of public keys that may log in. Empty: ~/.ssh/authorized_keys and \
+              ~/.ssh/*.pub of the user who starts the server; where these hold no key, a \
+              password made for this run is printed.",
+        default: || Value::List(vec![]),
+        place: Place::Paths(|config| &mut config.authorized_keys),
+    },
+    Definition {
+        key: "host_key",
+        doc: "Private host keys in OpenSSH's format, mode 0600. Empty: one Ed25519 key, made on \
+              the first start and kept in the state folder ($STATE_DIRECTORY, else \
+              $XDG_STATE_HOME/ringferry, else ~/.local/state/ringferry, else next to root).",
+        default: || Value::List(vec![]),
+        place: Place::Paths(|config| &mut config.host_key),
+    },
+    Definition {
+        key: "read_only",
+        doc: "Refuse every request that would change something.",
+        default: || Value::Flag(false),
+        place: Place::Flag(|config| &mut config.read_only),
+    },
+    Definition {
+        key: "shards",
+        doc: "Threads that serve connections, each with its own ring.",
+        default: || Value::Integer(0),
+        place: Place::Number {
+            at: |config| &mut config.shards,
+            unit: Unit::Count,
+            min: 1,
+            max: 1024,
+            zero: Some("one a core"),
+        },
+    },
+    Definition {
+        key: "driver",
+        doc: "How the server talks to the kernel: ring is io_uring, poll is epoll, auto takes the \
+              ring where the kernel allows it.",
+        default: || Value::text("auto"),
+        place: Place::Choice { at: |config| &mut config.driver, among: &["auto", "ring", "poll"] },
+    },
+    Definition {
+        key: "log_level",
+        doc: "The least severe events that are logged to stderr.",
+        default: || Value::text("info"),
+        place: Place::Choice {
+            at: |config| &mut config.log_level,
+            among: &["off", "error", "warn", "info", "debug", "trace"],
+        },
+    },
+    Definition {
+        key: "log_format",
+        doc: "One line an event, as text for people or as JSON for programs.",
+        default: || Value::text("text"),
+        place: Place::Choice { at: |config| &mut config.log_format, among: &["text", "json"] },
+    },
+    Definition {
+        key: "max_auth_tries",
+        doc: "Authentication attempts a connection may fail before it is closed.",
+        default: || Value::Integer(6),
+        place: Place::Number {
+            at: |config| &mut config.max_auth_tries,
+            unit: Unit::Count,
+            min: 1,
+            max: 1000,
+            zero: None,
+        },
+    },
+    Definition {
+        key: "login_grace_time",
+        doc: "Time a connection may take to log in before it is closed.",
+        default: || Value::Integer(120),
+        place: Place::Number {
+            at: |config| &mut config.login_grace_time,
+            unit: Unit::Seconds,
+            min: 1,
+            max: WEEK,
+            zero: Some("no bound"),
+        },
+    },
+    Definition {
+        key: "client_alive_interval",
+        doc: "Silence after which the server asks the client whether it is still there.",
+        default: || Value::Integer(0),
+        place: Place::Number {
+            at: |config| &mut config.client_alive_interval,
+            unit: Unit::Seconds,
+            min: 1,
+            max: WEEK,
+            zero: Some("it never asks"),
+        },
+    },
+    Definition {
+        key: "client_alive_count_max",
+        doc: "Questions of client_alive_interval that may stay unanswered before the connection is \
+              closed.",
+        default: || Value::Integer(3),
+        place: Place::Number {
+            at: |config| &mut config.client_alive_count_max,
+            unit: Unit::Count,
+            min: 1,
+            max: 1_000_000,
+            zero: Some("never closed for that"),
+        },
+    },
+    Definition {
+        key: "key_renegotiation_threshold",
+        doc: "Bytes in either direction after which the server exchanges keys anew.",
+        default: || Value::Integer(0),
+        place: Place::Number {
+            at: |config| &mut config.key_renegotiation_threshold,
+            unit: Unit::Bytes,
+            // Below this, a connection would do little but exchange keys.
+            min: 4096,
+            max: i64::MAX as u64,
+            zero: Some("what suits the cipher"),
+        },
+    },
+    Definition {
+        key: "max_sessions",
+        doc: "Sessions (channels) a connection may have open at once.",
+        default: || Value::Integer(10),
+        place: Place::Number {
+            at: |config| &mut config.max_sessions,
+            unit: Unit::Count,
+            min: 1,
+            max: 1024,
+            zero: None,
+        },
+    },
+    Definition {
+        key: "max_connections",
+        doc: "Connections the server holds at once; one more is turned away.",
+        default: || Value::Integer(1024),
+        place: Place::Number {
+            at: |config| &mut config.max_connections,
+            unit: Unit::Count,
+            min: 1,
+            max: 1_000_000,
+            zero: None,
+        },
+    },
+    Definition {
+        key: "idle_timeout",
+        doc: "Time without a request after which a connection is closed.",
+        default: || Value::Integer(0),
+        place: Place::Number {
+            at: |config| &mut config.idle_timeout,
+            unit: Unit::Seconds,
+            min: 1,
+            max: WEEK,
+            zero: Some("never"),
+        },
+    },
+    Definition {
+        key: "ciphers",
+        doc: "Ciphers the server offers. The client's order decides which is used.",
+        default: || Value::texts(cipher_names()),
+        place: Place::Names { at: |config| &mut config.ciphers, among: cipher_names },
+    },
+];
+
+/// The only root that is made when it is missing: a mistyped path must not be served empty.
+pub(crate) const DEFAULT_ROOT: &str = "./ringferry-data";
+
+/// The values of all defaults.
+pub(crate) fn defaults() -> Result<Config, String> {
+    let mut config = Config::default();
+    for definition in DEFINITIONS {
+        let value = (definition.default)();
+        let applied = definition.place.apply(&mut config, &value);
+        applied.map_err(|what| format!("the default of {}: {what}", definition.key))?;
+    }
+    Ok(config)
+}

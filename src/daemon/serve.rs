@@ -1,0 +1,222 @@
+//! `ringferry serve`: from a configuration to a running server and back to an exit code.
+
+use std::io::Write;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::rand::{GetRandomFlags, getrandom};
+use zeroize::Zeroizing;
+
+use super::announce::Announcement;
+use super::config::Config;
+use super::config::defs::DEFAULT_ROOT;
+use super::failure::Failure;
+use super::host_key::{self, HostKey, StatePlaces};
+use super::invoker::{Invoker, invoker};
+use super::settings::{self, settings};
+use super::user_keys::{self, UserKeys};
+use super::{log, signal};
+use crate::auth::{PasswordDigest, SoleUser};
+use crate::crypto;
+use crate::server::{self, Ready, Stop};
+
+/// Serves until a signal stops it.
+pub(crate) fn serve(config: &Config) -> Result<(), Failure> {
+    log::start(config.log_level, config.log_format)?;
+    let invoker = invoker();
+    let root = root(&config.root)?;
+    let host_keys = host_keys(config, &root, &invoker)?;
+    warn_of_exposed_keys(&host_keys, &root);
+    let (users, password) = users(config, &invoker)?;
+    let stop = Arc::new(Stop::new());
+    signal::watch(Arc::clone(&stop))?;
+
+    let told: Vec<_> = host_keys
+        .iter()
+        .map(|key| (key.fingerprint(), key.path.display().to_string(), key.made))
+        .collect();
+    let user = users.name().to_owned();
+    let shown_root = root.display().to_string();
+    let shards = settings::shards(config.shards);
+    let mut ready = |ready: &Ready<'_>| {
+        log_start(ready, shards, &config.ciphers);
+        let uname = rustix::system::uname();
+        let announcement = Announcement {
+            addresses: ready.listen,
+            pid: std::process::id(),
+            host_name: &uname.nodename().to_string_lossy(),
+            root: &shown_root,
+            read_only: config.read_only,
+            user: &user,
+            host_keys: &told,
+            password: password.as_deref().map(String::as_str),
+        };
+        say(&announcement.text());
+    };
+    let settings = settings(config, root, host_keys, Arc::new(users));
+    let ended = server::run(settings, &mut ready, stop);
+    ended.map_err(|error| Failure::runtime(error.to_string()))?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// The line that says what this server runs on.
+fn log_start(ready: &Ready<'_>, shards: usize, ciphers: &[&'static str]) {
+    let ciphers: Vec<String> = ciphers
+        .iter()
+        .map(|name| format!("{name}={}", crypto::backend_of(name).unwrap_or("none")))
+        .collect();
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        driver = ready.driver.driver,
+        flags = %ready.driver.flags.join(","),
+        shards,
+        ciphers = %ciphers.join(","),
+        "serving"
+    );
+    if let Some(note) = &ready.driver.note {
+        tracing::warn!(driver = ready.driver.driver, "{note}");
+    }
+}
+
+/// Reads the files `config` names without making anything: what `check` checks beyond the values.
+pub(crate) fn check_files(config: &Config) -> Result<(), Failure> {
+    user_keys::named(&config.authorized_keys)?.warn();
+    for path in &config.host_key {
+        host_key::load(path)?;
+    }
+    if config.root != Path::new(DEFAULT_ROOT) {
+        root(&config.root)?;
+    }
+    Ok(())
+}
+
+/// The folder to serve, absolute and without links in its name.
+fn root(configured: &Path) -> Result<PathBuf, Failure> {
+    let shown = configured.display();
+    let failed = |error: std::io::Error| Failure::configuration(format!("root {shown}: {error}"));
+    if configured == Path::new(DEFAULT_ROOT) {
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(configured);
+        made.map_err(|error| failed(error).cure("name a folder with --root"))?;
+    }
+    let root = std::fs::canonicalize(configured).map_err(|error| {
+        let missing = error.kind() == std::io::ErrorKind::NotFound;
+        let failure = failed(error);
+        if missing { failure.cure(format!("mkdir -p {shown}")) } else { failure }
+    })?;
+    if !root.is_dir() {
+        return Err(Failure::configuration(format!("root {shown}: it is not a folder")));
+    }
+    Ok(root)
+}
+
+fn host_keys(config: &Config, root: &Path, invoker: &Invoker) -> Result<Vec<HostKey>, Failure> {
+    if config.host_key.is_empty() {
+        let places = StatePlaces::from_environment(invoker.home.clone());
+        let key = host_key::load_or_make(&places, root, random)?;
+        return Ok(vec![key]);
+    }
+    config.host_key.iter().map(|path| host_key::load(path)).collect()
+}
+
+/// Clients act with the server's own rights below root, so mode 0600 does not stop them there.
+fn warn_of_exposed_keys(host_keys: &[HostKey], root: &Path) {
+    for key in host_keys {
+        let path = std::fs::canonicalize(&key.path);
+        if path.is_ok_and(|path| path.starts_with(root)) {
+            let path = key.path.display();
+            tracing::warn!(%path, "the host key lies inside root: clients can read it");
+        }
+    }
+}
+
+/// The one user, and the password that was made where no key was found.
+fn users(
+    config: &Config,
+    invoker: &Invoker,
+) -> Result<(SoleUser, Option<Zeroizing<String>>), Failure> {
+    let name = if config.user.is_empty() { &invoker.name } else { &config.user };
+    let named = !config.authorized_keys.is_empty();
+    let found: UserKeys = match named {
+        true => user_keys::named(&config.authorized_keys)?,
+        false => user_keys::of_invoker(invoker),
+    };
+    found.warn();
+    // Where files are named, keys were meant: a password would open a door nobody asked for.
+    let password = match found.keys.is_empty() && !named {
+        true => Some(made_password(&random()?)),
+        false => None,
+    };
+    let digest = password.as_deref().map(|password| PasswordDigest::of(password));
+    Ok((SoleUser::new(name, found.keys, digest), password))
+}
+
+/// 20 characters of 5 bits: 100 bits, in groups for the eye, without letters that look alike.
+fn made_password(random: &[u8; 32]) -> Zeroizing<String> {
+    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let mut password = Zeroizing::new(String::with_capacity(24));
+    for (at, byte) in random.iter().take(20).enumerate() {
+        if at > 0 && at % 5 == 0 {
+            password.push('-');
+        }
+        let letter = LETTERS.get(usize::from(byte & 31)).copied().unwrap_or(b'a');
+        password.push(char::from(letter));
+    }
+    password
+}
+
+/// 32 bytes from the kernel.
+fn random() -> Result<[u8; 32], Failure> {
+    let mut bytes = [0; 32];
+    let mut filled = 0;
+    while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match getrandom(rest, GetRandomFlags::empty()) {
+            Ok(count) => filled += count,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(Failure::runtime(format!("no random numbers: {error}"))),
+        }
+    }
+    Ok(bytes)
+}
+
+/// Whoever started the server may have read the first line and closed the pipe: that is no failure.
+fn say(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_made_password_is_typable_and_uses_all_its_bits() {
+        let first = made_password(&[0; 32]);
+        assert_eq!(first.as_str(), "aaaaa-aaaaa-aaaaa-aaaaa");
+        let mut bytes = [0; 32];
+        for (at, byte) in (0u8..).zip(&mut bytes) {
+            *byte = at;
+        }
+        let second = made_password(&bytes);
+        assert_eq!(second.as_str(), "abcde-fghij-kmnpq-rstuv");
+    }
+
+    #[test]
+    fn random_numbers_differ() {
+        assert_ne!(random().unwrap(), random().unwrap());
+    }
+
+    #[test]
+    fn a_root_must_be_a_folder_that_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(root(folder.path()).unwrap(), folder.path().canonicalize().unwrap());
+        let missing = folder.path().join("missing");
+        let failure = root(&missing).unwrap_err();
+        assert_eq!(failure.exit_code, 2);
+        assert_eq!(failure.cure, Some(format!("mkdir -p {}", missing.display())));
+        assert!(!missing.exists());
+        std::fs::write(&missing, "").unwrap();
+        assert!(root(&missing).unwrap_err().causes[0].ends_with("it is not a folder"));
+    }
+}

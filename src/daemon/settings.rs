@@ -1,0 +1,124 @@
+//! Turns a [`Config`] and what its files hold into what the server runs on.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::config::Config;
+use super::host_key::HostKey;
+use crate::auth::Authenticator;
+use crate::crypto::Signer;
+use crate::reactor::DriverChoice;
+use crate::server::{Names, Settings};
+use crate::ssh::{ServerConfig, TransportConfig};
+
+/// Everything the server is told. `root` is absolute.
+pub(crate) fn settings(
+    config: &Config,
+    root: PathBuf,
+    host_keys: Vec<HostKey>,
+    auth: Arc<dyn Authenticator>,
+) -> Settings {
+    let signers: Vec<Arc<dyn Signer>> =
+        host_keys.into_iter().map(|key| Arc::new(key.signer) as Arc<dyn Signer>).collect();
+    let ssh = ServerConfig {
+        transport: TransportConfig {
+            ciphers: config.ciphers.clone(),
+            host_keys: signers,
+            rekey_bytes: unless_zero(config.key_renegotiation_threshold),
+            ..TransportConfig::default()
+        },
+        methods: auth.methods(),
+        max_auth_tries: narrow(config.max_auth_tries),
+        auth_timeout: seconds(config.login_grace_time),
+        keepalive_interval: seconds(config.client_alive_interval),
+        keepalive_count_max: narrow(config.client_alive_count_max),
+        channels_max: wide(config.max_sessions),
+        ..ServerConfig::default()
+    };
+    Settings {
+        listen: config.listen.clone(),
+        root,
+        read_only: config.read_only,
+        shards: shards(config.shards),
+        driver: match config.driver {
+            "ring" => DriverChoice::Ring,
+            "poll" => DriverChoice::Poll,
+            _ => DriverChoice::Auto,
+        },
+        ssh: Arc::new(ssh),
+        authenticator: auth,
+        names: Names::of_this_host(),
+        connections_max: wide(config.max_connections),
+        idle_timeout: seconds(config.idle_timeout),
+    }
+}
+
+/// One a core this process may run on, where 0 asks for that.
+pub(crate) fn shards(configured: u64) -> usize {
+    match configured {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        count => wide(count),
+    }
+}
+
+fn unless_zero(value: u64) -> Option<u64> {
+    (value != 0).then_some(value)
+}
+
+fn seconds(value: u64) -> Option<Duration> {
+    unless_zero(value).map(Duration::from_secs)
+}
+
+fn narrow(value: u64) -> u32 {
+    u32::try_from(value).unwrap_or(u32::MAX)
+}
+
+fn wide(value: u64) -> usize {
+    usize::try_from(value).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::SoleUser;
+    use crate::daemon::config::{Layer, load};
+
+    fn made(text: &str) -> Settings {
+        let config = load(&[Layer::File { name: "f", text }]).unwrap();
+        let auth = Arc::new(SoleUser::new("ann", vec![], None));
+        settings(&config, PathBuf::from("/srv"), vec![], auth)
+    }
+
+    #[test]
+    fn zero_means_none_or_the_built_in_value() {
+        let settings = made("");
+        assert_eq!(settings.ssh.transport.rekey_bytes, None);
+        assert_eq!(settings.ssh.keepalive_interval, None);
+        assert_eq!(settings.idle_timeout, None);
+        assert_eq!(settings.ssh.auth_timeout, Some(Duration::from_secs(120)));
+        assert!(settings.shards >= 1 && settings.driver == DriverChoice::Auto);
+        assert_eq!(made("login_grace_time = 0").ssh.auth_timeout, None);
+    }
+
+    #[test]
+    fn every_key_reaches_the_server() {
+        let settings = made(
+            "listen = '[::1]:7'\nread_only = true\nshards = 3\ndriver = 'poll'\n\
+             max_auth_tries = 2\nlogin_grace_time = 5\nclient_alive_interval = 7\n\
+             client_alive_count_max = 8\nkey_renegotiation_threshold = '1M'\nmax_sessions = 9\n\
+             max_connections = 11\nidle_timeout = 13\nciphers = 'aes128-gcm@openssh.com'\n",
+        );
+        let ssh = &settings.ssh;
+        assert_eq!(settings.listen, ["[::1]:7".parse().unwrap()]);
+        assert!(settings.read_only && settings.driver == DriverChoice::Poll);
+        assert_eq!((settings.shards, settings.connections_max), (3, 11));
+        assert_eq!((ssh.max_auth_tries, ssh.keepalive_count_max, ssh.channels_max), (2, 8, 9));
+        assert_eq!(ssh.auth_timeout, Some(Duration::from_secs(5)));
+        assert_eq!(ssh.keepalive_interval, Some(Duration::from_secs(7)));
+        assert_eq!(settings.idle_timeout, Some(Duration::from_secs(13)));
+        assert_eq!(ssh.transport.rekey_bytes, Some(1 << 20));
+        assert_eq!(ssh.transport.ciphers, ["aes128-gcm@openssh.com"]);
+        assert_eq!(ssh.methods, ["publickey"]);
+    }
+}

@@ -1,0 +1,166 @@
+//! The public keys that may log in: from the files that are named, or the invoking user's own.
+
+use std::path::{Path, PathBuf};
+
+use super::failure::Failure;
+use super::invoker::Invoker;
+use super::private_file::{self, Refusal};
+use crate::auth::limits::FILE_BYTES_MAX;
+use crate::auth::{AuthorizedKey, authorized_keys};
+
+/// Whoever may write such a file may add a key of their own.
+const MODE_BANNED: u32 = 0o022;
+
+/// What was found.
+#[derive(Debug, Default)]
+pub(crate) struct UserKeys {
+    pub(crate) keys: Vec<AuthorizedKey>,
+    /// Lines and files that were passed over, each with its place and the cause.
+    pub(crate) warnings: Vec<String>,
+}
+
+impl UserKeys {
+    /// Tells about everything that was passed over.
+    pub(crate) fn warn(&self) {
+        for warning in &self.warnings {
+            if tracing::enabled!(tracing::Level::ERROR) {
+                tracing::warn!("{warning}");
+            } else {
+                super::log::plain_line(&format!("ringferry: warning: {warning}"));
+            }
+        }
+    }
+
+    fn add(&mut self, path: &Path, bytes: &[u8]) {
+        let file = authorized_keys::parse(bytes);
+        for rejected in file.rejected {
+            let place = format!("{}:{}", path.display(), rejected.line);
+            self.warnings.push(format!("{place}: line ignored: {}", rejected.cause));
+        }
+        for key in file.keys {
+            if !self.keys.iter().any(|known| known.blob == key.blob) {
+                self.keys.push(key);
+            }
+        }
+    }
+}
+
+/// The keys of `files`, all of which must be there and safe to trust.
+pub(crate) fn named(files: &[PathBuf]) -> Result<UserKeys, Failure> {
+    let mut found = UserKeys::default();
+    for path in files {
+        match private_file::read(path, FILE_BYTES_MAX, MODE_BANNED) {
+            Ok(bytes) => found.add(path, &bytes),
+            Err(refusal) => {
+                let cause = format!("authorized_keys {}: {}", path.display(), describe(&refusal));
+                let failure = Failure::configuration(cause);
+                return Err(match refusal {
+                    Refusal::Mode(_) => failure.cure(format!("chmod go-w {}", path.display())),
+                    _ => failure.cure("name a file of public keys that the server can read"),
+                });
+            }
+        }
+    }
+    if found.keys.is_empty() && !files.is_empty() {
+        let names: Vec<_> = files.iter().map(|path| path.display().to_string()).collect();
+        found.warnings.push(format!("{}: no usable key: nobody can log in", names.join(", ")));
+    }
+    Ok(found)
+}
+
+/// The keys in `~/.ssh/authorized_keys` and `~/.ssh/*.pub`; what cannot be read is passed over.
+pub(crate) fn of_invoker(invoker: &Invoker) -> UserKeys {
+    let mut found = UserKeys::default();
+    let Some(folder) = invoker.home.as_ref().map(|home| home.join(".ssh")) else {
+        return found;
+    };
+    let mut files = vec![folder.join("authorized_keys")];
+    let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+    let mut public: Vec<_> = entries.map(|entry| entry.path()).collect();
+    public.retain(|path| path.extension().is_some_and(|extension| extension == "pub"));
+    public.sort();
+    files.append(&mut public);
+    for path in files {
+        match private_file::read(&path, FILE_BYTES_MAX, MODE_BANNED) {
+            Ok(bytes) => found.add(&path, &bytes),
+            Err(Refusal::Missing) => {}
+            Err(refusal) => {
+                let what = describe(&refusal);
+                found.warnings.push(format!("{}: file ignored: {what}", path.display()));
+            }
+        }
+    }
+    found
+}
+
+fn describe(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::Missing => "there is no such file".to_owned(),
+        Refusal::Io(error) => error.to_string(),
+        Refusal::NotRegular => "it is not a regular file".to_owned(),
+        Refusal::TooLong => format!("it is longer than {FILE_BYTES_MAX} bytes"),
+        Refusal::Mode(mode) => {
+            format!("others may write it (mode {mode:04o}), and so add keys of their own")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    const KEYS: [&str; 2] = [
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGILoQMasvjSnfyOJCTmHXeOzyU9GRwRHd0BA0lqPCy/ one",
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGILoQMasvjSnfyOJCTmHXeOzyU9GRwRHd0BA0lqPCx/ two",
+    ];
+
+    fn write(path: &Path, text: &str, mode: u32) {
+        fs::write(path, text).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn the_users_own_files_are_found_and_oddities_told() {
+        let home = tempfile::tempdir().unwrap();
+        let ssh = home.path().join(".ssh");
+        fs::create_dir(&ssh).unwrap();
+        let invoker = Invoker { name: "ann".to_owned(), home: Some(home.path().into()) };
+        assert!(of_invoker(&invoker).keys.is_empty());
+        write(&ssh.join("authorized_keys"), &format!("{}\nrestrict {}\n", KEYS[0], KEYS[1]), 0o600);
+        write(&ssh.join("a.pub"), KEYS[0], 0o644);
+        write(&ssh.join("b.pub"), KEYS[1], 0o666);
+        write(&ssh.join("c.txt"), KEYS[1], 0o644);
+        let found = of_invoker(&invoker);
+        assert_eq!(found.keys.len(), 1, "the same key twice counts once");
+        assert_eq!(found.warnings.len(), 2, "{:?}", found.warnings);
+        assert!(found.warnings[0].contains("authorized_keys:2: line ignored: options"));
+        assert!(found.warnings[1].contains("b.pub: file ignored: others may write it (mode 0666)"));
+        write(&ssh.join("b.pub"), KEYS[1], 0o644);
+        assert_eq!(of_invoker(&invoker).keys.len(), 2);
+    }
+
+    #[test]
+    fn a_user_without_a_home_has_no_keys() {
+        let found = of_invoker(&Invoker { name: "ann".to_owned(), home: None });
+        assert!(found.keys.is_empty() && found.warnings.is_empty());
+    }
+
+    #[test]
+    fn named_files_must_be_there_and_safe() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys");
+        let failure = named(std::slice::from_ref(&path)).unwrap_err();
+        assert!(failure.causes[0].ends_with("there is no such file"));
+        write(&path, KEYS[0], 0o664);
+        let failure = named(std::slice::from_ref(&path)).unwrap_err();
+        assert_eq!(failure.exit_code, 2);
+        assert_eq!(failure.cure, Some(format!("chmod go-w {}", path.display())));
+        write(&path, KEYS[0], 0o644);
+        assert_eq!(named(std::slice::from_ref(&path)).unwrap().keys.len(), 1);
+        write(&path, "# none\n", 0o644);
+        let found = named(std::slice::from_ref(&path)).unwrap();
+        assert!(found.warnings[0].ends_with("no usable key: nobody can log in"));
+    }
+}

@@ -1,0 +1,156 @@
+//! An open regular file.
+
+use std::io::IoSlice;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+
+use super::metadata::{Change, LastFailure, Metadata};
+use crate::reactor::limits::SEGMENTS_MAX;
+use crate::reactor::op::FileRef;
+
+/// How to open a file. Neither `read` nor `write` means `read`, as in OpenSSH.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct OpenHow {
+    /// Allow reading.
+    pub read: bool,
+    /// Allow writing.
+    pub write: bool,
+    /// Every write goes to the end of the file, wherever it was meant for.
+    pub append: bool,
+    /// Make the file if it does not exist.
+    pub create: bool,
+    /// With `create`: fail with EEXIST if it exists, be it as a dangling link.
+    pub exclusive: bool,
+    /// Cut it to length 0.
+    pub truncate: bool,
+    /// Permission bits of a file made; the process's umask is taken off.
+    pub mode: u32,
+}
+
+impl OpenHow {
+    pub(super) fn flags(&self) -> OFlags {
+        let mut flags = match (self.read, self.write) {
+            (true, true) => OFlags::RDWR,
+            (false, true) => OFlags::WRONLY,
+            (_, false) => OFlags::RDONLY,
+        };
+        for (wanted, flag) in [
+            (self.append, OFlags::APPEND),
+            (self.create, OFlags::CREATE),
+            (self.create && self.exclusive, OFlags::EXCL),
+            (self.truncate, OFlags::TRUNC),
+        ] {
+            if wanted {
+                flags |= flag;
+            }
+        }
+        // NONBLOCK: opening a FIFO or a modem must not wait for its other end.
+        flags | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC
+    }
+
+    /// openat2 refuses a mode without O_CREAT, and mode bits it does not know.
+    pub(super) fn create_mode(&self) -> Mode {
+        if self.create { Change::mode_bits(self.mode) } else { Mode::empty() }
+    }
+}
+
+/// An open regular file. Cloning shares the descriptor.
+#[derive(Clone, Debug)]
+pub struct File {
+    /// The descriptor, for [`crate::reactor::Op`].
+    pub fd: FileRef,
+}
+
+impl File {
+    /// Takes a descriptor just opened with `O_NONBLOCK`, if it is a regular file.
+    pub(super) fn from_opened(fd: OwnedFd, append: bool) -> Result<Self, Errno> {
+        let metadata = Metadata::of(fd.as_fd())?;
+        if metadata.is_dir() {
+            return Err(Errno::ISDIR);
+        }
+        if !metadata.is_file() {
+            return Err(Errno::INVAL);
+        }
+        // Clear O_NONBLOCK: it does nothing to a regular file, except that the ring answers EAGAIN
+        // instead of waiting where the filesystem cannot tell whether a read would block
+        // (io_uring/rw.c sets REQ_F_NOWAIT; tmpfs of 6.18 is not such a one any more).
+        let status = if append { OFlags::APPEND } else { OFlags::empty() };
+        rustix::fs::fcntl_setfl(&fd, status)?;
+        Ok(File { fd: Arc::new(fd) })
+    }
+
+    /// The file's attributes.
+    pub fn metadata(&self) -> Result<Metadata, Errno> {
+        Metadata::of(self.fd.as_fd())
+    }
+
+    /// Changes attributes; see [`Change`]. A new size needs a file open for writing.
+    pub fn set(&self, change: &Change) -> Result<(), Errno> {
+        let mut outcome = LastFailure::default();
+        if let Some(size) = change.size {
+            outcome.keep(rustix::fs::ftruncate(&self.fd, size));
+        }
+        if let Some(mode) = change.mode {
+            outcome.keep(rustix::fs::fchmod(&self.fd, Change::mode_bits(mode)));
+        }
+        if let Some(times) = change.times {
+            outcome.keep(rustix::fs::futimens(&self.fd, &Change::timestamps(times)));
+        }
+        if let Some(owner) = change.owner {
+            let (uid, gid) = Change::ids(owner);
+            outcome.keep(rustix::fs::fchown(&self.fd, uid, gid));
+        }
+        outcome.into_result()
+    }
+
+    /// Writes all of `slices` at `offset`, on this thread, and answers their length. After an error
+    /// a prefix may have been written.
+    pub fn write_at(&self, slices: &[IoSlice<'_>], offset: u64) -> Result<usize, Errno> {
+        let total: usize = slices.iter().map(|slice| slice.len()).sum();
+        let mut done = 0_usize;
+        while done < total {
+            let rest = after(slices, done);
+            match rustix::io::pwritev(&self.fd, &rest, offset.saturating_add(done as u64)) {
+                Err(Errno::INTR) => {}
+                Ok(0) => return Err(Errno::IO),
+                answer => done += answer?,
+            }
+        }
+        Ok(done)
+    }
+
+    /// Reads at `offset`, on this thread: fewer bytes than asked only at the end of the file.
+    pub fn read_at(&self, out: &mut [u8], offset: u64) -> Result<usize, Errno> {
+        let mut done = 0;
+        while let Some(rest) = out.get_mut(done..).filter(|rest| !rest.is_empty()) {
+            match rustix::io::pread(&self.fd, rest, offset.saturating_add(done as u64)) {
+                Err(Errno::INTR) => {}
+                Ok(0) => break,
+                answer => done += answer?,
+            }
+        }
+        Ok(done)
+    }
+}
+
+/// What is left of `slices` after their first `done` bytes, as far as one call takes it.
+fn after<'a>(slices: &'a [IoSlice<'_>], done: usize) -> Vec<IoSlice<'a>> {
+    let mut skip = done;
+    let mut rest = Vec::with_capacity(slices.len().min(SEGMENTS_MAX));
+    for slice in slices {
+        match slice.get(skip..) {
+            Some(left) if !left.is_empty() => {
+                rest.push(IoSlice::new(left));
+                skip = 0;
+            }
+            _ => skip -= slice.len().min(skip),
+        }
+        if rest.len() == SEGMENTS_MAX {
+            break;
+        }
+    }
+    rest
+}

@@ -1,0 +1,297 @@
+//! The driver of one connection: socket, SSH core, sessions, trains.
+//!
+//! A completion is noted, then [`Driver::progress`] carries everything as far as it goes: open what
+//! has arrived, carry out the requests, lay out and seal the next train, re-arm the socket. Nothing
+//! here waits. A connection that ends sends its last bytes (at most [`FLUSH_TIMEOUT`] long),
+//! cancels what still runs and is [`gone`](Driver::is_gone) when the last completion has come back.
+
+mod events;
+mod output;
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Instant;
+
+use rustix::io::Errno;
+
+use super::inbound::Inbound;
+use super::limits::{FLUSH_TIMEOUT, STARVED_RETRY};
+use super::outbound::Outbound;
+use super::session::{Party, Session};
+use super::settings::Settings;
+use crate::reactor::fs::Root;
+use crate::reactor::{BufferPool, Done, Reactor, Socket, Token};
+use crate::ssh::{ChannelId, Connection, DisconnectReason};
+
+/// What a connection may use of its shard.
+pub(super) struct Place<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) root: &'a Root,
+    pub(super) reactor: &'a mut Reactor,
+    pub(super) pool: &'a BufferPool,
+    pub(super) now: Instant,
+    pub(super) wall_clock: i64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Open,
+    /// Last bytes are being sent; the socket is closed by then at the latest.
+    Flushing(Instant),
+    /// Nothing is sent any more; operations are coming back.
+    Ending,
+}
+
+/// One connection.
+pub(super) struct Driver {
+    /// Unique number of the connection in this process, for logs.
+    pub(super) number: u64,
+    slot: u32,
+    socket: Socket,
+    peer: SocketAddr,
+    party: Rc<Party>,
+    ssh: Connection,
+    inbound: Inbound,
+    outbound: Outbound,
+    sessions: Vec<Session>,
+    /// Session that is asked first for the next train, so that all get their turn.
+    next_session: usize,
+    phase: Phase,
+    /// Why it ended, for the log.
+    cause: Option<String>,
+    opened: Instant,
+    last_moved: Instant,
+    bytes_received: u64,
+    rekeys: u64,
+    starved: bool,
+    peer_ident: String,
+}
+
+impl Driver {
+    pub(super) fn new(
+        number: u64,
+        slot: u32,
+        socket: Socket,
+        peer: SocketAddr,
+        ssh: Connection,
+        now: Instant,
+    ) -> Self {
+        Self {
+            number,
+            slot,
+            socket,
+            peer,
+            party: Rc::new(Party { connection: number, peer, user: String::new() }),
+            ssh,
+            inbound: Inbound::default(),
+            outbound: Outbound::default(),
+            sessions: Vec::new(),
+            next_session: 0,
+            phase: Phase::Open,
+            cause: None,
+            opened: now,
+            last_moved: now,
+            bytes_received: 0,
+            rekeys: 0,
+            starved: false,
+            peer_ident: String::new(),
+        }
+    }
+
+    /// Token of the connection's operations; a session's own carry its channel above the slot.
+    fn token(&self, channel: ChannelId) -> Token {
+        Token((u64::from(channel.0) + 1) << 32 | u64::from(self.slot))
+    }
+
+    fn socket_token(&self) -> Token {
+        Token(u64::from(self.slot))
+    }
+
+    /// The connection's slot in its shard, from the token of any of its operations.
+    pub(super) fn slot_of(token: Token) -> usize {
+        (token.0 & 0xffff_ffff) as usize
+    }
+
+    fn channel_of(token: Token) -> Option<ChannelId> {
+        u32::try_from((token.0 >> 32).checked_sub(1)?).ok().map(ChannelId)
+    }
+
+    /// Whether it can be dropped: ended, with no operation left in the kernel.
+    pub(super) fn is_gone(&self) -> bool {
+        self.phase == Phase::Ending && !self.is_busy()
+    }
+
+    fn is_busy(&self) -> bool {
+        self.inbound.receiving().is_some()
+            || !self.outbound.is_still()
+            || self.sessions.iter().any(Session::is_busy)
+    }
+
+    /// Bytes moved so far, both ways.
+    pub(super) fn bytes_moved(&self) -> u64 {
+        self.bytes_received + self.outbound.bytes_sent
+    }
+
+    /// Notes that an operation has completed; [`progress`](Self::progress) is to follow.
+    pub(super) fn complete(&mut self, place: &mut Place<'_>, token: Token, done: Done) {
+        match done {
+            Done::Received { buffer, result, more } => {
+                self.received(place, buffer, result, more);
+            }
+            Done::Sent { result, .. } => match result {
+                Ok(count) => {
+                    self.outbound.sent(count);
+                    self.last_moved = place.now;
+                }
+                Err(errno) => {
+                    self.outbound.sent(0);
+                    self.lost(&format!("sending failed: {errno}"));
+                }
+            },
+            Done::Read { buffer, result, .. } => self.file_read(place, buffer, result),
+            Done::Synced { result } => {
+                let channel = Self::channel_of(token);
+                let session = self.sessions.iter_mut().find(|own| Some(own.channel) == channel);
+                if let Some(session) = session {
+                    session.synced(result);
+                }
+            }
+            Done::Accepted(_) | Done::AcceptEnded(_) | Done::Wrote { .. } | Done::Woken => {}
+        }
+    }
+
+    fn received(
+        &mut self,
+        place: &Place<'_>,
+        buffer: crate::reactor::Buffer,
+        result: Result<usize, Errno>,
+        more: bool,
+    ) {
+        let count = *result.as_ref().unwrap_or(&0);
+        self.inbound.received(buffer, count, more);
+        self.bytes_received += count as u64;
+        match result {
+            Ok(0) => self.lost("the peer closed the connection"),
+            Ok(_) => self.last_moved = place.now,
+            Err(Errno::CANCELED) => {}
+            Err(errno) => self.lost(&format!("receiving failed: {errno}")),
+        }
+    }
+
+    /// Everything that can be done now is done.
+    pub(super) fn progress(&mut self, place: &mut Place<'_>) {
+        if self.phase == Phase::Open {
+            self.take_input(place);
+            self.resume_parked(place);
+            self.finish_sessions();
+            self.pump(place);
+            self.arm(place);
+            if self.ssh.is_closed() {
+                self.phase = Phase::Flushing(place.now + FLUSH_TIMEOUT);
+            }
+        }
+        if let Phase::Flushing(_) = self.phase {
+            self.pump(place);
+            if self.outbound.is_flushed() {
+                self.end(place);
+            }
+        }
+        if self.phase == Phase::Ending {
+            self.cancel(place);
+        }
+    }
+
+    fn arm(&mut self, place: &mut Place<'_>) {
+        if !self.ssh.wants_input() {
+            return;
+        }
+        let token = self.socket_token();
+        let needed = self.ssh.needed();
+        self.starved |=
+            self.inbound.arm(place.reactor, place.pool, &self.socket, token, needed).is_err();
+    }
+
+    /// The socket is of no more use.
+    fn lost(&mut self, cause: &str) {
+        if self.phase != Phase::Ending {
+            self.phase = Phase::Ending;
+            self.cause.get_or_insert_with(|| cause.to_owned());
+        }
+    }
+
+    fn end(&mut self, place: &mut Place<'_>) {
+        self.phase = Phase::Ending;
+        self.cancel(place);
+    }
+
+    /// Takes back what still runs; safe to call again.
+    fn cancel(&mut self, place: &mut Place<'_>) {
+        self.outbound.drop_sealed();
+        let reading = self.outbound.reading.as_ref().map(|(_, _, id)| *id);
+        for id in [self.inbound.receiving(), self.outbound.sending(), reading].into_iter().flatten()
+        {
+            place.reactor.cancel(id);
+        }
+    }
+
+    /// When this connection must be looked at again though nothing completes.
+    pub(super) fn next_deadline(&self, settings: &Settings) -> Option<Instant> {
+        match self.phase {
+            Phase::Ending => None,
+            Phase::Flushing(until) => Some(until),
+            Phase::Open => {
+                let idle = settings.idle_timeout.map(|idle| self.last_moved + idle);
+                let starved = self.starved.then(|| Instant::now() + STARVED_RETRY);
+                [self.ssh.next_deadline(), idle, starved].into_iter().flatten().min()
+            }
+        }
+    }
+
+    /// A deadline has passed.
+    pub(super) fn timed_out(&mut self, place: &mut Place<'_>) {
+        self.starved = false;
+        match self.phase {
+            Phase::Flushing(until) if until <= place.now => self.end(place),
+            Phase::Flushing(_) | Phase::Ending => {}
+            Phase::Open => {
+                if let Some(event) = self.ssh.handle_timeout(place.now) {
+                    self.event(place, event);
+                }
+                let idle = place.settings.idle_timeout;
+                if idle.is_some_and(|idle| self.last_moved + idle <= place.now) {
+                    self.disconnect("idle timeout");
+                }
+            }
+        }
+    }
+
+    /// Ends the connection with a DISCONNECT.
+    pub(super) fn disconnect(&mut self, cause: &str) {
+        self.cause.get_or_insert_with(|| cause.to_owned());
+        self.ssh.disconnect(DisconnectReason::ByApplication, cause);
+    }
+
+    /// Lets go of everything and writes the last log line; `connections` are still open elsewhere.
+    pub(super) fn finish(mut self, place: &mut Place<'_>, connections: usize) {
+        let mut sessions = std::mem::take(&mut self.sessions);
+        for session in &mut sessions {
+            session.abandon(&events::site(place, self.token(session.channel), &self.party));
+        }
+        drop(sessions);
+        drop(self.inbound);
+        tracing::info!(
+            connection = self.number,
+            peer = %self.peer,
+            user = self.ssh.user(),
+            cause = self.cause.as_deref().unwrap_or("closed"),
+            received_bytes = self.bytes_received,
+            sent_bytes = self.outbound.bytes_sent,
+            rekeys = self.rekeys,
+            seconds = place.now.saturating_duration_since(self.opened).as_secs_f32(),
+            client = self.peer_ident.as_str(),
+            connections,
+            buffers = place.pool.stats().outstanding,
+            "connection closed"
+        );
+    }
+}

@@ -1,0 +1,255 @@
+//! What has arrived: packets opened in place, events acted on, requests carried out.
+
+use std::ops::Range;
+use std::rc::Rc;
+
+use super::{Driver, Place};
+use crate::auth::Verdict;
+use crate::server::session::{Party, Session, Site};
+use crate::ssh::{
+    AuthMethod, AuthRequest, AuthVerdict, ChannelId, ChannelRequest, DisconnectReason, Event,
+};
+
+impl Driver {
+    /// Opens the packets that have arrived and acts on them.
+    pub(super) fn take_input(&mut self, place: &mut Place<'_>) {
+        while self.ssh.wants_input() {
+            let (buffer, filled) = self.inbound.bytes();
+            let start = filled.start;
+            let input = buffer.get_mut(filled).unwrap_or_default();
+            let handled = self.ssh.handle_input(place.now, input);
+            if handled.consumed == 0 && handled.event.is_none() {
+                break;
+            }
+            match handled.event {
+                Some(Event::Data { channel, range, extended: None }) => {
+                    self.data(place, channel, start + range.start..start + range.end);
+                }
+                Some(event) => self.event(place, event),
+                None => {}
+            }
+            self.inbound.consume(handled.consumed);
+        }
+        // The buffer is about to be used again: what points into it goes to the files now.
+        let (buffer, _) = self.inbound.bytes();
+        for session in &mut self.sessions {
+            session.flush(buffer);
+        }
+    }
+
+    /// Channel data that lies at `range` of the receive buffer.
+    fn data(&mut self, place: &mut Place<'_>, channel: ChannelId, range: Range<usize>) {
+        let token = self.token(channel);
+        let Some(session) = self.sessions.iter_mut().find(|own| own.channel == channel) else {
+            return;
+        };
+        let mut site = site(place, token, &self.party);
+        let (buffer, _) = self.inbound.bytes();
+        match session.input(&mut site, buffer, range) {
+            Ok(consumed) => self.ssh.adjust(channel, u32::try_from(consumed).unwrap_or(u32::MAX)),
+            Err(error) => self.broken(channel, &error.to_string()),
+        }
+    }
+
+    /// Goes on with what was parked.
+    pub(super) fn resume_parked(&mut self, place: &mut Place<'_>) {
+        let mut sessions = std::mem::take(&mut self.sessions);
+        for session in &mut sessions {
+            let token = self.token(session.channel);
+            match session.resume(&mut site(place, token, &self.party)) {
+                Ok(consumed) => {
+                    let consumed = u32::try_from(consumed).unwrap_or(u32::MAX);
+                    self.ssh.adjust(session.channel, consumed);
+                }
+                Err(error) => self.broken(session.channel, &error.to_string()),
+            }
+        }
+        self.sessions = sessions;
+    }
+
+    fn broken(&self, channel: ChannelId, error: &str) {
+        tracing::warn!(
+            connection = self.number,
+            peer = %self.peer,
+            user = self.ssh.user(),
+            channel = channel.0,
+            cause = error,
+            "sftp stream broken; the session ends"
+        );
+    }
+
+    pub(super) fn event(&mut self, place: &mut Place<'_>, event: Event) {
+        match event {
+            Event::Connected { peer_ident } => self.peer_ident = peer_ident,
+            Event::KexDone { first } => self.keys_exchanged(first),
+            Event::AuthRequest(request) => self.authenticate(place, &request),
+            Event::ChannelOpenRequested { .. } => self.ssh.handle_channel_verdict(place.now, true),
+            Event::ChannelRequest { channel, request } => {
+                self.channel_request(place, channel, &request);
+            }
+            Event::Eof { channel } => {
+                if let Some(session) = self.session(channel) {
+                    session.input_ended = true;
+                }
+            }
+            Event::Closed { channel } => self.channel_closed(place, channel),
+            Event::Authenticated { user } => self.authenticated(user),
+            Event::Disconnected { by_peer, reason, description } => {
+                let who = if by_peer { "peer disconnected" } else { "disconnected" };
+                let cause = format!("{who} (reason {reason}): {}", description);
+                self.cause.get_or_insert(cause);
+            }
+            // Window for more output: pump looks for itself. The rest is the client role's.
+            _ => {}
+        }
+    }
+
+    fn authenticated(&mut self, user: String) {
+        tracing::info!(
+            connection = self.number,
+            peer = %self.peer,
+            %user,
+            client = self.peer_ident.as_str(),
+            "authenticated"
+        );
+        self.party = Rc::new(Party { connection: self.number, peer: self.peer, user });
+    }
+
+    fn session(&mut self, channel: ChannelId) -> Option<&mut Session> {
+        self.sessions.iter_mut().find(|own| own.channel == channel)
+    }
+
+    fn keys_exchanged(&mut self, first: bool) {
+        let info = self.ssh.info();
+        if first {
+            tracing::debug!(connection = self.number, peer = %self.peer, keys = ?info, "exchanged");
+        } else {
+            self.rekeys += 1;
+        }
+    }
+
+    fn authenticate(&mut self, place: &Place<'_>, request: &AuthRequest) {
+        let verdict = place.settings.authenticator.check(request);
+        let verdict = match verdict {
+            Verdict::Accept => AuthVerdict::Accept,
+            Verdict::Reject { cause } => {
+                self.log_refused(request, &cause.to_string());
+                AuthVerdict::Reject
+            }
+        };
+        self.ssh.handle_auth(place.now, verdict);
+    }
+
+    /// The one line that a log watcher needs: address, user, method and cause together.
+    fn log_refused(&self, request: &AuthRequest, cause: &str) {
+        let (method, key) = match &request.method {
+            AuthMethod::None => ("none", None),
+            AuthMethod::Password(_) => ("password", None),
+            AuthMethod::KeyOffered { blob, .. } | AuthMethod::KeyVerified { blob, .. } => {
+                ("publickey", Some(crate::crypto::fingerprint_sha256(blob)))
+            }
+            AuthMethod::Other(name) => (name.as_str(), None),
+        };
+        tracing::warn!(
+            connection = self.number,
+            peer = %self.peer,
+            user = %request.user,
+            method = %method,
+            key,
+            cause,
+            "authentication refused"
+        );
+    }
+
+    fn channel_request(&mut self, place: &Place<'_>, channel: ChannelId, request: &ChannelRequest) {
+        if !request.needs_verdict() {
+            return;
+        }
+        let accept = match request {
+            ChannelRequest::Subsystem { name }
+                if name == "sftp" && self.session(channel).is_none() =>
+            {
+                self.sessions.push(Session::new(channel));
+                tracing::info!(
+                    connection = self.number,
+                    channel = channel.0,
+                    "sftp session opened"
+                );
+                true
+            }
+            ChannelRequest::Env { .. } => false,
+            other => {
+                tracing::info!(
+                    connection = self.number,
+                    peer = %self.peer,
+                    user = self.ssh.user(),
+                    request = %format!("{other:?}"),
+                    "channel request refused: only the sftp subsystem is served"
+                );
+                false
+            }
+        };
+        self.ssh.handle_channel_verdict(place.now, accept);
+    }
+
+    fn channel_closed(&mut self, place: &mut Place<'_>, channel: ChannelId) {
+        let Some(index) = self.sessions.iter().position(|own| own.channel == channel) else {
+            return;
+        };
+        let token = self.token(channel);
+        if let Some(session) = self.sessions.get_mut(index) {
+            session.closed = true;
+            session.abandon(&site(place, token, &self.party));
+        }
+        self.drop_closed_sessions();
+    }
+
+    /// Closed sessions go once none of their operations runs.
+    pub(super) fn drop_closed_sessions(&mut self) {
+        let reading = self.outbound.reading.as_ref().map(|(train, ..)| train.channel);
+        self.sessions.retain(|own| !own.closed || own.is_busy() || Some(own.channel) == reading);
+    }
+
+    /// Sessions that have said everything get their exit status, EOF and CLOSE.
+    pub(super) fn finish_sessions(&mut self) {
+        let in_train = self.outbound.reading.as_ref().map(|(train, ..)| train.channel);
+        let complete = self.outbound.complete.as_ref().map(|(train, _)| train.channel);
+        for session in &mut self.sessions {
+            let channel = Some(session.channel);
+            if session.finished || !session.is_done() || channel == in_train || channel == complete
+            {
+                continue;
+            }
+            session.finished = true;
+            self.ssh.exit_status(session.channel, u32::from(session.failed));
+            self.ssh.eof(session.channel);
+            self.ssh.close(session.channel);
+        }
+        self.drop_closed_sessions();
+    }
+
+    /// The file gave less than an earlier packet announced: the stream cannot be mended.
+    pub(super) fn shrunk(&mut self) {
+        self.cause.get_or_insert_with(|| "a file shrank while it was being sent".to_owned());
+        self.ssh.disconnect(
+            DisconnectReason::ByApplication,
+            "a file shrank while it was being sent; ask for it again",
+        );
+    }
+}
+
+pub(super) fn site<'p>(
+    place: &'p mut Place<'_>,
+    token: crate::reactor::Token,
+    party: &'p Rc<Party>,
+) -> Site<'p> {
+    Site {
+        root: place.root,
+        policy: crate::vfs::Policy { read_only: place.settings.read_only },
+        names: &place.settings.names,
+        token,
+        reactor: place.reactor,
+        wall_clock: place.wall_clock,
+        party,
+    }
+}

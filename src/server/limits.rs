@@ -1,0 +1,58 @@
+//! The bounds of the server, in one place.
+
+use std::time::Duration;
+
+/// Receive buffer of a connection that is idle or talks little: a key exchange message fits.
+pub const SMALL_BUFFER_BYTES: usize = 8 * 1024;
+
+/// Buffer of a busy connection: what one RECV may land in and what one train may fill.
+///
+/// A train of this size holds 15 full CHANNEL_DATA packets of 32 KiB.
+pub const LARGE_BUFFER_BYTES: usize = 512 * 1024;
+
+/// Most bytes of buffers one shard may have out at once; beyond it connections wait for a buffer.
+pub const SHARD_BUFFER_BYTES_MAX: usize = 512 * 1024 * 1024;
+
+/// Most bytes of free buffers one shard keeps for the next taker.
+pub const SHARD_FREE_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// Most payload bytes of one train: what is read, sealed and sent in one go.
+pub const TRAIN_BYTES_MAX: usize = 256 * 1024;
+
+/// Room kept in front of a train for control packets (window adjusts and the like).
+pub const HEADROOM_BYTES: usize = 1024;
+
+/// Trains sealed ahead of the one on the wire.
+pub const SEALED_AHEAD_MAX: usize = 1;
+
+/// Most READ requests a session queues, 48 bytes each; then its input waits.
+///
+/// paramiko asks for a whole file at once: 1 GiB in 32 KiB pieces is 32,768 requests.
+pub const READS_QUEUED_MAX: usize = 65_536;
+
+/// Most bytes of other replies a session queues; then its input waits.
+pub const REPLY_BYTES_QUEUED_MAX: usize = 1024 * 1024;
+
+/// Neighbouring WRITEs are joined up to this many bytes before they go to the file.
+pub const WRITE_BATCH_BYTES_MAX: usize = 1024 * 1024;
+
+/// Pieces of one joined write: the kernel takes at most 1,024 (`IOV_MAX`).
+pub const WRITE_BATCH_PIECES_MAX: usize = 1000;
+
+/// How long a connection that ends may take to send its last bytes.
+pub const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a server that was told to stop waits for its connections to go.
+pub const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How often a shard works out how busy it is.
+pub const LOAD_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How soon a connection that found no free buffer asks again.
+pub const STARVED_RETRY: Duration = Duration::from_millis(5);
+
+/// Connections that wait in the kernel to be accepted; the kernel cuts it at `net.core.somaxconn`.
+pub const LISTEN_BACKLOG: i32 = 4096;
+
+/// Entries of one READDIR reply, as OpenSSH's; some clients take no more than 128 KiB of them.
+pub const DIR_ENTRIES_MAX: usize = 100;

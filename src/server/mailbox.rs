@@ -1,0 +1,40 @@
+//! Sockets on their way from the accepting shard to the one that will serve them.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::sync::Mutex;
+
+use crate::reactor::Waker;
+
+/// A connection that was accepted and not yet served.
+pub(super) struct Arrival {
+    pub(super) socket: OwnedFd,
+    pub(super) peer: SocketAddr,
+    /// Number of the connection, unique in this process.
+    pub(super) number: u64,
+}
+
+/// One shard's letter box; any thread may drop something in.
+pub(super) struct Mailbox {
+    arrivals: Mutex<VecDeque<Arrival>>,
+    waker: Waker,
+}
+
+impl Mailbox {
+    pub(super) fn new(waker: Waker) -> Self {
+        Self { arrivals: Mutex::default(), waker }
+    }
+
+    pub(super) fn deliver(&self, arrival: Arrival) {
+        // A poisoned lock means that shard is gone; the socket closes with the arrival.
+        if let Ok(mut arrivals) = self.arrivals.lock() {
+            arrivals.push_back(arrival);
+        }
+        self.waker.wake();
+    }
+
+    pub(super) fn take(&self) -> VecDeque<Arrival> {
+        self.arrivals.lock().map(|mut all| std::mem::take(&mut *all)).unwrap_or_default()
+    }
+}

@@ -1,0 +1,93 @@
+//! The send side of a connection's socket.
+//!
+//! One SEND is on the wire at a time; while it is, the next train is read and sealed. The order of
+//! sealing is the order of sending: sequence numbers depend on it.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use super::limits::{HEADROOM_BYTES, SEALED_AHEAD_MAX};
+use super::train::{FileRead, Train};
+use crate::reactor::{Buffer, BufferPool, Op, OpId, Reactor, Socket, Token};
+
+#[derive(Default)]
+pub(super) struct Outbound {
+    sending: Option<OpId>,
+    sealed: VecDeque<(Buffer, Range<usize>)>,
+    /// A train whose file data is being read.
+    pub(super) reading: Option<(Train, FileRead, OpId)>,
+    /// A train that is complete and not sealed, since keys are being exchanged or a SEND is behind.
+    pub(super) complete: Option<(Train, Buffer)>,
+    /// Sealed packets that belong to no train.
+    pub(super) control: Vec<u8>,
+    /// Bytes handed to the kernel.
+    pub(super) bytes_sent: u64,
+}
+
+impl Outbound {
+    pub(super) fn sending(&self) -> Option<OpId> {
+        self.sending
+    }
+
+    /// Whether another train may be sealed now.
+    pub(super) fn has_room(&self) -> bool {
+        self.sealed.len() < SEALED_AHEAD_MAX || self.sending.is_none()
+    }
+
+    /// Whether everything that was sealed has been sent.
+    pub(super) fn is_flushed(&self) -> bool {
+        self.sending.is_none() && self.sealed.is_empty() && self.control.is_empty()
+    }
+
+    /// Whether no operation runs.
+    pub(super) fn is_still(&self) -> bool {
+        self.sending.is_none() && self.reading.is_none()
+    }
+
+    pub(super) fn queue(&mut self, buffer: Buffer, range: Range<usize>) {
+        if !range.is_empty() {
+            self.sealed.push_back((buffer, range));
+        }
+    }
+
+    /// Moves the control packets to buffers of their own. `false`: no buffer was to be had.
+    pub(super) fn queue_control(&mut self, pool: &BufferPool) -> bool {
+        while !self.control.is_empty() {
+            let buffer =
+                if self.control.len() > HEADROOM_BYTES { pool.large() } else { pool.small() };
+            let Some(mut buffer) = buffer else { return false };
+            let count = self.control.len().min(buffer.len());
+            if let (Some(target), Some(source)) =
+                (buffer.get_mut(..count), self.control.get(..count))
+            {
+                target.copy_from_slice(source);
+            }
+            self.control.drain(..count);
+            self.sealed.push_back((buffer, 0..count));
+        }
+        true
+    }
+
+    /// Hands the next sealed buffer to the socket, if it is free.
+    pub(super) fn send(&mut self, reactor: &mut Reactor, socket: &Socket, token: Token) {
+        if self.sending.is_some() {
+            return;
+        }
+        if let Some((buffer, range)) = self.sealed.pop_front() {
+            let op = Op::Send { socket: socket.clone(), buffer, range };
+            self.sending = Some(reactor.submit(token, op));
+        }
+    }
+
+    pub(super) fn sent(&mut self, count: usize) {
+        self.sending = None;
+        self.bytes_sent += count as u64;
+    }
+
+    /// Forgets what has not been sent: the socket is gone.
+    pub(super) fn drop_sealed(&mut self) {
+        self.sealed.clear();
+        self.control.clear();
+        self.complete = None;
+    }
+}

@@ -1,0 +1,70 @@
+//! Which shard serves a new connection.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+/// How busy one shard is. Written by that shard and by placement, read by whoever places.
+#[derive(Default)]
+pub(super) struct Load {
+    connections: AtomicUsize,
+    bytes_a_second: AtomicU64,
+}
+
+impl Load {
+    /// A connection was given to the shard; counted at once so that a burst spreads.
+    pub(super) fn add_connection(&self) {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn remove_connection(&self) {
+        self.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_rate(&self, bytes_a_second: u64) {
+        self.bytes_a_second.store(bytes_a_second, Ordering::Relaxed);
+    }
+
+    /// Bytes moving first, in steps of 16 MiB/s so that a trickle does not outweigh a connection;
+    /// then connections.
+    fn weight(&self) -> (u64, usize) {
+        (self.bytes_a_second.load(Ordering::Relaxed) >> 24, self.connections())
+    }
+}
+
+/// The least loaded shard. Two bulk transfers must not meet on one core while another idles, which
+/// a hash of the address cannot promise.
+pub(super) fn choose<'a>(loads: impl IntoIterator<Item = &'a Load>) -> usize {
+    loads
+        .into_iter()
+        .enumerate()
+        .min_by_key(|(_, load)| load.weight())
+        .map_or(0, |(index, _)| index)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_of_connections_spreads_evenly() {
+        let loads: [Load; 3] = Default::default();
+        for _ in 0..30 {
+            loads[choose(&loads)].add_connection();
+        }
+        assert!(loads.iter().all(|load| load.connections() == 10));
+    }
+
+    #[test]
+    fn a_shard_that_moves_bytes_is_spared_even_with_fewer_connections() {
+        let loads: [Load; 2] = Default::default();
+        loads[0].add_connection();
+        loads[0].set_rate(500 << 20);
+        (0..5).for_each(|_| loads[1].add_connection());
+        assert_eq!(choose(&loads), 1);
+        loads[0].set_rate(1 << 20);
+        assert_eq!(choose(&loads), 0);
+    }
+}

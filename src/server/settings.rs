@@ -1,0 +1,35 @@
+//! What the server needs to be told.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::auth::Authenticator;
+use crate::reactor::DriverChoice;
+use crate::server::Names;
+use crate::ssh::ServerConfig;
+
+/// Everything [`run`](super::run) needs; checked and complete.
+pub struct Settings {
+    /// Addresses to listen on; port 0 lets the kernel pick one.
+    pub listen: Vec<SocketAddr>,
+    /// The folder that clients see as `/`.
+    pub root: PathBuf,
+    /// Whether changes are refused.
+    pub read_only: bool,
+    /// Threads that serve connections, at least 1.
+    pub shards: usize,
+    /// Which driver the reactors run on.
+    pub driver: DriverChoice,
+    /// The SSH side of it.
+    pub ssh: Arc<ServerConfig>,
+    /// Who may log in.
+    pub authenticator: Arc<dyn Authenticator>,
+    /// Names of users and groups, for directory listings.
+    pub names: Names,
+    /// Most connections at once; more are closed as they come.
+    pub connections_max: usize,
+    /// A connection that moves no byte for this long is closed.
+    pub idle_timeout: Option<Duration>,
+}

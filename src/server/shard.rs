@@ -1,0 +1,279 @@
+//! A shard: one thread, one reactor, the connections placed on it.
+//!
+//! ```text
+//! loop { wait for completions -> note each on its connection -> let those connections progress }
+//! ```
+//!
+//! Nothing in the loop waits but `reactor.wait`. Connections stay on their shard for life.
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use slab::Slab;
+
+use super::accept::Acceptor;
+use super::connection::{Driver, Place};
+use super::limits::{
+    LARGE_BUFFER_BYTES, LOAD_INTERVAL, SHARD_BUFFER_BYTES_MAX, SHARD_FREE_BYTES_MAX,
+    SMALL_BUFFER_BYTES, STOP_TIMEOUT,
+};
+use super::mailbox::{Arrival, Mailbox};
+use super::placement::Load;
+use super::settings::Settings;
+use super::stop::Stop;
+use crate::reactor::fs::Root;
+use crate::reactor::{
+    BufferPool, Completion, Done, Op, PoolLimits, Reactor, Timers, Token, WAKE_TOKEN,
+};
+use crate::ssh::Connection;
+
+/// Tokens from here on are listeners'; a connection's token never has this bit.
+const LISTENER: u64 = 1 << 63;
+
+pub(super) struct Shard {
+    index: usize,
+    settings: Arc<Settings>,
+    root: Root,
+    reactor: Reactor,
+    pool: BufferPool,
+    timers: Timers,
+    drivers: Slab<Driver>,
+    /// Connections on which something happened in this turn.
+    touched: Vec<usize>,
+    mailbox: Arc<Mailbox>,
+    load: Arc<Load>,
+    /// Every shard's, this one's among them.
+    loads: Vec<Arc<Load>>,
+    acceptor: Option<Arc<Acceptor>>,
+    stop: Arc<Stop>,
+    stopping: Option<Instant>,
+    measured: Instant,
+    bytes_before: u64,
+    bytes_of_closed: u64,
+}
+
+/// What a shard is built of.
+pub(super) struct Parts {
+    pub(super) index: usize,
+    pub(super) settings: Arc<Settings>,
+    pub(super) root: Root,
+    pub(super) reactor: Reactor,
+    pub(super) mailbox: Arc<Mailbox>,
+    pub(super) load: Arc<Load>,
+    pub(super) loads: Vec<Arc<Load>>,
+    pub(super) acceptor: Option<Arc<Acceptor>>,
+    pub(super) stop: Arc<Stop>,
+}
+
+impl Shard {
+    pub(super) fn new(parts: Parts) -> Self {
+        let limits = PoolLimits {
+            small_bytes: SMALL_BUFFER_BYTES,
+            large_bytes: LARGE_BUFFER_BYTES,
+            bytes_max: SHARD_BUFFER_BYTES_MAX,
+            free_max: SHARD_FREE_BYTES_MAX,
+        };
+        Self {
+            index: parts.index,
+            settings: parts.settings,
+            root: parts.root,
+            reactor: parts.reactor,
+            pool: BufferPool::new(limits),
+            timers: Timers::new(),
+            drivers: Slab::new(),
+            touched: Vec::new(),
+            mailbox: parts.mailbox,
+            load: parts.load,
+            loads: parts.loads,
+            acceptor: parts.acceptor,
+            stop: parts.stop,
+            stopping: None,
+            measured: Instant::now(),
+            bytes_before: 0,
+            bytes_of_closed: 0,
+        }
+    }
+
+    /// Serves until it is told to stop and its connections are gone.
+    pub(super) fn run(mut self) -> Result<(), rustix::io::Errno> {
+        self.listen();
+        let mut completions = Vec::new();
+        loop {
+            let deadline = self.deadline();
+            self.reactor.wait(deadline, &mut completions)?;
+            let now = Instant::now();
+            for completion in completions.drain(..) {
+                self.complete(now, completion);
+            }
+            self.expire(now);
+            self.progress(now);
+            self.measure(now);
+            if self.stop.requested() && self.stopped(now) {
+                break;
+            }
+        }
+        tracing::debug!(shard = self.index, "shard stopped");
+        Ok(())
+    }
+
+    fn listen(&mut self) {
+        let Some(acceptor) = self.acceptor.clone() else { return };
+        for (index, listener) in acceptor.listeners.iter().enumerate() {
+            let op = Op::Accept { listener: listener.socket.clone() };
+            self.reactor.submit(Token(LISTENER | index as u64), op);
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        // While bytes move the load is measured; an idle shard sleeps until something happens.
+        let measure =
+            (self.bytes_before != self.bytes_moved()).then(|| self.measured + LOAD_INTERVAL);
+        [self.timers.next(), measure, self.stopping].into_iter().flatten().min()
+    }
+
+    fn complete(&mut self, now: Instant, completion: Completion) {
+        let Completion { token, done } = completion;
+        if token == WAKE_TOKEN {
+            for arrival in self.mailbox.take() {
+                self.admit(now, arrival);
+            }
+            return;
+        }
+        if token.0 & LISTENER != 0 {
+            self.accepted(token, done);
+            return;
+        }
+        let slot = Driver::slot_of(token);
+        let mut place = place(&self.settings, &self.root, &mut self.reactor, &self.pool, now);
+        if let Some(driver) = self.drivers.get_mut(slot) {
+            driver.complete(&mut place, token, done);
+            self.touched.push(slot);
+        }
+    }
+
+    fn accepted(&mut self, token: Token, done: Done) {
+        let Some(acceptor) = self.acceptor.clone() else { return };
+        match done {
+            Done::Accepted(Ok(socket)) if !self.stop.requested() => acceptor.place(socket),
+            Done::Accepted(Err(errno)) => {
+                tracing::warn!(error = %errno, "a connection could not be accepted");
+            }
+            Done::AcceptEnded(errno) if !self.stop.requested() => {
+                tracing::warn!(?errno, "accepting ended; it starts again");
+                let index = (token.0 & !LISTENER) as usize;
+                if let Some(listener) = acceptor.listeners.get(index) {
+                    let op = Op::Accept { listener: listener.socket.clone() };
+                    self.reactor.submit(token, op);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn admit(&mut self, now: Instant, arrival: Arrival) {
+        let entry = self.drivers.vacant_entry();
+        let slot = entry.key();
+        let random = super::run::random();
+        let ssh = Connection::server(self.settings.ssh.clone(), random, now);
+        entry.insert(Driver::new(
+            arrival.number,
+            u32::try_from(slot).unwrap_or(u32::MAX),
+            Arc::new(arrival.socket),
+            arrival.peer,
+            ssh,
+            now,
+        ));
+        self.touched.push(slot);
+    }
+
+    fn expire(&mut self, now: Instant) {
+        while let Some(token) = self.timers.next_expired(now) {
+            let slot = Driver::slot_of(token);
+            let mut place = place(&self.settings, &self.root, &mut self.reactor, &self.pool, now);
+            if let Some(driver) = self.drivers.get_mut(slot) {
+                driver.timed_out(&mut place);
+                self.touched.push(slot);
+            }
+        }
+    }
+
+    fn progress(&mut self, now: Instant) {
+        let mut touched = std::mem::take(&mut self.touched);
+        touched.sort_unstable();
+        touched.dedup();
+        for slot in touched.drain(..) {
+            let mut place = place(&self.settings, &self.root, &mut self.reactor, &self.pool, now);
+            let Some(driver) = self.drivers.get_mut(slot) else { continue };
+            driver.progress(&mut place);
+            let token = Token(slot as u64);
+            if driver.is_gone() {
+                self.timers.clear(token);
+                self.bytes_of_closed += driver.bytes_moved();
+                self.load.remove_connection();
+                let connections = self.loads.iter().map(|load| load.connections()).sum();
+                self.drivers.remove(slot).finish(&mut place, connections);
+                continue;
+            }
+            match driver.next_deadline(&self.settings) {
+                Some(deadline) => self.timers.set(token, deadline),
+                None => self.timers.clear(token),
+            }
+        }
+        self.touched = touched;
+    }
+
+    fn bytes_moved(&self) -> u64 {
+        self.drivers.iter().map(|(_, driver)| driver.bytes_moved()).sum::<u64>()
+            + self.bytes_of_closed
+    }
+
+    fn measure(&mut self, now: Instant) {
+        let passed = now.saturating_duration_since(self.measured);
+        if passed < LOAD_INTERVAL {
+            return;
+        }
+        let bytes = self.bytes_moved();
+        let millis = u64::try_from(passed.as_millis()).unwrap_or(u64::MAX).max(1);
+        self.load.set_rate(bytes.saturating_sub(self.bytes_before).saturating_mul(1000) / millis);
+        self.bytes_before = bytes;
+        self.measured = now;
+    }
+
+    /// Sees its connections off; `true` when it may go.
+    fn stopped(&mut self, now: Instant) -> bool {
+        let until = *self.stopping.get_or_insert_with(|| {
+            for (slot, driver) in &mut self.drivers {
+                driver.disconnect("the server is stopping");
+                self.touched.push(slot);
+            }
+            now + STOP_TIMEOUT
+        });
+        self.progress(now);
+        if now >= until && !self.drivers.is_empty() {
+            tracing::warn!(
+                shard = self.index,
+                connections = self.drivers.len(),
+                "left at the deadline"
+            );
+        }
+        self.drivers.is_empty() || now >= until
+    }
+}
+
+fn place<'a>(
+    settings: &'a Settings,
+    root: &'a Root,
+    reactor: &'a mut Reactor,
+    pool: &'a BufferPool,
+    now: Instant,
+) -> Place<'a> {
+    let wall_clock = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Place {
+        settings,
+        root,
+        reactor,
+        pool,
+        now,
+        wall_clock: i64::try_from(wall_clock.as_secs()).unwrap_or(i64::MAX),
+    }
+}

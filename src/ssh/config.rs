@@ -1,0 +1,102 @@
+//! What an application decides about its connections before the first byte.
+
+use std::time::Duration;
+
+use super::transport::TransportConfig;
+
+/// How a server treats every connection it accepts.
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    /// Identification, algorithms, host keys and rekey limits.
+    pub transport: TransportConfig,
+    /// Authentication methods offered, in this order: of `publickey` and `password`. A request for
+    /// a method that is not here fails without asking the application.
+    pub methods: Vec<&'static str>,
+    /// Text sent before the first answer to an authentication request. `None` sends nothing.
+    pub banner: Option<String>,
+    /// Failed authentication requests after which the connection is cut, at least 1.
+    pub max_auth_tries: u32,
+    /// Time from the first byte to a finished authentication. `None` waits for ever.
+    pub auth_timeout: Option<Duration>,
+    /// Silence after which the peer is asked for a sign of life. `None` never asks.
+    pub keepalive_interval: Option<Duration>,
+    /// Questions in a row that may go unanswered before the connection is cut; 0 never cuts.
+    pub keepalive_count_max: u32,
+    /// Bytes a peer may have under way to us on one channel.
+    pub window_bytes: u32,
+    /// The largest data packet we ask the peer to send, in bytes of data.
+    pub packet_bytes_max: u32,
+    /// Channels one connection may hold at a time.
+    pub channels_max: usize,
+}
+
+impl ServerConfig {
+    /// The usual server over `transport`: both methods, six tries, two minutes to log in.
+    pub fn new(transport: TransportConfig) -> Self {
+        Self {
+            transport,
+            methods: vec!["publickey", "password"],
+            banner: None,
+            max_auth_tries: 6,
+            auth_timeout: Some(Duration::from_secs(120)),
+            keepalive_interval: Some(Duration::from_secs(60)),
+            keepalive_count_max: 3,
+            window_bytes: WINDOW_BYTES,
+            packet_bytes_max: PACKET_BYTES_MAX,
+            channels_max: 10,
+        }
+    }
+}
+
+impl Default for ServerConfig {
+    /// As [`ServerConfig::new`] over the default transport, which has no host key: add one.
+    fn default() -> Self {
+        Self::new(TransportConfig::default())
+    }
+}
+
+/// How a client treats its connections.
+#[derive(Clone, Debug)]
+pub struct ClientConfig {
+    /// Identification, algorithms and rekey limits.
+    pub transport: TransportConfig,
+    /// Time from the first byte to a finished authentication. `None` waits for ever.
+    pub auth_timeout: Option<Duration>,
+    /// Silence after which the peer is asked for a sign of life. `None` never asks.
+    pub keepalive_interval: Option<Duration>,
+    /// Questions in a row that may go unanswered before the connection is cut; 0 never cuts.
+    pub keepalive_count_max: u32,
+    /// Bytes a peer may have under way to us on one channel.
+    pub window_bytes: u32,
+    /// The largest data packet we ask the peer to send, in bytes of data.
+    pub packet_bytes_max: u32,
+    /// Channels one connection may hold at a time.
+    pub channels_max: usize,
+}
+
+impl ClientConfig {
+    /// The usual client over `transport`.
+    pub fn new(transport: TransportConfig) -> Self {
+        Self {
+            transport,
+            auth_timeout: Some(Duration::from_secs(120)),
+            keepalive_interval: None,
+            keepalive_count_max: 3,
+            window_bytes: WINDOW_BYTES,
+            packet_bytes_max: PACKET_BYTES_MAX,
+            channels_max: 10,
+        }
+    }
+}
+
+impl Default for ClientConfig {
+    fn default() -> Self {
+        Self::new(TransportConfig::default())
+    }
+}
+
+/// OpenSSH's default, and what every client is known to cope with: 64 packets of 32 KiB.
+const WINDOW_BYTES: u32 = 2 * 1024 * 1024;
+
+/// What OpenSSH, PuTTY and libssh2 all send without splitting further.
+const PACKET_BYTES_MAX: u32 = 32 * 1024;

@@ -1,0 +1,324 @@
+//! [`Connection`]: transport, authentication and channels put together, for both roles.
+//!
+//! Owns the order of things and nothing else: which layer sees a packet, what waits for the
+//! application, when it is over. The layers' rules live in `transport`, `userauth` and `channel`;
+//! which message may come when, in `connection/table.rs`.
+
+mod authentication;
+mod channels;
+mod commands;
+mod data;
+mod dispatch;
+mod keepalive;
+pub(crate) mod limits;
+mod table;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+pub use data::DataFrame;
+use keepalive::{Keepalive, Tick};
+use table::Phase;
+
+use super::channel::Channels;
+use super::config::{ClientConfig, ServerConfig};
+use super::disconnect::{Disconnect, DisconnectReason};
+use super::event::{ChannelId, Event, Handled};
+use super::transport::{Item, Role, Transport, TransportInfo};
+use super::userauth::{ClientAuth, ServerAuth};
+use crate::crypto::Random;
+
+/// One SSH connection, client or server, without a socket, a clock or a source of randomness.
+///
+/// Four kinds of method and no others: getters; `handle_*` (input, a verdict, a timeout); commands
+/// (`write`, `adjust`, `close`, `rekey`...); `poll_*`.
+///
+/// **One mutation, then drain.** After every `handle_*` and every run of commands: while
+/// [`poll_transmit`](Self::poll_transmit) gives bytes, send them, in the order they came out;
+/// then look at [`next_deadline`](Self::next_deadline). Frames sealed with
+/// [`seal_data`](Self::seal_data) take their place on the wire when they are sealed: what
+/// `poll_transmit` gave before goes before them, what it gives later goes after.
+///
+/// **Decisions stop the machine.** After [`Event::HostKeyOffered`], [`Event::AuthRequest`],
+/// [`Event::ChannelOpenRequested`] and a [`Event::ChannelRequest`] that needs a verdict,
+/// [`wants_input`](Self::wants_input) is false until the answer is given.
+///
+/// **The end.** After [`Event::Disconnected`] send what `poll_transmit` still gives and close the
+/// socket. Every other call does nothing from then on. An end that a verdict or a command brings
+/// about shows in [`is_closed`](Self::is_closed) at once, and its event comes from the next
+/// `handle_input`, which may be given an empty slice.
+pub struct Connection {
+    transport: Transport,
+    side: Side,
+    phase: Phase,
+    awaiting: Awaiting,
+    channels: Channels,
+    keepalive: Keepalive,
+    auth_deadline: Option<Instant>,
+    user: Option<String>,
+    packet_bytes_max: u32,
+    /// The client said it would open no further sessions.
+    no_more_sessions: bool,
+    /// Events that did not come from a packet: at most one of each command's.
+    events: VecDeque<Event>,
+    closed: bool,
+}
+
+/// What only one of the roles has.
+enum Side {
+    Server { config: Arc<ServerConfig>, auth: ServerAuth },
+    Client { auth: ClientAuth },
+}
+
+/// The decision the application owes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Awaiting {
+    Nothing,
+    HostKey,
+    Auth,
+    ChannelOpen(ChannelId),
+    ChannelRequest { channel: ChannelId, want_reply: bool },
+}
+
+impl Connection {
+    /// The server's end of a new connection. `random` must be seeded for this connection alone.
+    pub fn server(config: Arc<ServerConfig>, random: Box<dyn Random>, now: Instant) -> Self {
+        let transport = Arc::new(config.transport.clone());
+        Self::new(
+            Transport::new(Role::Server, transport, random, now),
+            Channels::new(config.channels_max, config.window_bytes),
+            config.packet_bytes_max,
+            Keepalive::new(config.keepalive_interval, config.keepalive_count_max),
+            config.auth_timeout.and_then(|timeout| now.checked_add(timeout)),
+            Side::Server { config, auth: ServerAuth::default() },
+        )
+    }
+
+    /// The client's end of a new connection. `random` must be seeded for this connection alone.
+    pub fn client(config: Arc<ClientConfig>, random: Box<dyn Random>, now: Instant) -> Self {
+        let transport = Arc::new(config.transport.clone());
+        Self::new(
+            Transport::new(Role::Client, transport, random, now),
+            Channels::new(config.channels_max, config.window_bytes),
+            config.packet_bytes_max,
+            Keepalive::new(config.keepalive_interval, config.keepalive_count_max),
+            config.auth_timeout.and_then(|timeout| now.checked_add(timeout)),
+            Side::Client { auth: ClientAuth::default() },
+        )
+    }
+
+    fn new(
+        transport: Transport,
+        channels: Channels,
+        packet_bytes_max: u32,
+        keepalive: Keepalive,
+        auth_deadline: Option<Instant>,
+        side: Side,
+    ) -> Self {
+        Self {
+            transport,
+            side,
+            phase: Phase::Service,
+            awaiting: Awaiting::Nothing,
+            channels,
+            keepalive,
+            auth_deadline,
+            user: None,
+            packet_bytes_max,
+            no_more_sessions: false,
+            events: VecDeque::new(),
+            closed: false,
+        }
+    }
+
+    /// Whether [`handle_input`](Self::handle_input) can do anything: false while a verdict is owed
+    /// and after the end, once every event was handed out.
+    pub fn wants_input(&self) -> bool {
+        !self.events.is_empty() || (!self.closed && self.awaiting == Awaiting::Nothing)
+    }
+
+    /// Bytes the packet at the front of the input needs in all, 0 while that is not known.
+    pub fn needed(&self) -> usize {
+        self.transport.needed()
+    }
+
+    /// Whether a DISCONNECT was sent or received, or the connection failed: flush
+    /// [`poll_transmit`](Self::poll_transmit), then close the socket.
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// What was negotiated and how much has gone through.
+    pub fn info(&self) -> &TransportInfo {
+        self.transport.info()
+    }
+
+    /// The user who is logged in.
+    pub fn user(&self) -> Option<&str> {
+        self.user.as_deref()
+    }
+
+    /// Whether authentication is over and channels may be used.
+    pub fn is_authenticated(&self) -> bool {
+        self.phase == Phase::Open
+    }
+
+    /// The name being authenticated or logged in, and how many attempts have failed (server).
+    pub fn auth_progress(&self) -> (Option<&str>, u32) {
+        match &self.side {
+            Side::Server { auth, .. } => (auth.user(), auth.failures()),
+            Side::Client { .. } => (self.user(), 0),
+        }
+    }
+
+    /// How many channels there are.
+    pub fn channel_count(&self) -> usize {
+        self.channels.len()
+    }
+
+    /// Takes at most one packet off the front of `input`, opening it in place, and reports at most
+    /// one event. Loop until nothing was consumed and there was no event, or until
+    /// [`wants_input`](Self::wants_input) is false. `input` must start where the last call's
+    /// `consumed` ended, and bytes once given must be given again unchanged.
+    pub fn handle_input(&mut self, now: Instant, input: &mut [u8]) -> Handled {
+        if let Some(event) = self.events.pop_front() {
+            return Handled { consumed: 0, event: Some(event) };
+        }
+        if !self.wants_input() {
+            return Handled { consumed: 0, event: None };
+        }
+        match self.step(now, input) {
+            Ok(handled) => handled,
+            Err(cause) => Handled { consumed: 0, event: Some(self.fail(cause)) },
+        }
+    }
+
+    /// Acts on the deadlines that have passed.
+    pub fn handle_timeout(&mut self, now: Instant) -> Option<Event> {
+        if self.closed {
+            return None;
+        }
+        self.tick(now).err().map(|cause| self.fail(cause))
+    }
+
+    /// Appends what is to be sent next to `out`: nothing when there is nothing.
+    pub fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) {
+        self.transport.poll_transmit(now, out);
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) must be called, if nothing else happens.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        if self.closed {
+            return None;
+        }
+        let login = self.auth_deadline.filter(|_| self.phase != Phase::Open);
+        [self.transport.next_deadline(), login, self.keepalive.deadline()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Ends the connection: queues DISCONNECT. [`Event::Disconnected`] follows from the next
+    /// [`handle_input`](Self::handle_input).
+    pub fn disconnect(&mut self, reason: DisconnectReason, description: &str) {
+        if !self.closed {
+            self.fail_later(Disconnect { reason, description: description.to_owned() });
+        }
+    }
+
+    /// Exchanges keys anew; does nothing while an exchange runs.
+    pub fn rekey(&mut self, now: Instant) {
+        if !self.closed {
+            self.transport.start_rekey(now);
+        }
+    }
+
+    fn role(&self) -> Role {
+        match self.side {
+            Side::Server { .. } => Role::Server,
+            Side::Client { .. } => Role::Client,
+        }
+    }
+
+    fn step(&mut self, now: Instant, input: &mut [u8]) -> Result<Handled, Disconnect> {
+        let received = self.transport.receive(now, input)?;
+        if received.consumed > 0 {
+            self.keepalive.heard(now);
+        }
+        let event = match received.item {
+            None | Some(Item::Unimplemented { .. }) => None,
+            Some(Item::Payload(range)) => {
+                let before = self.phase;
+                let event = self.message(input, range, received.sequence)?;
+                if before != Phase::Open && self.phase == Phase::Open {
+                    self.keepalive.start(now);
+                }
+                event
+            }
+            Some(Item::Ident(peer_ident)) => Some(Event::Connected { peer_ident }),
+            Some(Item::HostKeyOffered) => {
+                self.awaiting = Awaiting::HostKey;
+                let blob = self.transport.host_key().unwrap_or_default().to_vec();
+                Some(Event::HostKeyOffered { blob })
+            }
+            Some(Item::KexDone { first }) => {
+                if first && self.role() == Role::Client {
+                    self.transport.queue(&ClientAuth::service_request());
+                }
+                Some(Event::KexDone { first })
+            }
+            Some(Item::Disconnected { reason, description }) => {
+                self.closed = true;
+                Some(Event::Disconnected { by_peer: true, reason, description })
+            }
+        };
+        Ok(Handled { consumed: received.consumed, event })
+    }
+
+    fn tick(&mut self, now: Instant) -> Result<(), Disconnect> {
+        self.transport.handle_timeout(now)?;
+        let late = self.auth_deadline.is_some_and(|deadline| now >= deadline);
+        if late && self.phase != Phase::Open {
+            return Err(Disconnect {
+                reason: DisconnectReason::ByApplication,
+                description: "the time to log in is over".to_owned(),
+            });
+        }
+        // A peer that waits for our verdict has no reason to speak.
+        let owed = self.awaiting != Awaiting::Nothing;
+        match self.keepalive.tick(now, owed) {
+            Tick::Quiet => {}
+            Tick::Ask(message) => self.transport.queue(&message),
+            Tick::Dead(asked) => {
+                return Err(Disconnect {
+                    reason: DisconnectReason::ConnectionLost,
+                    description: format!("{asked} keepalive requests went unanswered"),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the connection with a DISCONNECT of ours.
+    fn fail(&mut self, cause: Disconnect) -> Event {
+        self.transport.disconnect(&cause);
+        self.closed = true;
+        self.awaiting = Awaiting::Nothing;
+        self.events.clear();
+        Event::Disconnected {
+            by_peer: false,
+            reason: cause.reason.code(),
+            description: cause.description,
+        }
+    }
+
+    /// As [`fail`](Self::fail), outside `handle_input`: the event waits for the next call.
+    fn fail_later(&mut self, cause: Disconnect) {
+        let event = self.fail(cause);
+        self.events.push_back(event);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,117 @@
+//! Authentication joined to the transport and to the application's verdicts.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use zeroize::Zeroizing;
+
+use super::table::Phase;
+use super::{Awaiting, Connection, Side};
+use crate::crypto::Signer;
+use crate::ssh::disconnect::Disconnect;
+use crate::ssh::event::{AuthVerdict, Event};
+use crate::ssh::userauth::{Attempt, Decision, Then};
+
+impl Connection {
+    /// Server: answers [`Event::AuthRequest`]. Accepting a proof logs the user in and
+    /// [`Event::Authenticated`] follows; accepting an offered key only tells the client to sign.
+    /// Without a question this does nothing.
+    pub fn handle_auth(&mut self, now: Instant, verdict: AuthVerdict) {
+        let Side::Server { config, auth } = &mut self.side else { return };
+        if self.closed || self.awaiting != Awaiting::Auth {
+            return;
+        }
+        self.awaiting = Awaiting::Nothing;
+        match auth.decide(verdict, config) {
+            None => {}
+            Some(Err(cause)) => self.fail_later(cause),
+            Some(Ok(Decision::Reply(message))) => self.transport.queue(&message),
+            Some(Ok(Decision::Success { user, message })) => {
+                self.transport.queue(&message);
+                let event = self.logged_in(user);
+                self.keepalive.start(now);
+                self.events.push_back(event);
+            }
+        }
+    }
+
+    /// Client: answers [`Event::HostKeyOffered`].
+    pub fn handle_host_key(&mut self, _now: Instant, accept: bool) {
+        if self.closed || self.awaiting != Awaiting::HostKey {
+            return;
+        }
+        self.awaiting = Awaiting::Nothing;
+        if let Err(cause) = self.transport.host_key_verdict(accept) {
+            self.fail_later(cause);
+        }
+    }
+
+    /// Client: logs in as `user` with a key, as soon as the server is ready for it. One attempt
+    /// runs at a time; the next one waits for [`Event::AuthFailed`], a further one replaces it.
+    pub fn auth_publickey(&mut self, user: &str, signer: Arc<dyn Signer>) {
+        self.attempt(user, Attempt::PublicKey(signer));
+    }
+
+    /// Client: logs in as `user` with a password; otherwise as
+    /// [`auth_publickey`](Self::auth_publickey).
+    pub fn auth_password(&mut self, user: &str, password: &str) {
+        self.attempt(user, Attempt::Password(Zeroizing::new(password.to_owned())));
+    }
+
+    /// Client: logs in as `user` without proof, which usually only shows the methods; otherwise as
+    /// [`auth_publickey`](Self::auth_publickey).
+    pub fn auth_none(&mut self, user: &str) {
+        self.attempt(user, Attempt::None);
+    }
+
+    fn attempt(&mut self, user: &str, attempt: Attempt) {
+        let Side::Client { auth } = &mut self.side else { return };
+        if self.closed || self.phase == Phase::Open {
+            return;
+        }
+        auth.attempt(user, attempt);
+        if let Err(cause) = self.send_attempt() {
+            self.fail_later(cause);
+        }
+    }
+
+    /// Client: sends the attempt that waits, if its time has come.
+    pub(super) fn send_attempt(&mut self) -> Result<(), Disconnect> {
+        let Side::Client { auth } = &mut self.side else { return Ok(()) };
+        let Some(session_id) = self.transport.session_id() else { return Ok(()) };
+        let server_sig_algs = self.transport.peer_extension("server-sig-algs");
+        if let Some(message) = auth.next_message(session_id, server_sig_algs)? {
+            self.transport.queue(&message);
+        }
+        Ok(())
+    }
+
+    /// Server: handles USERAUTH_REQUEST from after its number.
+    pub(super) fn userauth_request(&mut self, body: &[u8]) -> Result<Option<Event>, Disconnect> {
+        let Side::Server { config, auth } = &mut self.side else { return Ok(None) };
+        let Some(session_id) = self.transport.session_id() else {
+            return Err(Disconnect::protocol("a login before the first key exchange"));
+        };
+        let answer = auth.request(body, session_id, config)?;
+        if let Some(banner) = answer.banner {
+            self.transport.queue(&banner);
+        }
+        Ok(match answer.then {
+            Then::Reply(message) => {
+                self.transport.queue(&message);
+                None
+            }
+            Then::Ask(request) => {
+                self.awaiting = Awaiting::Auth;
+                Some(Event::AuthRequest(request))
+            }
+        })
+    }
+
+    pub(super) fn logged_in(&mut self, user: String) -> Event {
+        self.phase = Phase::Open;
+        self.transport.set_authenticated();
+        self.user = Some(user.clone());
+        Event::Authenticated { user }
+    }
+}

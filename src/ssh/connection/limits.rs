@@ -1,0 +1,31 @@
+//! Every bound of the upper half of the protocol, with the reason for its number.
+
+/// Authentication requests of any outcome on one connection. OpenSSH stops at 1024; a client that
+/// tries every key of a large agent stays far below this.
+pub(crate) const AUTH_REQUESTS_MAX: u32 = 128;
+
+/// A user name in bytes: Linux logins stop at 32, names of directory services at 256.
+pub(crate) const USER_BYTES_MAX: usize = 256;
+
+/// A password in bytes. Hashing cost grows with it, and OpenSSH stops at 1024 too.
+pub(crate) const PASSWORD_BYTES_MAX: usize = 1024;
+
+/// A public key blob in bytes: RSA with 16384 bits needs 2.1 KiB, a certificate over one about 6.
+pub(crate) const KEY_BLOB_BYTES_MAX: usize = 16 * 1024;
+
+/// Method names a client keeps from one USERAUTH_FAILURE; RFCs and OpenSSH know seven in all.
+pub(crate) const AUTH_METHODS_MAX: usize = 32;
+
+/// Data in one CHANNEL_DATA packet we send, whatever the peer would take. OpenSSH refuses packets
+/// over 256 KiB; past 64 KiB a larger one saves nothing measurable.
+pub(crate) const DATA_BYTES_MAX: u32 = 128 * 1024;
+
+/// Our requests on one channel that may wait for an answer at a time.
+pub(crate) const REPLIES_AWAITED_MAX: u32 = 64;
+
+/// Window is granted once this share of it was consumed (1/8): few messages, and a peer that has
+/// used the rest still finds seven eighths of the window behind the grant on its way.
+pub(crate) const GRANT_SHARE: u32 = 8;
+
+/// Bytes of a peer's words (descriptions, banners) passed to the application.
+pub(crate) const TEXT_BYTES_MAX: usize = 8 * 1024;

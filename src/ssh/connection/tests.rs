@@ -1,0 +1,11 @@
+//! Two connections in memory, in virtual time ([`pair`]), and one connection against a bare
+//! transport that says whatever a test wants ([`raw`]).
+
+mod channels;
+mod gate;
+mod login;
+mod pair;
+mod raw;
+mod rekey;
+mod time;
+mod transfer;

@@ -1,0 +1,182 @@
+//! What a [`Connection`](super::Connection) tells its driver, and what the driver answers.
+
+use std::ops::Range;
+
+use zeroize::Zeroizing;
+
+use super::requests::ChannelRequest;
+
+/// A channel, by the number we gave it. Numbers are not used twice in a connection's life.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ChannelId(pub u32);
+
+/// What one call of [`Connection::handle_input`](super::Connection::handle_input) did.
+#[derive(Debug)]
+pub struct Handled {
+    /// Bytes of the input that are done with. A [`Event::Data`] range still refers to them.
+    pub consumed: usize,
+    /// What happened, if the application needs to know.
+    pub event: Option<Event>,
+}
+
+/// Something the application should know or decide.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The peer's identification line arrived.
+    Connected {
+        /// The line without its line ending, e.g. `SSH-2.0-OpenSSH_10.0`.
+        peer_ident: String,
+    },
+    /// Keys were exchanged.
+    KexDone {
+        /// Whether this was the connection's first exchange.
+        first: bool,
+    },
+    /// Client: the server's host key. Answer with `handle_host_key`.
+    HostKeyOffered {
+        /// The key as on the wire.
+        blob: Vec<u8>,
+    },
+    /// Server: someone wants to log in. Answer with `handle_auth`.
+    AuthRequest(AuthRequest),
+    /// Client: the attempt failed (or was one of several needed).
+    AuthFailed {
+        /// Methods that can continue.
+        methods: Vec<String>,
+        /// The attempt itself succeeded but more is wanted.
+        partial: bool,
+    },
+    /// Both roles: authentication is over and channels may be opened.
+    Authenticated {
+        /// The name logged in as.
+        user: String,
+    },
+    /// Client: text the server shows before login. Untrusted: escape it before a terminal sees it.
+    Banner(String),
+    /// Server: answer with `handle_channel_verdict`. Kinds other than `session` never get here.
+    ChannelOpenRequested {
+        /// The number the channel will have.
+        channel: ChannelId,
+        /// The channel type.
+        kind: String,
+    },
+    /// Client: the server agreed to open the channel.
+    ChannelOpened {
+        /// Which.
+        channel: ChannelId,
+    },
+    /// Client: the server refused the channel; it is gone.
+    ChannelOpenFailed {
+        /// Which.
+        channel: ChannelId,
+        /// RFC 4254 5.1: 1 prohibited, 2 connect failed, 3 unknown type, 4 resource shortage.
+        reason: u32,
+        /// The server's words. Untrusted.
+        description: String,
+    },
+    /// The peer asks something of a channel. Answer with `handle_channel_verdict` when
+    /// [`ChannelRequest::needs_verdict`] says so.
+    ChannelRequest {
+        /// Which channel.
+        channel: ChannelId,
+        /// What is asked.
+        request: ChannelRequest,
+    },
+    /// The answer to the oldest unanswered request of ours on this channel.
+    ChannelReply {
+        /// Which channel.
+        channel: ChannelId,
+        /// CHANNEL_SUCCESS or CHANNEL_FAILURE.
+        success: bool,
+    },
+    /// Channel data. The window it used comes back with `adjust`.
+    Data {
+        /// Which channel.
+        channel: ChannelId,
+        /// Where it lies in the input of this very call.
+        range: Range<usize>,
+        /// The type code of extended data (1 is stderr); `None` for plain data.
+        extended: Option<u32>,
+    },
+    /// The peer granted window: a channel that could not send may go on.
+    WindowOpened {
+        /// Which channel.
+        channel: ChannelId,
+    },
+    /// The peer will send no more data on this channel.
+    Eof {
+        /// Which channel.
+        channel: ChannelId,
+    },
+    /// The channel is gone in both directions, and its number with it.
+    Closed {
+        /// Which channel.
+        channel: ChannelId,
+    },
+    /// The connection is over: flush `poll_transmit`, then close the socket.
+    Disconnected {
+        /// Whether the peer ended it; otherwise we did.
+        by_peer: bool,
+        /// RFC 4253 11.1.
+        reason: u32,
+        /// What happened. Untrusted when `by_peer`.
+        description: String,
+    },
+}
+
+/// A request to log in, everything the core can check already checked.
+#[derive(Debug, PartialEq, Eq)]
+pub struct AuthRequest {
+    /// The name asked for.
+    pub user: String,
+    /// How the peer wants to prove it.
+    pub method: AuthMethod,
+}
+
+/// A way to log in.
+#[derive(PartialEq, Eq)]
+pub enum AuthMethod {
+    /// No proof at all. The core fails it itself; here for completeness.
+    None,
+    /// A password to be checked.
+    Password(Zeroizing<String>),
+    /// The peer asks whether this key would do. Accepting it logs nobody in.
+    KeyOffered {
+        /// The signature algorithm it would use.
+        algorithm: String,
+        /// The public key as on the wire.
+        blob: Vec<u8>,
+    },
+    /// The peer proved that it holds this key; the core checked the signature. Take the identity
+    /// from here only, never from an earlier [`AuthMethod::KeyOffered`].
+    KeyVerified {
+        /// The signature algorithm used.
+        algorithm: String,
+        /// The public key as on the wire.
+        blob: Vec<u8>,
+    },
+    /// A method the core does not know. The core fails it itself; here for completeness.
+    Other(String),
+}
+
+impl std::fmt::Debug for AuthMethod {
+    /// Never prints a password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::None => f.write_str("None"),
+            Self::Password(_) => f.write_str("Password(..)"),
+            Self::KeyOffered { algorithm, .. } => write!(f, "KeyOffered({algorithm})"),
+            Self::KeyVerified { algorithm, .. } => write!(f, "KeyVerified({algorithm})"),
+            Self::Other(name) => write!(f, "Other({name:?})"),
+        }
+    }
+}
+
+/// The application's answer to an [`AuthRequest`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AuthVerdict {
+    /// Let the user in; for an offered key: go on and sign.
+    Accept,
+    /// Refuse this attempt. It counts towards `max_auth_tries`.
+    Reject,
+}

@@ -1,0 +1,182 @@
+//! One key exchange in the shape of RFC 5656 section 4: the client sends a public value, the server
+//! answers with its own, its host key and a signature over everything both sides have said so far.
+//! curve25519 (RFC 8731) and the hybrids built like it differ only in the values.
+
+use super::disconnect::{Disconnect, DisconnectReason};
+use super::kexinit::{Negotiated, Way};
+use super::numbers::{KEX_ECDH_INIT, KEX_ECDH_REPLY};
+use super::wire::{Reader, WireError, Writer};
+use crate::crypto::{
+    self, CryptoError, HashAlgorithm, KexClient, PacketOpen, PacketSeal, Random, SharedSecret,
+    Signer,
+};
+
+/// What both sides have said before the exchange itself.
+#[derive(Clone, Copy)]
+pub(crate) struct Transcript<'a> {
+    pub(crate) client_ident: &'a str,
+    pub(crate) server_ident: &'a str,
+    pub(crate) client_kexinit: &'a [u8],
+    pub(crate) server_kexinit: &'a [u8],
+}
+
+/// The secret and the exchange hash.
+pub(crate) struct Outcome {
+    secret: SharedSecret,
+    pub(crate) exchange_hash: Vec<u8>,
+    hash: HashAlgorithm,
+}
+
+impl Transcript<'_> {
+    /// H of RFC 5656 section 4.
+    fn hash(
+        &self,
+        hash: HashAlgorithm,
+        host_key: &[u8],
+        init: &[u8],
+        reply: &[u8],
+        secret: &SharedSecret,
+    ) -> Vec<u8> {
+        let mut said = Vec::new();
+        said.put_string(self.client_ident.as_bytes());
+        said.put_string(self.server_ident.as_bytes());
+        said.put_string(self.client_kexinit);
+        said.put_string(self.server_kexinit);
+        said.put_string(host_key);
+        said.put_string(init);
+        said.put_string(reply);
+        hash.digest(&[&said, secret.encoded()])
+    }
+}
+
+/// The server's half: answers the body of a KEX_ECDH_INIT with the payload of a KEX_ECDH_REPLY.
+pub(crate) fn respond(
+    negotiated: &Negotiated,
+    transcript: &Transcript,
+    signer: &dyn Signer,
+    body: &[u8],
+    random: &mut dyn Random,
+) -> Result<(Vec<u8>, Outcome), Disconnect> {
+    let mut reader = Reader::new(body);
+    let init = reader.string().and_then(|init| reader.end().map(|()| init)).map_err(malformed)?;
+    let (reply, secret) = negotiated.kex.server(init, random).map_err(failed)?;
+    let hash = negotiated.kex.hash;
+    let host_key = signer.public_blob();
+    let exchange_hash = transcript.hash(hash, host_key, init, &reply, &secret);
+    let signature = signer.sign(negotiated.host_key, &exchange_hash).map_err(failed)?;
+    let mut payload = vec![KEX_ECDH_REPLY];
+    payload.put_string(host_key);
+    payload.put_string(&reply);
+    payload.put_string(&signature);
+    Ok((payload, Outcome { secret, exchange_hash, hash }))
+}
+
+/// The client's half, between KEX_ECDH_INIT and KEX_ECDH_REPLY.
+pub(crate) struct Pending {
+    kex: Box<dyn KexClient>,
+}
+
+/// A server's answer that was checked: the signature is good for the key inside.
+pub(crate) struct Answer {
+    pub(crate) host_key: Vec<u8>,
+    pub(crate) outcome: Outcome,
+}
+
+impl Pending {
+    /// Makes the key pair of one exchange and the payload of its KEX_ECDH_INIT.
+    pub(crate) fn start(negotiated: &Negotiated, random: &mut dyn Random) -> (Self, Vec<u8>) {
+        let kex = negotiated.kex.client(random);
+        let mut payload = vec![KEX_ECDH_INIT];
+        payload.put_string(kex.init());
+        (Self { kex }, payload)
+    }
+
+    /// Checks the body of a KEX_ECDH_REPLY. Whether the key is the right one is for others to say.
+    pub(crate) fn finish(
+        self,
+        negotiated: &Negotiated,
+        transcript: &Transcript,
+        body: &[u8],
+    ) -> Result<Answer, Disconnect> {
+        let mut reader = Reader::new(body);
+        let host_key = reader.string().map_err(malformed)?;
+        let reply = reader.string().map_err(malformed)?;
+        let signature = reader.string().map_err(malformed)?;
+        reader.end().map_err(malformed)?;
+        let wanted = crypto::key_type_for_algorithm(negotiated.host_key);
+        if crypto::key_type_of(host_key) != Some(wanted) {
+            let name = negotiated.host_key;
+            let text = format!("the server's host key is not a key for {name}, as agreed");
+            return Err(Disconnect::new(DisconnectReason::HostKeyNotVerifiable, text));
+        }
+        let init = self.kex.init().to_vec();
+        let secret = self.kex.finish(reply).map_err(failed)?;
+        let hash = negotiated.kex.hash;
+        let exchange_hash = transcript.hash(hash, host_key, &init, reply, &secret);
+        crypto::verify(host_key, negotiated.host_key, &exchange_hash, signature).map_err(
+            |error| {
+                let text = format!("the server's signature over the key exchange: {error}");
+                Disconnect::new(DisconnectReason::HostKeyNotVerifiable, text)
+            },
+        )?;
+        let outcome = Outcome { secret, exchange_hash, hash };
+        Ok(Answer { host_key: host_key.to_vec(), outcome })
+    }
+}
+
+impl Outcome {
+    fn keys<K>(
+        &self,
+        way: Way,
+        negotiated: &Negotiated,
+        session_id: &[u8],
+        make: impl FnOnce(&[u8], &[u8], &[u8]) -> Result<K, CryptoError>,
+    ) -> Result<K, Disconnect> {
+        let direction = negotiated.direction(way);
+        let mac_bytes = direction.mac.map_or(0, |mac| mac.key_bytes);
+        let sizes = [direction.cipher.iv_bytes, direction.cipher.key_bytes, mac_bytes];
+        let derive = |letter, bytes| {
+            let hash = &self.exchange_hash;
+            crypto::derive(self.hash, &self.secret, hash, letter, session_id, bytes)
+        };
+        // RFC 4253 section 7.2.
+        let [iv, key, mac] = match way {
+            Way::ClientToServer => *b"ACE",
+            Way::ServerToClient => *b"BDF",
+        };
+        let [iv_bytes, key_bytes, mac_bytes] = sizes;
+        let (iv, key) = (derive(iv, iv_bytes), derive(key, key_bytes));
+        let mac_key = derive(mac, mac_bytes);
+        make(&key, &iv, &mac_key).map_err(failed)
+    }
+
+    /// The cipher for what is sent `way`.
+    pub(crate) fn seal(
+        &self,
+        way: Way,
+        negotiated: &Negotiated,
+        session_id: &[u8],
+    ) -> Result<Box<dyn PacketSeal>, Disconnect> {
+        let cipher = negotiated.direction(way).cipher;
+        self.keys(way, negotiated, session_id, |key, iv, mac| cipher.seal(key, iv, mac))
+    }
+
+    /// The cipher for what is received from `way`.
+    pub(crate) fn open(
+        &self,
+        way: Way,
+        negotiated: &Negotiated,
+        session_id: &[u8],
+    ) -> Result<Box<dyn PacketOpen>, Disconnect> {
+        let cipher = negotiated.direction(way).cipher;
+        self.keys(way, negotiated, session_id, |key, iv, mac| cipher.open(key, iv, mac))
+    }
+}
+
+fn malformed(error: WireError) -> Disconnect {
+    Disconnect::key_exchange(format!("malformed key exchange message: {error}"))
+}
+
+fn failed(error: CryptoError) -> Disconnect {
+    Disconnect::key_exchange(error.to_string())
+}

@@ -1,0 +1,190 @@
+//! What a transport is told before it starts.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Role;
+use crate::crypto::{self, Signer};
+use crate::ssh::ident;
+use crate::ssh::limits::{IDENT_TIMEOUT, KEX_TIMEOUT, REKEY_PACKETS_MAX};
+
+/// MACs offered although no cipher of ours uses one: some peers (paramiko among them) want a common
+/// MAC before they look whether the cipher authenticates on its own.
+const UNUSED_MACS: [&str; 4] = [
+    "hmac-sha2-256-etm@openssh.com",
+    "hmac-sha2-512-etm@openssh.com",
+    "hmac-sha2-256",
+    "hmac-sha2-512",
+];
+
+/// Settings of the transport layer, one for any number of connections.
+#[derive(Clone)]
+pub struct TransportConfig {
+    /// Our identification line without its line end, `SSH-2.0-...`, at most 253 bytes.
+    pub ident: String,
+    /// Key exchange methods in order of preference.
+    pub kexes: Vec<&'static str>,
+    /// Host key algorithms in order of preference: those a client takes. A server offers the ones
+    /// of these that its `host_keys` can sign with.
+    pub host_key_algorithms: Vec<&'static str>,
+    /// Packet ciphers in order of preference, both directions.
+    pub ciphers: Vec<&'static str>,
+    /// MACs in order of preference, both directions; not looked at when the cipher is an AEAD.
+    pub macs: Vec<&'static str>,
+    /// Compressions in order of preference, both directions.
+    pub compressions: Vec<&'static str>,
+    /// A server's host keys.
+    pub host_keys: Vec<Arc<dyn Signer>>,
+    /// Bytes in one direction after which keys are exchanged again; `None` for the cipher's own
+    /// number.
+    pub rekey_bytes: Option<u64>,
+    /// Packets in one direction after which keys are exchanged again, at most 2^31.
+    pub rekey_packets: u64,
+    /// Time after which keys are exchanged again, if any.
+    pub rekey_interval: Option<Duration>,
+    /// How long the peer may take to identify itself.
+    pub ident_timeout: Duration,
+    /// How long an exchange of keys may take.
+    pub kex_timeout: Duration,
+}
+
+impl Default for TransportConfig {
+    /// Everything the crypto folder has, in its order, and no host key.
+    fn default() -> Self {
+        let macs: Vec<_> = crypto::macs().iter().map(|mac| mac.name).collect();
+        Self {
+            ident: concat!("SSH-2.0-ringferry_", env!("CARGO_PKG_VERSION")).to_owned(),
+            kexes: crypto::kexes().iter().map(|kex| kex.name).collect(),
+            host_key_algorithms: crypto::host_key_algorithms().to_vec(),
+            ciphers: crypto::ciphers().iter().map(|cipher| cipher.name).collect(),
+            macs: if macs.is_empty() { UNUSED_MACS.to_vec() } else { macs },
+            compressions: crypto::compressions().to_vec(),
+            host_keys: Vec::new(),
+            rekey_bytes: None,
+            rekey_packets: REKEY_PACKETS_MAX,
+            rekey_interval: None,
+            ident_timeout: IDENT_TIMEOUT,
+            kex_timeout: KEX_TIMEOUT,
+        }
+    }
+}
+
+/// A setting that cannot work.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ConfigError {
+    /// The field of [`TransportConfig`].
+    pub setting: &'static str,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.setting, self.problem)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl TransportConfig {
+    /// Checks at the start what would otherwise fail at the first connection.
+    ///
+    /// # Errors
+    /// The first setting that cannot work in this `role`, and why.
+    pub fn check(&self, role: Role) -> Result<(), ConfigError> {
+        let wrong = |setting, problem| Err(ConfigError { setting, problem });
+        if let Err(end) = ident::check(&self.ident) {
+            return wrong("ident", end.description);
+        }
+        let known = crypto::host_key_algorithms();
+        known_names("kexes", &self.kexes, |name| crypto::kex(name).is_some())?;
+        known_names("ciphers", &self.ciphers, |name| crypto::cipher(name).is_some())?;
+        known_names("host_key_algorithms", &self.host_key_algorithms, |name| {
+            known.contains(&name)
+        })?;
+        let compressions = crypto::compressions();
+        known_names("compressions", &self.compressions, |name| compressions.contains(&name))?;
+        // A MAC is looked up only for a cipher that needs one.
+        let needs_mac = |name: &&str| crypto::cipher(name).is_some_and(|cipher| !cipher.aead);
+        if self.ciphers.iter().any(needs_mac) {
+            known_names("macs", &self.macs, |name| crypto::mac(name).is_some())?;
+        }
+        let signs = |name| self.host_keys.iter().any(|key| key.algorithms().contains(name));
+        if role == Role::Server && !self.host_key_algorithms.iter().any(signs) {
+            let names = self.host_key_algorithms.join(", ");
+            return wrong("host_keys", format!("no host key for any of {names}"));
+        }
+        if !(1..=REKEY_PACKETS_MAX).contains(&self.rekey_packets) {
+            let packets = self.rekey_packets;
+            return wrong("rekey_packets", format!("{packets} is not within 1 to 2^31"));
+        }
+        Ok(())
+    }
+}
+
+fn known_names(
+    setting: &'static str,
+    names: &[&'static str],
+    known: impl Fn(&str) -> bool,
+) -> Result<(), ConfigError> {
+    let problem = match names.iter().find(|name| !known(name)) {
+        Some(name) => format!("{name} is not known"),
+        None if names.is_empty() => "the list is empty".to_owned(),
+        None => return Ok(()),
+    };
+    Err(ConfigError { setting, problem })
+}
+
+impl fmt::Debug for TransportConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TransportConfig")
+            .field("ident", &self.ident)
+            .field("kexes", &self.kexes)
+            .field("host_key_algorithms", &self.host_key_algorithms)
+            .field("ciphers", &self.ciphers)
+            .field("macs", &self.macs)
+            .field("compressions", &self.compressions)
+            .field("host_keys", &self.host_keys.len())
+            .field("rekey_bytes", &self.rekey_bytes)
+            .field("rekey_packets", &self.rekey_packets)
+            .field("rekey_interval", &self.rekey_interval)
+            .field("ident_timeout", &self.ident_timeout)
+            .field("kex_timeout", &self.kex_timeout)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::Ed25519Signer;
+
+    #[test]
+    fn settings_that_cannot_work_are_named() {
+        let good = || TransportConfig {
+            host_keys: vec![Arc::new(Ed25519Signer::from_seed([1; 32]))],
+            ..TransportConfig::default()
+        };
+        assert_eq!(good().check(Role::Server), Ok(()));
+        assert_eq!(TransportConfig::default().check(Role::Client), Ok(()));
+        type Change = fn(&mut TransportConfig);
+        let cases: [(&str, Change); 9] = [
+            ("host_keys", |config| config.host_keys.clear()),
+            ("ident", |config| config.ident = "OpenSSH".to_owned()),
+            ("ident", |config| config.ident.push('\n')),
+            ("ident", |config| config.ident.push_str(&"x".repeat(240))),
+            ("ciphers", |config| config.ciphers.clear()),
+            ("ciphers", |config| config.ciphers.push("arcfour")),
+            ("kexes", |config| config.kexes.push("diffie-hellman-group1-sha1")),
+            ("compressions", |config| config.compressions = vec!["zlib"]),
+            ("rekey_packets", |config| config.rekey_packets = REKEY_PACKETS_MAX + 1),
+        ];
+        for (setting, change) in cases {
+            let mut config = good();
+            change(&mut config);
+            let error = config.check(Role::Server).unwrap_err();
+            assert_eq!(error.setting, setting, "{error}");
+        }
+    }
+}

@@ -1,0 +1,342 @@
+//! The steps of one key exchange, in both roles.
+//!
+//! ```text
+//!  server:  KexInit -> Init ------------------> NewKeys -> over
+//!  client:  KexInit -> Reply -> Verdict ------> NewKeys -> over
+//!                          \____ same host key _/  (every exchange but the first)
+//! ```
+//! A step's name says which message of the peer's, or which decision, it waits for. An exchange
+//! begins with our KEXINIT, whether we ask for it or answer the peer's.
+
+use std::time::{Duration, Instant};
+
+use super::receive::unexpected;
+use super::{Item, Role, Transport, TransportInfo};
+use crate::crypto::{PacketOpen, signature_algorithms};
+use crate::ssh::disconnect::{Disconnect, DisconnectReason};
+use crate::ssh::kex::{Answer, Outcome, Pending, Transcript, respond};
+use crate::ssh::kexinit::{
+    self, EXT_INFO_CLIENT, KexInit, Negotiated, STRICT_CLIENT, STRICT_SERVER, Way, negotiate,
+};
+use crate::ssh::limits::KEXINIT_BYTES_MAX;
+use crate::ssh::numbers::{EXT_INFO, KEX_ECDH_INIT, KEX_ECDH_REPLY, NEWKEYS};
+use crate::ssh::wire::Writer;
+
+/// A key exchange that is not over.
+pub(super) struct Exchange {
+    first: bool,
+    /// Our KEXINIT.
+    ours: Vec<u8>,
+    /// `None` while the peer is not to blame: before its identification, and during a verdict.
+    deadline: Option<Instant>,
+    /// The peer guessed the algorithms wrong: its next message is for another method.
+    skip_guess: bool,
+    /// The peer is a client that takes EXT_INFO.
+    wants_ext_info: bool,
+    step: Step,
+}
+
+enum Step {
+    KexInit,
+    Init { theirs: Vec<u8>, negotiated: Negotiated },
+    Reply { theirs: Vec<u8>, negotiated: Negotiated, pending: Pending },
+    Verdict { negotiated: Negotiated, outcome: Outcome },
+    NewKeys { opener: Box<dyn PacketOpen>, negotiated: Negotiated },
+}
+
+impl Exchange {
+    /// Whether it is the first exchange of the connection.
+    pub(super) fn is_first(&self) -> bool {
+        self.first
+    }
+
+    /// Whether the peer may send nothing but messages of the exchange.
+    pub(super) fn binds_peer(&self) -> bool {
+        !matches!(self.step, Step::KexInit)
+    }
+
+    /// Whether we may send nothing but messages of the exchange.
+    pub(super) fn holds(&self) -> bool {
+        !matches!(self.step, Step::NewKeys { .. })
+    }
+
+    pub(super) fn awaits_verdict(&self) -> bool {
+        matches!(self.step, Step::Verdict { .. })
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// Sets the deadline again after it was lifted.
+    pub(super) fn resume_clock(&mut self, now: Instant, timeout: Duration) {
+        if self.deadline.is_none() && !self.awaits_verdict() {
+            self.deadline = Some(now + timeout);
+        }
+    }
+}
+
+impl Transport {
+    /// Queues our KEXINIT. From here on the layers above wait.
+    pub(super) fn begin_exchange(&mut self) {
+        let first = self.session_id.is_none();
+        let mut cookie = [0; 16];
+        self.random.fill(&mut cookie);
+        let ours = kexinit::write(self.role, &self.config, cookie, first);
+        self.push(&ours);
+        let deadline = (!first).then(|| self.now + self.config.kex_timeout);
+        self.exchange = Some(Exchange {
+            first,
+            ours,
+            deadline,
+            skip_guess: false,
+            wants_ext_info: false,
+            step: Step::KexInit,
+        });
+    }
+
+    /// The peer's KEXINIT, where one may come. Answers with ours if we have not sent it yet.
+    pub(super) fn on_kexinit(&mut self, payload: &[u8], sequence: u32) -> Result<(), Disconnect> {
+        if payload.len() > KEXINIT_BYTES_MAX {
+            let bytes = payload.len();
+            return Err(Disconnect::protocol(format!(
+                "a KEXINIT of {bytes} bytes; at most {KEXINIT_BYTES_MAX} are taken"
+            )));
+        }
+        let theirs = KexInit::parse(payload)
+            .map_err(|error| Disconnect::protocol(format!("malformed KEXINIT: {error}")))?;
+        if self.exchange.is_none() {
+            self.peer_budget.spend(self.now, self.authenticated)?;
+            self.begin_exchange();
+        }
+        let Some(mut exchange) = self.exchange.take() else {
+            return Ok(());
+        };
+        if exchange.first {
+            self.note_markers(&theirs, sequence)?;
+            exchange.wants_ext_info = self.role == Role::Server && theirs.marks(EXT_INFO_CLIENT);
+        }
+        let ours = KexInit::parse(&exchange.ours)
+            .map_err(|error| Disconnect::key_exchange(format!("our own KEXINIT: {error}")))?;
+        let negotiated = match self.role {
+            Role::Client => negotiate(&ours, &theirs)?,
+            Role::Server => negotiate(&theirs, &ours)?,
+        };
+        exchange.skip_guess = theirs.follows && !negotiated.guess_right;
+        let theirs = payload.to_vec();
+        exchange.step = match self.role {
+            Role::Server => Step::Init { theirs, negotiated },
+            Role::Client => {
+                let (pending, init) = Pending::start(&negotiated, &mut *self.random);
+                self.push(&init);
+                Step::Reply { theirs, negotiated, pending }
+            }
+        };
+        self.exchange = Some(exchange);
+        Ok(())
+    }
+
+    /// Strict key exchange, if the peer offers it too: its KEXINIT must have been the first packet.
+    fn note_markers(&mut self, theirs: &KexInit, sequence: u32) -> Result<(), Disconnect> {
+        self.info.strict = theirs.marks(match self.role {
+            Role::Client => STRICT_SERVER,
+            Role::Server => STRICT_CLIENT,
+        });
+        if self.info.strict && sequence != 0 {
+            return Err(Disconnect::protocol(format!(
+                "strict key exchange: the KEXINIT was packet {sequence}, not packet 0"
+            )));
+        }
+        Ok(())
+    }
+
+    /// A message of the exchange's own, numbers 30 to 49.
+    pub(super) fn on_kex_message(
+        &mut self,
+        number: u8,
+        payload: &[u8],
+        sequence: u32,
+    ) -> Result<Option<Item>, Disconnect> {
+        let wrong = || unexpected(number, sequence, "it does not fit the key exchange");
+        let mut exchange = self.exchange.take().ok_or_else(wrong)?;
+        if exchange.binds_peer() && std::mem::take(&mut exchange.skip_guess) {
+            self.exchange = Some(exchange);
+            return Ok(None);
+        }
+        let body = payload.get(1..).unwrap_or_default();
+        match (std::mem::replace(&mut exchange.step, Step::KexInit), number) {
+            (Step::Init { theirs, negotiated }, KEX_ECDH_INIT) => {
+                self.answer(exchange, &theirs, negotiated, body)?;
+                Ok(None)
+            }
+            (Step::Reply { theirs, negotiated, pending }, KEX_ECDH_REPLY) => {
+                let transcript = transcript(&self.info, &exchange.ours, &theirs);
+                let answer = pending.finish(&negotiated, &transcript, body)?;
+                self.meet_host_key(exchange, negotiated, answer)
+            }
+            _ => Err(wrong()),
+        }
+    }
+
+    /// The server's one step: its reply and its NEWKEYS.
+    fn answer(
+        &mut self,
+        exchange: Exchange,
+        theirs: &[u8],
+        negotiated: Negotiated,
+        body: &[u8],
+    ) -> Result<(), Disconnect> {
+        let signs = |name| self.config.host_keys.iter().find(|key| key.algorithms().contains(name));
+        let signer = signs(&negotiated.host_key)
+            .cloned()
+            .ok_or_else(|| Disconnect::key_exchange("no host key for the algorithm agreed on"))?;
+        let transcript = transcript(&self.info, &exchange.ours, theirs);
+        let answer = respond(&negotiated, &transcript, &*signer, body, &mut *self.random);
+        let (reply, outcome) = answer?;
+        self.push(&reply);
+        self.change_keys(exchange, negotiated, &outcome)
+    }
+
+    /// The client knows the server's key: an old one goes on, a new one waits for a verdict.
+    fn meet_host_key(
+        &mut self,
+        mut exchange: Exchange,
+        negotiated: Negotiated,
+        answer: Answer,
+    ) -> Result<Option<Item>, Disconnect> {
+        if exchange.first {
+            self.host_key = Some(answer.host_key);
+            exchange.deadline = None;
+            exchange.step = Step::Verdict { negotiated, outcome: answer.outcome };
+            self.exchange = Some(exchange);
+            return Ok(Some(Item::HostKeyOffered));
+        }
+        if self.host_key.as_ref() != Some(&answer.host_key) {
+            return Err(Disconnect::new(
+                DisconnectReason::HostKeyNotVerifiable,
+                "the server changed its host key within the connection",
+            ));
+        }
+        self.change_keys(exchange, negotiated, &answer.outcome)?;
+        Ok(None)
+    }
+
+    /// Client only: what the caller thinks of [`Transport::host_key`]. Nothing happens unless
+    /// [`Item::HostKeyOffered`] waits for it.
+    ///
+    /// # Errors
+    /// The end of the connection, if the key is not accepted.
+    pub fn host_key_verdict(&mut self, accept: bool) -> Result<(), Disconnect> {
+        if !self.awaits_verdict() {
+            return Ok(());
+        }
+        let verdict = self.apply_verdict(accept);
+        self.remember(verdict)
+    }
+
+    fn apply_verdict(&mut self, accept: bool) -> Result<(), Disconnect> {
+        let Some(mut exchange) = self.exchange.take() else {
+            return Ok(());
+        };
+        match std::mem::replace(&mut exchange.step, Step::KexInit) {
+            Step::Verdict { negotiated, outcome } if accept => {
+                self.change_keys(exchange, negotiated, &outcome)
+            }
+            _ => Err(Disconnect::new(
+                DisconnectReason::HostKeyNotVerifiable,
+                "the server's host key was not accepted",
+            )),
+        }
+    }
+
+    /// Makes both directions' ciphers and queues our NEWKEYS and whatever waited for it.
+    fn change_keys(
+        &mut self,
+        mut exchange: Exchange,
+        negotiated: Negotiated,
+        outcome: &Outcome,
+    ) -> Result<(), Disconnect> {
+        let session_id = self.session_id.get_or_insert_with(|| outcome.exchange_hash.clone());
+        let (sent, received) = (Way::sent_by(self.role), Way::received_by(self.role));
+        self.next_seal = Some(outcome.seal(sent, &negotiated, session_id)?);
+        let opener = outcome.open(received, &negotiated, session_id)?;
+        self.push(&[NEWKEYS]);
+        if exchange.first && exchange.wants_ext_info {
+            self.push(&ext_info());
+        }
+        self.outbox.release();
+        self.sent_allowance = self.allowance(negotiated.direction(sent).cipher.rekey_bytes);
+        self.info.kex = negotiated.kex.name;
+        self.info.host_key_algorithm = negotiated.host_key;
+        let direction = negotiated.direction(sent);
+        self.info.sent.cipher = direction.cipher.name;
+        self.info.sent.mac = direction.mac.map_or("", |mac| mac.name);
+        exchange.step = Step::NewKeys { opener, negotiated };
+        self.exchange = Some(exchange);
+        Ok(())
+    }
+
+    /// The peer's NEWKEYS: what follows is under the new keys, and the exchange is over.
+    pub(super) fn on_newkeys(&mut self, payload: &[u8], sequence: u32) -> Result<Item, Disconnect> {
+        let wrong = || unexpected(NEWKEYS, sequence, "no keys have been agreed on");
+        if payload.len() != 1 {
+            return Err(Disconnect::protocol("a NEWKEYS with a body"));
+        }
+        let exchange = self.exchange.take().ok_or_else(wrong)?;
+        let Step::NewKeys { opener, negotiated } = exchange.step else {
+            return Err(wrong());
+        };
+        self.opener.change(opener, self.info.strict);
+        let direction = negotiated.direction(Way::received_by(self.role));
+        self.received_allowance = self.allowance(direction.cipher.rekey_bytes);
+        self.info.received.cipher = direction.cipher.name;
+        self.info.received.mac = direction.mac.map_or("", |mac| mac.name);
+        self.info.exchanges += 1;
+        self.keys_since = self.now;
+        self.after_newkeys = true;
+        Ok(Item::KexDone { first: exchange.first })
+    }
+}
+
+#[cfg(test)]
+impl Transport {
+    /// Says something else than it would in its first KEXINIT, before anything was sent.
+    pub(super) fn replace_kexinit(&mut self, payload: Vec<u8>) {
+        self.outbox = super::Outbox::default();
+        self.push(&payload);
+        if let Some(exchange) = &mut self.exchange {
+            exchange.ours = payload;
+        }
+    }
+}
+
+/// What both sides have said, from each side's point of view the same.
+fn transcript<'a>(info: &'a TransportInfo, ours: &'a [u8], theirs: &'a [u8]) -> Transcript<'a> {
+    let our_ident = info.ident.as_str();
+    let peer_ident = info.peer_ident.as_deref().unwrap_or_default();
+    match info.role {
+        Role::Client => Transcript {
+            client_ident: our_ident,
+            server_ident: peer_ident,
+            client_kexinit: ours,
+            server_kexinit: theirs,
+        },
+        Role::Server => Transcript {
+            client_ident: peer_ident,
+            server_ident: our_ident,
+            client_kexinit: theirs,
+            server_kexinit: ours,
+        },
+    }
+}
+
+/// What a server tells a client: the signatures it takes from users, and that it answers PINGs.
+fn ext_info() -> Vec<u8> {
+    let mut message = vec![EXT_INFO];
+    message.put_u32(2);
+    message.put_string(b"server-sig-algs");
+    message.put_name_list(signature_algorithms().iter().copied());
+    message.put_string(b"ping@openssh.com");
+    message.put_string(b"0");
+    message
+}

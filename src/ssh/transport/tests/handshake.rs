@@ -1,0 +1,271 @@
+//! The first exchange: every cipher, every way of cutting the bytes, guesses, verdicts, failures.
+
+use super::*;
+use crate::crypto::{ciphers, kexes, signature_algorithms};
+use crate::ssh::disconnect::DisconnectReason;
+use crate::ssh::kexinit;
+use crate::ssh::limits::{BANNER_LINES_MAX, KEX_TIMEOUT};
+use crate::ssh::numbers::{KEX_ECDH_INIT, SERVICE_REQUEST};
+
+#[test]
+fn every_cipher_and_method_carries_traffic() {
+    for cipher in ciphers() {
+        for kex in kexes() {
+            let client = TransportConfig { kexes: vec![kex.name], ..TransportConfig::default() };
+            let mut pair = Pair::connected_with(only(cipher.name, client), server_config());
+            pair.check_traffic();
+            for end in [&pair.client, &pair.server] {
+                let info = end.transport.info();
+                assert_eq!((info.sent.cipher, info.received.cipher), (cipher.name, cipher.name));
+                assert_eq!(info.kex, kex.name);
+                assert_eq!(info.host_key_algorithm, "ssh-ed25519");
+                assert!(info.strict);
+                assert!(end.items.contains(&Item::KexDone { first: true }));
+            }
+            let (client, server) = (&pair.client.transport, &pair.server.transport);
+            assert_eq!(client.session_id(), server.session_id());
+            assert_eq!(client.session_id().unwrap().len(), kex.hash.bytes());
+            assert_eq!(client.info().sent.bytes, server.info().received.bytes);
+            assert_eq!(client.info().received.packets, server.info().sent.packets);
+        }
+    }
+}
+
+#[test]
+fn frames_of_every_size_arrive_whole() {
+    for cipher in ciphers() {
+        let mut pair =
+            Pair::connected_with(only(cipher.name, TransportConfig::default()), server_config());
+        for bytes in (0..70).chain([255, 4096, 32 * 1024, 256 * 1024]) {
+            let payload = channel_data(&vec![7; bytes]);
+            let frame = pair.server.frame(&payload).unwrap();
+            pair.client.feed(pair.now, &frame);
+            assert_eq!(pair.client.payloads.pop(), Some(payload), "{bytes} {:?}", cipher.name);
+            assert_eq!(pair.client.inbox.len(), 0);
+        }
+        pair.check_traffic();
+    }
+}
+
+#[test]
+fn a_frame_laid_out_for_another_size_is_refused_and_costs_nothing() {
+    let mut pair = Pair::connected();
+    let bytes = pair.server.transport.data_shape().unwrap().frame_bytes(100);
+    for wrong in [bytes - 1, bytes + 1, 0, 4] {
+        let refused = pair.server.transport.seal_frame(&mut vec![0; wrong], 100);
+        assert_eq!(refused, Err(SealError::Shape));
+    }
+    pair.check_traffic();
+}
+
+#[test]
+fn byte_by_byte_and_in_random_pieces() {
+    for cipher in ciphers() {
+        let client = only(cipher.name, TransportConfig::default());
+        let mut pair = Pair::with(client.clone(), server_config());
+        pair.run_in_pieces(|_| 1);
+        pair.check_traffic();
+        for seed in 0..8 {
+            let mut dice = Dice::new(seed);
+            let mut pair = Pair::with(client.clone(), server_config());
+            pair.client.transport.queue(&channel_data(&[1; 20_000]));
+            pair.server.transport.queue(&channel_data(&[2; 20_000]));
+            pair.run_in_pieces(|_| 1 + dice.below(700));
+            assert_eq!(pair.server.payloads, [channel_data(&[1; 20_000])]);
+            assert_eq!(pair.client.payloads, [channel_data(&[2; 20_000])]);
+            pair.check_traffic();
+        }
+    }
+}
+
+#[test]
+fn needed_tells_the_whole_packet_as_soon_as_it_can() {
+    let mut pair = Pair::connected();
+    let frame = pair.server.frame(&channel_data(&[1; 1000])).unwrap();
+    assert_eq!(pair.client.transport.needed(), 4);
+    pair.client.feed(pair.now, &frame[..3]);
+    assert_eq!(pair.client.transport.needed(), 4);
+    pair.client.feed(pair.now, &frame[3..4]);
+    assert_eq!(pair.client.transport.needed(), frame.len());
+    pair.client.feed(pair.now, &frame[4..frame.len() - 1]);
+    assert_eq!(pair.client.payloads.len(), 0);
+    pair.client.feed(pair.now, &frame[frame.len() - 1..]);
+    assert_eq!(pair.client.payloads.len(), 1);
+    assert_eq!(pair.client.transport.needed(), 4);
+}
+
+#[test]
+fn messages_queued_before_the_first_keys_follow_them() {
+    let mut pair = Pair::new();
+    let mut request = vec![SERVICE_REQUEST];
+    request.put_string(b"ssh-userauth");
+    pair.client.transport.queue(&request);
+    assert_eq!(pair.client.transport.data_shape(), None);
+    assert_eq!(pair.client.frame(&request), Err(SealError::Rekeying));
+    let first = split_plain(&pair.client.transmit(pair.now));
+    assert_eq!(first.len(), 2, "only the identification and the KEXINIT leave");
+    assert!(pair.client.transport.queued_bytes() >= request.len());
+    pair.server.feed(pair.now, &first.concat());
+    pair.run();
+    assert_eq!(pair.server.payloads, [request]);
+    assert_eq!(pair.client.transport.queued_bytes(), 0);
+}
+
+#[test]
+fn the_server_names_its_signature_algorithms() {
+    let pair = Pair::connected();
+    let listed = pair.client.transport.peer_extension("server-sig-algs").unwrap();
+    assert_eq!(listed, signature_algorithms().join(",").as_bytes());
+    assert_eq!(pair.client.transport.peer_extension("ping@openssh.com"), Some(&b"0"[..]));
+    assert_eq!(pair.client.transport.peer_extension("other"), None);
+    assert_eq!(pair.server.transport.peer_extension("server-sig-algs"), None);
+}
+
+#[test]
+fn the_client_waits_for_the_verdict_on_the_host_key() {
+    let mut pair = Pair::new();
+    pair.client.trusting = false;
+    pair.run();
+    assert_eq!(pair.client.items.last(), Some(&Item::HostKeyOffered));
+    let blob = crate::crypto::Signer::public_blob(&Ed25519Signer::from_seed([7; 32])).to_vec();
+    assert_eq!(pair.client.transport.host_key(), Some(&blob[..]));
+    assert!(!pair.client.transport.wants_input());
+    assert!(!pair.client.inbox.is_empty(), "the server's NEWKEYS stays in the input");
+    assert_eq!(pair.client.transport.session_id(), None);
+    // A person may take long over it, and the peer is not to blame.
+    pair.now += KEX_TIMEOUT * 10;
+    assert_eq!(pair.client.transport.next_deadline(), None);
+    assert_eq!(pair.client.transport.handle_timeout(pair.now), Ok(()));
+    pair.client.transport.host_key_verdict(true).unwrap();
+    pair.run();
+    pair.client.feed(pair.now, &[]);
+    pair.authenticate();
+    pair.check_traffic();
+}
+
+#[test]
+fn a_refused_host_key_ends_the_connection() {
+    let mut pair = Pair::new();
+    pair.client.trusting = false;
+    pair.run();
+    let end = pair.client.transport.host_key_verdict(false).unwrap_err();
+    assert_eq!(end.reason, DisconnectReason::HostKeyNotVerifiable);
+    pair.client.transport.disconnect(&end);
+    pair.run();
+    assert!(matches!(pair.server.items.last(), Some(Item::Disconnected { reason: 9, .. })));
+}
+
+#[test]
+fn a_signature_by_another_key_is_refused() {
+    /// Shows the key of one signer and signs with another.
+    struct Liar(Ed25519Signer, Ed25519Signer);
+    impl crate::crypto::Signer for Liar {
+        fn algorithms(&self) -> &'static [&'static str] {
+            self.0.algorithms()
+        }
+        fn public_blob(&self) -> &[u8] {
+            self.0.public_blob()
+        }
+        fn sign(&self, name: &str, data: &[u8]) -> Result<Vec<u8>, crate::crypto::CryptoError> {
+            self.1.sign(name, data)
+        }
+    }
+    let liar = Liar(Ed25519Signer::from_seed([7; 32]), Ed25519Signer::from_seed([8; 32]));
+    let server = TransportConfig { host_keys: vec![Arc::new(liar)], ..server_config() };
+    let mut pair = Pair::with(TransportConfig::default(), server);
+    pair.run();
+    let failure = pair.client.failure.unwrap();
+    assert_eq!(failure.reason, DisconnectReason::HostKeyNotVerifiable);
+    assert_eq!(pair.client.transport.host_key(), None);
+}
+
+#[test]
+fn nothing_in_common_names_both_lists() {
+    let client = only("aes128-gcm@openssh.com", TransportConfig::default());
+    let server = only("chacha20-poly1305@openssh.com", server_config());
+    let mut pair = Pair::with(client, server);
+    pair.run();
+    for end in [&pair.client, &pair.server] {
+        let failure = end.failure.as_ref().unwrap();
+        assert_eq!(failure.reason, DisconnectReason::KeyExchangeFailed);
+        let text = &failure.description;
+        assert!(text.contains("[aes128-gcm@openssh.com]"), "{text}");
+        assert!(text.contains("[chacha20-poly1305@openssh.com]"), "{text}");
+    }
+}
+
+/// A client that offers the methods in another order and says that a guess follows.
+fn guessing_client(kexes: Vec<&'static str>) -> End {
+    let config = TransportConfig { kexes, ..TransportConfig::default() };
+    let mut kexinit = kexinit::write(Role::Client, &config, [9; 16], true);
+    let at = kexinit.len() - 5;
+    kexinit[at] = 1;
+    let mut client = End::new(Role::Client, config, 1, Instant::now());
+    client.transport.replace_kexinit(kexinit);
+    client
+}
+
+#[test]
+fn a_wrong_guess_is_passed_over() {
+    let mut pair = Pair::new();
+    pair.client = guessing_client(vec!["curve25519-sha256@libssh.org", "curve25519-sha256"]);
+    // The guess itself, for whatever method.
+    pair.client.transport.push(&[KEX_ECDH_INIT, 1, 2, 3]);
+    pair.run();
+    assert_eq!(pair.server.failure, None);
+    pair.authenticate();
+    pair.check_traffic();
+}
+
+#[test]
+fn only_one_packet_is_passed_over_for_a_wrong_guess() {
+    let mut pair = Pair::new();
+    pair.client = guessing_client(vec!["curve25519-sha256@libssh.org", "curve25519-sha256"]);
+    pair.client.transport.push(&[KEX_ECDH_INIT, 1, 2, 3]);
+    pair.client.transport.push(&[KEX_ECDH_INIT, 1, 2, 3]);
+    pair.run();
+    assert!(pair.server.failure.is_some());
+}
+
+#[test]
+fn a_right_guess_is_taken() {
+    let mut pair = Pair::new();
+    pair.client = guessing_client(vec!["curve25519-sha256", "curve25519-sha256@libssh.org"]);
+    pair.run();
+    pair.authenticate();
+    pair.check_traffic();
+    // A right guess with rubbish inside is not passed over.
+    let mut pair = Pair::new();
+    pair.client = guessing_client(vec!["curve25519-sha256", "curve25519-sha256@libssh.org"]);
+    pair.client.transport.push(&[KEX_ECDH_INIT, 1, 2, 3]);
+    pair.run();
+    assert!(pair.server.failure_text().contains("malformed"), "{}", pair.server.failure_text());
+}
+
+#[test]
+fn older_identifications_and_lines_before_them() {
+    let server = TransportConfig { ident: "SSH-1.99-old".to_owned(), ..server_config() };
+    let mut pair = Pair::with(TransportConfig::default(), server);
+    for _ in 0..BANNER_LINES_MAX {
+        pair.client.feed(pair.now, b"Hello there\r\n");
+    }
+    pair.run();
+    pair.authenticate();
+    pair.check_traffic();
+    assert_eq!(pair.client.items[0], Item::Ident("SSH-1.99-old".to_owned()));
+    assert_eq!(pair.client.transport.info().peer_ident.as_deref(), Some("SSH-1.99-old"));
+}
+
+#[test]
+fn a_server_takes_no_line_before_the_identification() {
+    let mut pair = Pair::new();
+    pair.server.feed(pair.now, b"GET / HTTP/1.1\r\n");
+    let failure = pair.server.failure.clone().unwrap();
+    assert_eq!(failure.reason, DisconnectReason::ProtocolVersionNotSupported);
+    pair.server.transport.disconnect(&failure);
+    let out = pair.server.transmit(pair.now);
+    assert!(out.starts_with(b"SSH-2.0-ringferry_"));
+    assert_eq!(split_plain(&out).len(), 2, "no DISCONNECT for somebody who speaks no SSH");
+    assert!(pair.server.transport.is_closed());
+    assert_eq!(pair.server.transport.next_deadline(), None);
+}

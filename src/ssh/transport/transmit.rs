@@ -1,0 +1,89 @@
+//! The sending half: sealing what is queued, and frames of the caller's.
+
+use std::time::Instant;
+
+use super::Transport;
+use crate::ssh::disconnect::{Disconnect, DisconnectReason};
+use crate::ssh::numbers::{NEWKEYS, allowed_in_key_exchange};
+use crate::ssh::packet::SealError;
+
+impl Transport {
+    /// Appends everything that can be sent to `out`: our identification line, then the queued
+    /// messages as sealed packets. A large payload is copied once, from the queue to its packet.
+    pub fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) {
+        self.now = now;
+        if !self.ident_sent {
+            out.extend_from_slice(self.info.ident.as_bytes());
+            out.extend_from_slice(b"\r\n");
+            self.ident_sent = true;
+        }
+        let timeout = self.config.kex_timeout;
+        if self.ident.is_none()
+            && let Some(exchange) = &mut self.exchange
+        {
+            exchange.resume_clock(now, timeout);
+        }
+        self.rekey_if_due();
+        while let Some(payload) = self.outbox.front() {
+            let number = payload.first().copied().unwrap_or_default();
+            let sealed = self.sealer.append(&mut *self.random, out, payload);
+            self.outbox.pop();
+            match sealed {
+                Ok(bytes) => self.sent(number, bytes),
+                Err(error) => return self.sealing_failed(error),
+            }
+        }
+    }
+
+    /// Seals a frame of the caller's in place: 5 bytes of gap, `payload_len` bytes of payload, and
+    /// a gap for padding and tag,
+    /// [`FrameShape::frame_bytes`](crate::ssh::FrameShape::frame_bytes) in
+    /// all. The frame takes the next sequence number, so it must be sent before anything that is
+    /// sealed after it.
+    ///
+    /// # Errors
+    /// [`SealError::Shape`] when the frame is not laid out for the present cipher,
+    /// [`SealError::Rekeying`] while [`Transport::data_shape`] is `None`, [`SealError::Closed`].
+    pub fn seal_frame(&mut self, frame: &mut [u8], payload_len: usize) -> Result<(), SealError> {
+        if self.closed || self.failure.is_some() {
+            return Err(SealError::Closed);
+        }
+        if self.data_shape().is_none() {
+            return Err(SealError::Rekeying);
+        }
+        let sealed = self.sealer.seal(&mut *self.random, frame, payload_len);
+        match sealed {
+            Ok(()) => {
+                self.peer_budget.earn();
+                self.count_sent(frame.len());
+            }
+            Err(SealError::Closed) => self.sealing_failed(SealError::Closed),
+            Err(_) => {}
+        }
+        sealed
+    }
+
+    fn sent(&mut self, number: u8, bytes: usize) {
+        self.count_sent(bytes);
+        if !allowed_in_key_exchange(number) {
+            self.peer_budget.earn();
+        }
+        if number == NEWKEYS
+            && let Some(cipher) = self.next_seal.take()
+        {
+            self.sealer.change(cipher, self.info.strict);
+        }
+    }
+
+    fn count_sent(&mut self, bytes: usize) {
+        self.info.sent.packets += 1;
+        self.info.sent.bytes += bytes as u64;
+    }
+
+    fn sealing_failed(&mut self, error: SealError) {
+        self.failure.get_or_insert_with(|| {
+            let text = format!("a packet could not be sealed: {error}");
+            Disconnect::new(DisconnectReason::ByApplication, text)
+        });
+    }
+}

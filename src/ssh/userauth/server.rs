@@ -1,0 +1,307 @@
+//! The server's half: requests in, questions for the application and answers out.
+
+use zeroize::Zeroizing;
+
+use super::{CONNECTION_SERVICE, USERAUTH_SERVICE, publickey_request, signed_data};
+use crate::crypto;
+use crate::ssh::config::ServerConfig;
+use crate::ssh::connection::limits::{
+    AUTH_REQUESTS_MAX, KEY_BLOB_BYTES_MAX, PASSWORD_BYTES_MAX, USER_BYTES_MAX,
+};
+use crate::ssh::disconnect::{Disconnect, DisconnectReason};
+use crate::ssh::event::{AuthMethod, AuthRequest, AuthVerdict};
+use crate::ssh::numbers;
+use crate::ssh::wire::{Reader, WireError, Writer};
+
+/// Where the server's side of authentication stands.
+#[derive(Debug, Default)]
+pub(crate) struct ServerAuth {
+    /// Named by the first request; every later one must name the same.
+    user: Option<String>,
+    /// Messages that asked for something, whatever came of it.
+    requests: u32,
+    attempts: u32,
+    failures: u32,
+    banner_sent: bool,
+    asked: Option<Asked>,
+}
+
+/// What the application is deciding, and so what Accept means.
+#[derive(Debug)]
+enum Asked {
+    /// May this key sign? Accept answers PK_OK and logs nobody in.
+    Key { algorithm: String, blob: Vec<u8> },
+    /// The proof is complete. Accept logs in.
+    Proof,
+}
+
+/// What comes of one request.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// To be sent before anything else.
+    pub(crate) banner: Option<Vec<u8>>,
+    /// A question for the application, or the answer.
+    pub(crate) then: Then,
+}
+
+/// How a request goes on.
+#[derive(Debug)]
+pub(crate) enum Then {
+    /// The application decides; [`ServerAuth::decide`] takes its verdict.
+    Ask(AuthRequest),
+    /// The core decided: send this.
+    Reply(Vec<u8>),
+}
+
+/// What comes of a verdict.
+#[derive(Debug)]
+pub(crate) enum Decision {
+    /// Authentication goes on: send this.
+    Reply(Vec<u8>),
+    /// The user is in: send this and serve the connection.
+    Success {
+        /// Who.
+        user: String,
+        /// USERAUTH_SUCCESS.
+        message: Vec<u8>,
+    },
+}
+
+/// A request's method after everything the core can check was checked.
+enum Checked {
+    Ask(AuthMethod, Asked),
+    Fail,
+}
+
+impl ServerAuth {
+    /// Answers SERVICE_REQUEST from after its number. Asking again is allowed, as paramiko does
+    /// before each attempt, and counted.
+    pub(crate) fn service_request(&mut self, body: &[u8]) -> Result<Vec<u8>, Disconnect> {
+        self.count_request()?;
+        let name = one_string(body).map_err(|error| malformed("SERVICE_REQUEST", error))?;
+        if name != USERAUTH_SERVICE {
+            return Err(Disconnect::new(
+                DisconnectReason::ServiceNotAvailable,
+                format!("there is no service {:?} here", String::from_utf8_lossy(name)),
+            ));
+        }
+        let mut accept = vec![numbers::SERVICE_ACCEPT];
+        accept.put_string(USERAUTH_SERVICE);
+        Ok(accept)
+    }
+
+    /// Handles USERAUTH_REQUEST from after its number.
+    pub(crate) fn request(
+        &mut self,
+        body: &[u8],
+        session_id: &[u8],
+        config: &ServerConfig,
+    ) -> Result<Answer, Disconnect> {
+        self.count_request()?;
+        self.attempts += 1;
+        let request = Request::read(body).map_err(|error| malformed("USERAUTH_REQUEST", error))?;
+        let user = self.same_user(&request)?;
+        let banner = self.banner(config);
+        let checked = check_method(&user, &request, session_id, config)
+            .map_err(|error| malformed("USERAUTH_REQUEST", error))?;
+        let then = match checked {
+            Checked::Ask(method, asked) => {
+                self.asked = Some(asked);
+                Then::Ask(AuthRequest { user, method })
+            }
+            Checked::Fail => {
+                // RFC 4252 5.2: clients open with `none` to learn the methods; that costs nothing.
+                let free = request.method == b"none" && self.attempts == 1;
+                Then::Reply(self.fail(config, !free)?)
+            }
+        };
+        Ok(Answer { banner, then })
+    }
+
+    /// Takes the application's verdict on the last [`Then::Ask`]; `None` if nothing was asked.
+    pub(crate) fn decide(
+        &mut self,
+        verdict: AuthVerdict,
+        config: &ServerConfig,
+    ) -> Option<Result<Decision, Disconnect>> {
+        let asked = self.asked.take()?;
+        Some(match (verdict, asked) {
+            (AuthVerdict::Accept, Asked::Proof) => Ok(Decision::Success {
+                user: self.user.clone().unwrap_or_default(),
+                message: vec![numbers::USERAUTH_SUCCESS],
+            }),
+            (AuthVerdict::Accept, Asked::Key { algorithm, blob }) => {
+                let mut message = vec![numbers::USERAUTH_PK_OK];
+                message.put_string(algorithm.as_bytes());
+                message.put_string(&blob);
+                Ok(Decision::Reply(message))
+            }
+            (AuthVerdict::Reject, _) => self.fail(config, true).map(Decision::Reply),
+        })
+    }
+
+    /// How many attempts have failed.
+    pub(crate) fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// The name being authenticated, once there is one.
+    pub(crate) fn user(&self) -> Option<&str> {
+        self.user.as_deref()
+    }
+
+    fn count_request(&mut self) -> Result<(), Disconnect> {
+        self.requests += 1;
+        if self.requests > AUTH_REQUESTS_MAX {
+            return Err(too_many(format!("more than {AUTH_REQUESTS_MAX} requests to log in")));
+        }
+        Ok(())
+    }
+
+    /// Holds the connection to one user and one service (RFC 4252 5 allows a server to): state kept
+    /// from another name's attempts has let people in before.
+    fn same_user(&mut self, request: &Request<'_>) -> Result<String, Disconnect> {
+        if request.service != CONNECTION_SERVICE {
+            return Err(Disconnect::new(
+                DisconnectReason::ServiceNotAvailable,
+                format!("nobody logs in to {:?}", String::from_utf8_lossy(request.service)),
+            ));
+        }
+        let name = std::str::from_utf8(request.user)
+            .ok()
+            .filter(|name| name.len() <= USER_BYTES_MAX)
+            .ok_or_else(|| Disconnect::protocol("the user name is too long or not UTF-8"))?;
+        match &self.user {
+            Some(first) if first != name => {
+                Err(Disconnect::protocol("the user name changed during authentication"))
+            }
+            _ => Ok(self.user.get_or_insert_with(|| name.to_owned()).clone()),
+        }
+    }
+
+    fn banner(&mut self, config: &ServerConfig) -> Option<Vec<u8>> {
+        if std::mem::replace(&mut self.banner_sent, true) {
+            return None;
+        }
+        let text = config.banner.as_deref().filter(|text| !text.is_empty())?;
+        let mut message = vec![numbers::USERAUTH_BANNER];
+        message.put_string(text.as_bytes());
+        message.put_string(b"");
+        Some(message)
+    }
+
+    fn fail(&mut self, config: &ServerConfig, counts: bool) -> Result<Vec<u8>, Disconnect> {
+        self.failures += u32::from(counts);
+        if self.failures >= config.max_auth_tries.max(1) {
+            return Err(too_many(format!("{} failed attempts to log in", self.failures)));
+        }
+        let mut message = vec![numbers::USERAUTH_FAILURE];
+        message.put_name_list(config.methods.iter().copied());
+        message.put_bool(false);
+        Ok(message)
+    }
+}
+
+/// A USERAUTH_REQUEST, its method-specific part unread.
+#[derive(Clone)]
+struct Request<'a> {
+    user: &'a [u8],
+    service: &'a [u8],
+    method: &'a [u8],
+    details: Reader<'a>,
+}
+
+impl<'a> Request<'a> {
+    fn read(body: &'a [u8]) -> Result<Self, WireError> {
+        let mut reader = Reader::new(body);
+        let user = reader.string()?;
+        let service = reader.string()?;
+        let method = reader.string()?;
+        Ok(Self { user, service, method, details: reader })
+    }
+}
+
+fn check_method(
+    user: &str,
+    request: &Request<'_>,
+    session_id: &[u8],
+    config: &ServerConfig,
+) -> Result<Checked, WireError> {
+    let offered = |name| config.methods.contains(&name);
+    match request.method {
+        b"publickey" if offered("publickey") => {
+            check_publickey(user, request.details.clone(), session_id)
+        }
+        b"password" if offered("password") => check_password(request.details.clone()),
+        _ => Ok(Checked::Fail),
+    }
+}
+
+/// RFC 4252 7: with a signature it is a proof, without one a question.
+fn check_publickey(
+    user: &str,
+    mut details: Reader<'_>,
+    session_id: &[u8],
+) -> Result<Checked, WireError> {
+    let signed = details.bool()?;
+    let algorithm = details.string()?;
+    let blob = details.string()?;
+    let signature = if signed { Some(details.string()?) } else { None };
+    details.end()?;
+    let Some(algorithm) = usable_algorithm(algorithm, blob) else { return Ok(Checked::Fail) };
+    let (name, key) = (algorithm.to_owned(), blob.to_vec());
+    let Some(signature) = signature else {
+        let asked = Asked::Key { algorithm: name.clone(), blob: key.clone() };
+        return Ok(Checked::Ask(AuthMethod::KeyOffered { algorithm: name, blob: key }, asked));
+    };
+    // The data is rebuilt from what was parsed: what is verified is what is acted on.
+    let data = signed_data(session_id, &publickey_request(user, algorithm, blob));
+    Ok(match crypto::verify(blob, algorithm, &data, signature) {
+        Ok(()) => {
+            Checked::Ask(AuthMethod::KeyVerified { algorithm: name, blob: key }, Asked::Proof)
+        }
+        Err(_) => Checked::Fail,
+    })
+}
+
+/// The algorithm, if we verify it and the key is of the type it needs.
+fn usable_algorithm(algorithm: &[u8], blob: &[u8]) -> Option<&'static str> {
+    let known = crypto::signature_algorithms();
+    let algorithm = known.iter().copied().find(|name| name.as_bytes() == algorithm)?;
+    let fits = blob.len() <= KEY_BLOB_BYTES_MAX
+        && crypto::key_type_of(blob) == Some(crypto::key_type_for_algorithm(algorithm));
+    fits.then_some(algorithm)
+}
+
+/// RFC 4252 8. A request to change the password fails: there is nothing here to change.
+fn check_password(mut details: Reader<'_>) -> Result<Checked, WireError> {
+    let changes = details.bool()?;
+    let password = details.string()?;
+    if changes {
+        details.string()?;
+    }
+    details.end()?;
+    let text = std::str::from_utf8(password).ok().filter(|text| text.len() <= PASSWORD_BYTES_MAX);
+    Ok(match text {
+        Some(text) if !changes => {
+            let password = Zeroizing::new(text.to_owned());
+            Checked::Ask(AuthMethod::Password(password), Asked::Proof)
+        }
+        _ => Checked::Fail,
+    })
+}
+
+fn one_string(body: &[u8]) -> Result<&[u8], WireError> {
+    let mut reader = Reader::new(body);
+    let text = reader.string()?;
+    reader.end()?;
+    Ok(text)
+}
+
+fn too_many(description: String) -> Disconnect {
+    Disconnect::new(DisconnectReason::NoMoreAuthMethodsAvailable, description)
+}
+
+fn malformed(message: &str, error: WireError) -> Disconnect {
+    Disconnect::protocol(format!("{message}: {error}"))
+}

@@ -1,0 +1,296 @@
+//! The server under test: ours by its command-line contract, or Debian's sshd in a chroot.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use super::files::Scratch;
+use super::log::Log;
+use super::{SOON, wait_for};
+
+/// Which server the tests run against.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Subject {
+    Ringferry,
+    Sshd,
+}
+
+impl Subject {
+    pub(crate) fn chosen() -> Subject {
+        match std::env::var("RINGFERRY_TEST_SUBJECT").as_deref() {
+            Err(_) | Ok("" | "ringferry") => Subject::Ringferry,
+            Ok("sshd") => Subject::Sshd,
+            Ok(other) => panic!("RINGFERRY_TEST_SUBJECT={other}: ringferry or sshd"),
+        }
+    }
+
+    /// Whether the subject's log has our fields (`shard=`, `rekeys=`, `cause=`, ...).
+    pub(crate) fn logs_fields(self) -> bool {
+        self == Subject::Ringferry
+    }
+}
+
+/// How to start it.
+#[derive(Default)]
+pub(crate) struct Options {
+    /// `None` leaves the server's own default.
+    pub(crate) shards: Option<u32>,
+    pub(crate) read_only: bool,
+    /// Seconds a connection may take to log in.
+    pub(crate) login_grace_seconds: Option<u32>,
+    /// Mounts a tmpfs of so many MiB over the root, in a mount namespace of the server's own.
+    pub(crate) tmpfs_root_mib: Option<u32>,
+}
+
+/// A running server; stopped on drop.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) subject: Subject,
+    pub(crate) address: SocketAddr,
+    pub(crate) log: Log,
+    pub(crate) user: String,
+    scratch_key: PathBuf,
+    known_hosts: PathBuf,
+}
+
+impl Server {
+    pub(crate) fn start(scratch: &Scratch) -> Server {
+        Server::start_with(scratch, &Options::default())
+    }
+
+    pub(crate) fn start_with(scratch: &Scratch, options: &Options) -> Server {
+        let subject = Subject::chosen();
+        let log_path = scratch.path("server.log");
+        let user = user_name();
+        let (mut command, port) = match subject {
+            Subject::Ringferry => (ringferry_command(scratch, options, &user), None),
+            Subject::Sshd => sshd_command(scratch, options),
+        };
+        if let Some(mib) = options.tmpfs_root_mib {
+            command = in_mount_namespace(&command, &scratch.root(), mib);
+        }
+        let log_file = File::create(&log_path).expect("log file");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log_file);
+        let mut child = command.spawn().unwrap_or_else(|e| panic!("start {command:?}: {e}"));
+        let log = Log::new(&log_path);
+        let address = match port {
+            None => ready_address(&mut child, &log),
+            Some(port) => wait_for_ident(port, &log),
+        };
+        let known_hosts = scratch.path("known_hosts");
+        let host_key = fs::read_to_string(scratch.path("host_key.pub")).expect("host key");
+        fs::write(&known_hosts, format!("[127.0.0.1]:{} {host_key}", address.port()))
+            .expect("known_hosts");
+        let scratch_key = scratch.path("client_key");
+        Server { child, subject, address, log, user, scratch_key, known_hosts }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Open descriptors of the server process.
+    pub(crate) fn descriptors(&self) -> usize {
+        let dir = format!("/proc/{}/fd", self.pid());
+        fs::read_dir(&dir).unwrap_or_else(|e| panic!("{dir}: {e}; {}", self.log.tail())).count()
+    }
+
+    /// Waits until no more descriptors are open than `before`.
+    pub(crate) fn expect_descriptors_back(&self, before: usize) {
+        if wait_for(SOON, || (self.descriptors() <= before).then_some(())).is_none() {
+            let dir = format!("/proc/{}/fd", self.pid());
+            let open: Vec<_> = fs::read_dir(dir)
+                .expect("fd folder")
+                .filter_map(|entry| fs::read_link(entry.ok()?.path()).ok())
+                .collect();
+            panic!("{} descriptors, {before} before: {open:?}\n{}", open.len(), self.log.tail());
+        }
+    }
+
+    /// The server's own view of its root (it may have mounts of its own).
+    pub(crate) fn view(&self, path: &Path) -> PathBuf {
+        let inside = path.strip_prefix("/").expect("an absolute path");
+        PathBuf::from(format!("/proc/{}/root", self.pid())).join(inside)
+    }
+
+    pub(crate) fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Options every OpenSSH client needs to reach this server without touching the user's files.
+    pub(crate) fn client_options(&self) -> Vec<String> {
+        let mut options = vec!["-F".into(), "none".into()];
+        for option in [
+            "BatchMode=yes".to_owned(),
+            "StrictHostKeyChecking=yes".into(),
+            "GlobalKnownHostsFile=/dev/null".into(),
+            format!("UserKnownHostsFile={}", self.known_hosts.display()),
+            "IdentitiesOnly=yes".into(),
+            "IdentityAgent=none".into(),
+            "PreferredAuthentications=publickey".into(),
+            format!("IdentityFile={}", self.scratch_key.display()),
+        ] {
+            options.push("-o".into());
+            options.push(option);
+        }
+        options
+    }
+
+    /// Asks the server to stop (SIGTERM) and waits: its exit code, `None` if it had to be killed.
+    pub(crate) fn stop(&mut self) -> Option<i32> {
+        let pid = i32::try_from(self.pid()).ok().and_then(rustix::process::Pid::from_raw);
+        if let (Some(pid), true) = (pid, self.is_running()) {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        }
+        let status = wait_for(SOON, || self.child.try_wait().ok().flatten());
+        if status.is_none() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+        status.and_then(|status| status.code())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+        if std::thread::panicking() {
+            eprintln!("--- server log ---\n{}\n---", self.log.tail());
+        }
+    }
+}
+
+pub(crate) fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// The name of the user who runs the test: sshd knows no other, ours is told it.
+fn user_name() -> String {
+    let output = Command::new("id").arg("-un").output().expect("id runs");
+    String::from_utf8(output.stdout).expect("a name").trim().to_owned()
+}
+
+fn ringferry_command(scratch: &Scratch, options: &Options, user: &str) -> Command {
+    let built = || env!("CARGO_BIN_EXE_ringferry").into();
+    let mut command = Command::new(std::env::var_os("RINGFERRY_TEST_BINARY").unwrap_or_else(built));
+    let driver = std::env::var("RINGFERRY_TEST_DRIVER").unwrap_or_else(|_| "ring".into());
+    command
+        .args(["serve", "--listen", "127.0.0.1:0", "--driver", &driver, "--user", user, "--root"])
+        .arg(scratch.root())
+        .arg("--authorized-keys")
+        .arg(scratch.path("authorized_keys"))
+        .arg("--host-key")
+        .arg(scratch.path("host_key"));
+    if let Some(shards) = options.shards {
+        command.args(["--shards", &shards.to_string()]);
+    }
+    if options.read_only {
+        command.arg("--read-only");
+    }
+    if let Some(seconds) = options.login_grace_seconds {
+        command.args(["--set", &format!("login_grace_time={seconds}")]);
+    }
+    command
+}
+
+fn sshd_command(scratch: &Scratch, options: &Options) -> (Command, Option<u16>) {
+    assert!(is_root(), "RINGFERRY_TEST_SUBJECT=sshd needs root: it serves from a chroot");
+    fs::create_dir_all("/run/sshd").expect("sshd's privilege separation folder");
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = taken.local_addr().expect("its address").port();
+    let subsystem = if options.read_only { "internal-sftp -R" } else { "internal-sftp" };
+    let text = [
+        format!("ListenAddress 127.0.0.1:{port}"),
+        format!("HostKey {}", scratch.path("host_key").display()),
+        format!("AuthorizedKeysFile {}", scratch.path("authorized_keys").display()),
+        format!("ChrootDirectory {}", scratch.root().display()),
+        format!("Subsystem sftp {subsystem}"),
+        format!("LoginGraceTime {}", options.login_grace_seconds.unwrap_or(120)),
+        "StrictModes no".into(),
+        "UsePAM no".into(),
+        "PasswordAuthentication no".into(),
+        "KbdInteractiveAuthentication no".into(),
+        "PermitRootLogin prohibit-password".into(),
+        "PidFile none".into(),
+        "MaxStartups 1000".into(),
+        "LogLevel DEBUG1".into(),
+    ]
+    .join("\n");
+    let config = scratch.path("sshd_config");
+    fs::write(&config, text + "\n").expect("sshd_config");
+    let mut command = Command::new("/usr/sbin/sshd");
+    command.args(["-D", "-e", "-f"]).arg(config);
+    (command, Some(port))
+}
+
+/// Whether this machine lets us mount a tmpfs in a namespace.
+pub(crate) fn can_mount_tmpfs() -> bool {
+    namespace_command()
+        .args(["mount", "-t", "tmpfs", "tmpfs", "/mnt"])
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+fn namespace_command() -> Command {
+    let mut command = Command::new("unshare");
+    command.args(if is_root() {
+        &["--mount"][..]
+    } else {
+        &["--user", "--map-root-user", "--mount"]
+    });
+    command.arg("--");
+    command
+}
+
+/// The same command, behind a tmpfs on `root`. The process keeps its pid: `unshare` and `sh` exec.
+fn in_mount_namespace(inner: &Command, root: &Path, mib: u32) -> Command {
+    let mut command = namespace_command();
+    let script = format!("mount -t tmpfs -o size={mib}m,mode=755 tmpfs \"$0\" && exec \"$@\"");
+    command.args(["sh", "-c", &script]).arg(root).arg(inner.get_program()).args(inner.get_args());
+    command
+}
+
+/// The address on the `ready` line. The rest of stdout is read and dropped, so that the server
+/// never blocks on it.
+fn ready_address(child: &mut Child, log: &Log) -> SocketAddr {
+    let stdout = child.stdout.take().expect("piped");
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut lines = BufReader::new(stdout);
+        let mut first = String::new();
+        let _ = lines.read_line(&mut first);
+        let _ = sender.send(first);
+        let _ = std::io::copy(&mut lines, &mut std::io::sink());
+    });
+    let line = receiver.recv_timeout(SOON).unwrap_or_default();
+    let fields: Vec<&str> = line.split_whitespace().collect();
+    let parsed = match fields[..] {
+        ["ready", listen, pid] => listen
+            .strip_prefix("listen=")
+            .and_then(|address| address.parse().ok())
+            .filter(|_| pid.strip_prefix("pid=") == Some(&child.id().to_string())),
+        _ => None,
+    };
+    parsed.unwrap_or_else(|| {
+        let _ = child.kill();
+        let _ = child.wait();
+        panic!("first line is {line:?}, not `ready listen=ADDR:PORT pid=PID`; {}", log.tail())
+    })
+}
+
+fn wait_for_ident(port: u16, log: &Log) -> SocketAddr {
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let ready = wait_for(SOON, || {
+        let mut stream = TcpStream::connect(address).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(2))).ok()?;
+        let mut start = [0; 4];
+        stream.read_exact(&mut start).ok()?;
+        (&start == b"SSH-").then_some(address)
+    });
+    ready.unwrap_or_else(|| panic!("sshd did not start: {}", log.tail()))
+}

@@ -145,6 +145,8 @@ impl Driver {
     }
 
     /// The one line that a log watcher needs: address, user, method and cause together.
+    ///
+    /// A key that is only asked about is no failed login: clients offer every key they hold.
     fn log_refused(&self, request: &AuthRequest, cause: &str) {
         let (method, key) = match &request.method {
             AuthMethod::None => ("none", None),
@@ -154,15 +156,12 @@ impl Driver {
             }
             AuthMethod::Other(name) => (name.as_str(), None),
         };
-        tracing::warn!(
-            connection = self.number,
-            peer = %self.peer,
-            user = %request.user,
-            method = %method,
-            key,
-            cause,
-            "authentication refused"
-        );
+        let (connection, peer, user) = (self.number, self.peer, &request.user);
+        if matches!(request.method, AuthMethod::KeyOffered { .. }) {
+            tracing::info!(connection, %peer, %user, method, key, cause, "key not accepted");
+        } else {
+            tracing::warn!(connection, %peer, %user, method, key, cause, "authentication refused");
+        }
     }
 
     fn channel_request(&mut self, place: &Place<'_>, channel: ChannelId, request: &ChannelRequest) {

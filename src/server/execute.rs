@@ -219,6 +219,7 @@ const TOO_MANY_HANDLES: &str = "too many open handles in this session";
 fn log_transfer(site: &Site<'_>, file: &OpenFile) {
     tracing::info!(
         connection = site.party.connection,
+        peer = %site.party.peer,
         user = %site.party.user,
         path = %file.path.escape_ascii(),
         read_bytes = file.bytes_read.get(),

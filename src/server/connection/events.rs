@@ -175,6 +175,8 @@ impl Driver {
                 self.sessions.push(Session::new(channel));
                 tracing::info!(
                     connection = self.number,
+                    peer = %self.peer,
+                    user = %self.party.user,
                     channel = channel.0,
                     "sftp session opened"
                 );

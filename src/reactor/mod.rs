@@ -10,6 +10,7 @@
 mod accept;
 mod buffer;
 mod driver;
+mod entropy;
 mod error;
 pub mod fs;
 mod limits;
@@ -25,6 +26,7 @@ mod tests;
 
 pub use buffer::{Buffer, BufferPool, PoolStats, SharedBuffer};
 pub use driver::{DriverChoice, DriverInfo, Reactor, Statistics};
+pub use entropy::random_seed;
 pub use error::ReactorError;
 pub use limits::{PoolLimits, ReactorLimits};
 pub use op::{Completion, Done, FileRef, Op, OpId, Socket, Token, WAKE_TOKEN};

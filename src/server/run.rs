@@ -16,7 +16,7 @@ use super::shard::{Parts, Shard};
 use super::stop::Stop;
 use crate::crypto::{ChaChaRandom, Random};
 use crate::reactor::fs::Root;
-use crate::reactor::{DriverInfo, Reactor, ReactorError, ReactorLimits, Waker};
+use crate::reactor::{DriverInfo, Reactor, ReactorError, ReactorLimits, Waker, random_seed};
 
 /// Why a server could not start, or had to end.
 #[derive(Debug, thiserror::Error)]
@@ -215,20 +215,9 @@ fn words(panic: &(dyn std::any::Any + Send)) -> &str {
 
 /// A generator seeded by the kernel.
 pub(super) fn random() -> Box<dyn Random> {
-    Box::new(ChaChaRandom::from_seed(seed()))
-}
-
-fn seed() -> [u8; 32] {
-    let mut seed = [0; 32];
-    let mut filled = 0;
-    while let Some(rest) = seed.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-        // Blocks only before the kernel's pool is first seeded, at boot.
-        match rustix::rand::getrandom(rest, rustix::rand::GetRandomFlags::empty()) {
-            Ok(count) => filled += count,
-            Err(Errno::INTR) => {}
-            // Without randomness no key is safe: nothing may go on.
-            Err(_) => std::process::abort(),
-        }
+    match random_seed() {
+        Ok(seed) => Box::new(ChaChaRandom::from_seed(seed)),
+        // Without randomness no key is safe: nothing may go on.
+        Err(_) => std::process::abort(),
     }
-    seed
 }

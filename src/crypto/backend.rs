@@ -57,6 +57,9 @@ pub fn backend_of(algorithm: &str) -> Option<&'static str> {
     if let Some(cipher) = super::cipher(algorithm) {
         return Some(cipher.backend().name());
     }
+    if super::mac(algorithm).is_some() {
+        return Some(Backend::preferred().name());
+    }
     if super::kex(algorithm).is_some() {
         return Some(super::kex::BACKEND.name());
     }
@@ -68,12 +71,13 @@ pub fn backend_of(algorithm: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{ciphers, kexes, signature_algorithms};
+    use super::super::{ciphers, kexes, macs, signature_algorithms};
     use super::*;
 
     #[test]
     fn every_algorithm_has_a_backend_of_this_build() {
         let names = ciphers().iter().map(|cipher| cipher.name);
+        let names = names.chain(macs().iter().map(|mac| mac.name));
         let names = names.chain(kexes().iter().map(|kex| kex.name));
         for name in names.chain(signature_algorithms().iter().copied()) {
             let backend = backend_of(name).unwrap();

@@ -1,7 +1,10 @@
 //! The table of packet ciphers.
 
 use super::limits::{REKEY_BYTES_BLOCK_8, REKEY_BYTES_BLOCK_16};
-use super::{Backend, CryptoError, PacketOpen, PacketSeal, Shape, chacha, gcm};
+use super::{
+    Backend, CryptoError, MacAlgorithm, MacKey, PacketOpen, PacketSeal, Shape, chacha, ctr, gcm,
+    macs,
+};
 
 /// A packet cipher: its name, its sizes, and how to make its two directions.
 #[derive(Debug)]
@@ -15,8 +18,6 @@ pub struct CipherAlgorithm {
     pub iv_bytes: usize,
     /// Whether the cipher authenticates on its own; the negotiated MAC is then ignored.
     pub aead: bool,
-    /// The layout of its packets.
-    pub shape: Shape,
     /// Bytes in one direction after which OpenSSH asks for new keys.
     pub rekey_bytes: u64,
     construction: Construction,
@@ -26,12 +27,14 @@ pub struct CipherAlgorithm {
 enum Construction {
     AesGcm,
     ChaChaPoly,
+    AesCtr,
 }
 
 /// In order of preference. A client's order decides (RFC 4253 7.1), so this is for our own client
 /// and for `ringferry algorithms`: GCM first, because its kernels are several times faster where
-/// the CPU has AES instructions.
-static CIPHERS: [CipherAlgorithm; 3] = [
+/// the CPU has AES instructions; CTR last, for clients that have nothing else, because its MAC
+/// costs several times what it does.
+static CIPHERS: [CipherAlgorithm; 6] = [
     aes_gcm("aes128-gcm@openssh.com", 16),
     aes_gcm("aes256-gcm@openssh.com", 32),
     CipherAlgorithm {
@@ -39,10 +42,12 @@ static CIPHERS: [CipherAlgorithm; 3] = [
         key_bytes: 64,
         iv_bytes: 0,
         aead: true,
-        shape: chacha::SHAPE,
         rekey_bytes: REKEY_BYTES_BLOCK_8,
         construction: Construction::ChaChaPoly,
     },
+    aes_ctr("aes128-ctr", 16),
+    aes_ctr("aes192-ctr", 24),
+    aes_ctr("aes256-ctr", 32),
 ];
 
 const fn aes_gcm(name: &'static str, key_bytes: usize) -> CipherAlgorithm {
@@ -51,9 +56,19 @@ const fn aes_gcm(name: &'static str, key_bytes: usize) -> CipherAlgorithm {
         key_bytes,
         iv_bytes: 12,
         aead: true,
-        shape: gcm::SHAPE,
         rekey_bytes: REKEY_BYTES_BLOCK_16,
         construction: Construction::AesGcm,
+    }
+}
+
+const fn aes_ctr(name: &'static str, key_bytes: usize) -> CipherAlgorithm {
+    CipherAlgorithm {
+        name,
+        key_bytes,
+        iv_bytes: 16,
+        aead: false,
+        rekey_bytes: REKEY_BYTES_BLOCK_16,
+        construction: Construction::AesCtr,
     }
 }
 
@@ -67,19 +82,39 @@ pub fn cipher(name: &str) -> Option<&'static CipherAlgorithm> {
     CIPHERS.iter().find(|cipher| cipher.name == name)
 }
 
+/// Every cipher with every MAC it can be used with: none for those that authenticate on their own.
+pub fn suites()
+-> impl Iterator<Item = (&'static CipherAlgorithm, Option<&'static MacAlgorithm>)> + Clone {
+    CIPHERS.iter().flat_map(|cipher| {
+        let alone = cipher.aead.then_some(None);
+        let with = macs().iter().map(Some).filter(|_| !cipher.aead);
+        alone.into_iter().chain(with).map(move |mac| (cipher, mac))
+    })
+}
+
 impl CipherAlgorithm {
-    /// A sealer. `mac_key` is for ciphers that do not authenticate on their own; AEAD ones ignore
-    /// it.
+    /// The layout of its packets, which for a cipher that does not authenticate on its own depends
+    /// on the MAC. An AEAD ignores `mac`.
+    pub fn shape(&self, mac: Option<&MacAlgorithm>) -> Shape {
+        match self.construction {
+            Construction::AesGcm => gcm::SHAPE,
+            Construction::ChaChaPoly => chacha::SHAPE,
+            Construction::AesCtr => ctr::shape(mac),
+        }
+    }
+
+    /// A sealer. `mac` is for ciphers that do not authenticate on their own; AEAD ones ignore it.
     ///
     /// # Errors
-    /// [`CryptoError::KeyLength`] if `key` or `iv` is not exactly as long as the table says.
+    /// [`CryptoError::KeyLength`] if `key`, `iv` or the MAC's key is not exactly as long as the
+    /// tables say, or if a MAC is needed and missing.
     pub fn seal(
         &self,
         key: &[u8],
         iv: &[u8],
-        mac_key: &[u8],
+        mac: Option<MacKey>,
     ) -> Result<Box<dyn PacketSeal>, CryptoError> {
-        self.seal_with(self.backend(), key, iv, mac_key)
+        self.seal_with(self.backend(), key, iv, mac)
     }
 
     /// An opener; see [`CipherAlgorithm::seal`].
@@ -90,9 +125,9 @@ impl CipherAlgorithm {
         &self,
         key: &[u8],
         iv: &[u8],
-        mac_key: &[u8],
+        mac: Option<MacKey>,
     ) -> Result<Box<dyn PacketOpen>, CryptoError> {
-        self.open_with(self.backend(), key, iv, mac_key)
+        self.open_with(self.backend(), key, iv, mac)
     }
 
     /// A sealer from the backend named, for tests and benchmarks.
@@ -105,11 +140,12 @@ impl CipherAlgorithm {
         backend: Backend,
         key: &[u8],
         iv: &[u8],
-        _mac_key: &[u8],
+        mac: Option<MacKey>,
     ) -> Result<Box<dyn PacketSeal>, CryptoError> {
         match self.construction {
             Construction::AesGcm => gcm::seal(backend.require()?, key, iv),
             Construction::ChaChaPoly => chacha::seal(backend.require()?, key, iv),
+            Construction::AesCtr => ctr::seal(backend.require()?, key, iv, mac),
         }
     }
 
@@ -122,18 +158,19 @@ impl CipherAlgorithm {
         backend: Backend,
         key: &[u8],
         iv: &[u8],
-        _mac_key: &[u8],
+        mac: Option<MacKey>,
     ) -> Result<Box<dyn PacketOpen>, CryptoError> {
         match self.construction {
             Construction::AesGcm => gcm::open(backend.require()?, key, iv),
             Construction::ChaChaPoly => chacha::open(backend.require()?, key, iv),
+            Construction::AesCtr => ctr::open(backend.require()?, key, iv, mac),
         }
     }
 
     /// The backend [`CipherAlgorithm::seal`] and [`CipherAlgorithm::open`] take.
     pub fn backend(&self) -> Backend {
         match self.construction {
-            Construction::AesGcm => Backend::preferred(),
+            Construction::AesGcm | Construction::AesCtr => Backend::preferred(),
             Construction::ChaChaPoly => chacha::BACKEND,
         }
     }

@@ -2,7 +2,8 @@
 
 /// Packets one key may seal. ChaCha20-Poly1305 takes the 32-bit sequence number as its nonce, so
 /// the packet after 2^32 would repeat one (RFC 4344 3.1 asks for a rekey long before); GCM's 64-bit
-/// invocation counter is held to the same number.
+/// invocation counter is held to the same number, and so is CTR, where the sequence number tells
+/// one packet's MAC from another's.
 pub(super) const PACKETS_PER_KEY: u64 = 1 << 32;
 
 /// Bytes after which a cipher with 16-byte blocks asks for new keys: 2^32 blocks (RFC 4344 3.2).

@@ -12,6 +12,7 @@ mod backend;
 mod blob;
 mod chacha;
 mod cipher;
+mod ctr;
 mod error;
 mod fingerprint;
 #[cfg(test)]
@@ -29,12 +30,12 @@ mod verify;
 
 pub use backend::{Backend, backend_name, backend_of};
 pub use blob::{key_type_for_algorithm, key_type_of};
-pub use cipher::{CipherAlgorithm, cipher, ciphers};
+pub use cipher::{CipherAlgorithm, cipher, ciphers, suites};
 pub use error::CryptoError;
 pub use fingerprint::fingerprint_sha256;
 pub use hash::HashAlgorithm;
 pub use kex::{KexAlgorithm, KexClient, kex, kexes};
-pub use mac::{MacAlgorithm, compressions, mac, macs};
+pub use mac::{MacAlgorithm, MacKey, compressions, mac, macs};
 pub use packet::{PacketOpen, PacketSeal, Shape, plain_open, plain_seal};
 pub use random::{ChaChaRandom, Random};
 pub use secret::{SharedSecret, derive};

@@ -55,7 +55,8 @@ pub trait PacketOpen: Send {
     /// How packets are laid out for this cipher.
     fn shape(&self) -> Shape;
 
-    /// How many bytes of the packet [`PacketOpen::packet_length`] needs: 4 for AEAD ciphers.
+    /// How many bytes of the packet [`PacketOpen::packet_length`] needs: 4, or a block where the
+    /// length is encrypted with what follows it.
     fn header_bytes(&self) -> usize;
 
     /// The value of the packet's length field, not authenticated yet. Call it once a packet and

@@ -33,15 +33,14 @@ mod tests {
     #[test]
     fn every_kind_is_listed_with_its_backend() {
         let text = list();
-        for kind in ["kex", "host-key", "cipher", "compression", "user-key"] {
+        for kind in ["kex", "host-key", "cipher", "mac", "compression", "user-key"] {
             assert!(text.lines().any(|line| line.split(' ').next() == Some(kind)), "{kind}");
         }
         let cipher = text.lines().find(|line| line.contains("aes128-gcm@openssh.com")).unwrap();
         let words: Vec<_> = cipher.split_whitespace().collect();
         assert_eq!(words, ["cipher", "aes128-gcm@openssh.com", crypto::backend_name()]);
-        assert_eq!(
-            text.lines().filter(|l| l.starts_with("cipher")).count(),
-            crypto::ciphers().len()
-        );
+        let count = |kind| text.lines().filter(|line| line.starts_with(kind)).count();
+        assert_eq!(count("cipher "), crypto::ciphers().len());
+        assert_eq!(count("mac "), crypto::macs().len());
     }
 }

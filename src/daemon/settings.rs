@@ -24,6 +24,7 @@ pub(crate) fn settings(
     let ssh = ServerConfig {
         transport: TransportConfig {
             ciphers: config.ciphers.clone(),
+            macs: config.macs.clone(),
             host_keys: signers,
             rekey_bytes: unless_zero(config.key_renegotiation_threshold),
             ..TransportConfig::default()
@@ -107,7 +108,8 @@ mod tests {
             "listen = '[::1]:7'\nread_only = true\nshards = 3\ndriver = 'poll'\n\
              max_auth_tries = 2\nlogin_grace_time = 5\nclient_alive_interval = 7\n\
              client_alive_count_max = 8\nkey_renegotiation_threshold = '1M'\nmax_sessions = 9\n\
-             max_connections = 11\nidle_timeout = 13\nciphers = 'aes128-gcm@openssh.com'\n",
+             max_connections = 11\nidle_timeout = 13\nciphers = 'aes128-gcm@openssh.com'\n\
+             macs = 'hmac-sha2-512'\n",
         );
         let ssh = &settings.ssh;
         assert_eq!(settings.listen, ["[::1]:7".parse().unwrap()]);
@@ -119,6 +121,7 @@ mod tests {
         assert_eq!(settings.idle_timeout, Some(Duration::from_secs(13)));
         assert_eq!(ssh.transport.rekey_bytes, Some(1 << 20));
         assert_eq!(ssh.transport.ciphers, ["aes128-gcm@openssh.com"]);
+        assert_eq!(ssh.transport.macs, ["hmac-sha2-512"]);
         assert_eq!(ssh.methods, ["publickey"]);
     }
 }

@@ -7,8 +7,8 @@ use super::kexinit::{Negotiated, Way};
 use super::numbers::{KEX_ECDH_INIT, KEX_ECDH_REPLY};
 use super::wire::{Reader, WireError, Writer};
 use crate::crypto::{
-    self, CryptoError, HashAlgorithm, KexClient, PacketOpen, PacketSeal, Random, SharedSecret,
-    Signer,
+    self, CryptoError, HashAlgorithm, KexClient, MacKey, PacketOpen, PacketSeal, Random,
+    SharedSecret, Signer,
 };
 
 /// What both sides have said before the exchange itself.
@@ -130,7 +130,7 @@ impl Outcome {
         way: Way,
         negotiated: &Negotiated,
         session_id: &[u8],
-        make: impl FnOnce(&[u8], &[u8], &[u8]) -> Result<K, CryptoError>,
+        make: impl FnOnce(&[u8], &[u8], Option<MacKey>) -> Result<K, CryptoError>,
     ) -> Result<K, Disconnect> {
         let direction = negotiated.direction(way);
         let mac_bytes = direction.mac.map_or(0, |mac| mac.key_bytes);
@@ -147,7 +147,8 @@ impl Outcome {
         let [iv_bytes, key_bytes, mac_bytes] = sizes;
         let (iv, key) = (derive(iv, iv_bytes), derive(key, key_bytes));
         let mac_key = derive(mac, mac_bytes);
-        make(&key, &iv, &mac_key).map_err(failed)
+        let mac = direction.mac.map(|algorithm| MacKey { algorithm, key: &mac_key });
+        make(&key, &iv, mac).map_err(failed)
     }
 
     /// The cipher for what is sent `way`.

@@ -1,5 +1,5 @@
-//! Every cipher against packets made with OpenSSL, against itself in the other backend, and against
-//! an attacker on the wire.
+//! Every cipher, with every MAC it takes, against itself in the other backend and against an
+//! attacker on the wire; the AEADs against packets made with OpenSSL.
 
 use std::iter;
 
@@ -8,31 +8,80 @@ use proptest::prelude::*;
 use super::super::fixtures::{hex, lines};
 use super::*;
 
-/// Length, body and room for the tag.
-fn packet(cipher: &CipherAlgorithm, body: &[u8]) -> Vec<u8> {
-    let mut packet = u32::try_from(body.len()).unwrap().to_be_bytes().to_vec();
-    packet.extend_from_slice(body);
-    packet.resize(packet.len() + cipher.shape.tag_bytes, 0);
-    packet
+/// A cipher and, unless it is an AEAD, a MAC.
+#[derive(Clone, Copy)]
+struct Suite {
+    cipher: &'static CipherAlgorithm,
+    mac: Option<&'static MacAlgorithm>,
 }
 
-/// Every cipher in every backend.
-fn all() -> impl Iterator<Item = (&'static CipherAlgorithm, Backend)> {
-    ciphers().iter().flat_map(|cipher| Backend::built_in().iter().map(move |b| (cipher, *b)))
+/// What a direction is keyed with.
+#[derive(Clone, PartialEq)]
+struct Material {
+    key: Vec<u8>,
+    iv: Vec<u8>,
+    mac_key: Vec<u8>,
 }
 
-fn key_and_iv(cipher: &CipherAlgorithm) -> (Vec<u8>, Vec<u8>) {
-    ((0..64).take(cipher.key_bytes).collect(), (100..).take(cipher.iv_bytes).collect())
+impl Suite {
+    fn name(self) -> String {
+        format!("{} {}", self.cipher.name, self.mac.map_or("", |mac| mac.name))
+    }
+
+    fn shape(self) -> Shape {
+        self.cipher.shape(self.mac)
+    }
+
+    /// The smallest body of `blocks` blocks, where the length may count toward the first.
+    fn body(self, blocks: usize, byte: u8) -> Vec<u8> {
+        let length = if self.shape().length_padded { 4 } else { 0 };
+        vec![byte; blocks * self.shape().block_bytes - length]
+    }
+
+    /// Length, body and room for the tag.
+    fn packet(self, body: &[u8]) -> Vec<u8> {
+        let mut packet = u32::try_from(body.len()).unwrap().to_be_bytes().to_vec();
+        packet.extend_from_slice(body);
+        packet.resize(packet.len() + self.shape().tag_bytes, 0);
+        packet
+    }
+
+    fn material(self) -> Material {
+        Material {
+            key: (0..64).take(self.cipher.key_bytes).collect(),
+            iv: (100..).take(self.cipher.iv_bytes).collect(),
+            mac_key: (150..).take(self.mac.map_or(0, |mac| mac.key_bytes)).collect(),
+        }
+    }
+
+    fn mac_key(self, material: &Material) -> Option<MacKey<'_>> {
+        self.mac.map(|algorithm| MacKey { algorithm, key: &material.mac_key })
+    }
+
+    fn seal(self, backend: Backend, with: &Material) -> Result<Box<dyn PacketSeal>, CryptoError> {
+        self.cipher.seal_with(backend, &with.key, &with.iv, self.mac_key(with))
+    }
+
+    fn open(self, backend: Backend, with: &Material) -> Result<Box<dyn PacketOpen>, CryptoError> {
+        self.cipher.open_with(backend, &with.key, &with.iv, self.mac_key(with))
+    }
+
+    fn sealer(self, backend: Backend) -> Box<dyn PacketSeal> {
+        self.seal(backend, &self.material()).unwrap()
+    }
+
+    fn opener(self, backend: Backend) -> Box<dyn PacketOpen> {
+        self.open(backend, &self.material()).unwrap()
+    }
 }
 
-fn sealer(cipher: &CipherAlgorithm, backend: Backend) -> Box<dyn PacketSeal> {
-    let (key, iv) = key_and_iv(cipher);
-    cipher.seal_with(backend, &key, &iv, &[]).unwrap()
+fn each() -> impl Iterator<Item = Suite> {
+    suites().map(|(cipher, mac)| Suite { cipher, mac })
 }
 
-fn opener(cipher: &CipherAlgorithm, backend: Backend) -> Box<dyn PacketOpen> {
-    let (key, iv) = key_and_iv(cipher);
-    cipher.open_with(backend, &key, &iv, &[]).unwrap()
+/// Every suite in every backend.
+fn all() -> impl Iterator<Item = (Suite, Backend)> {
+    each().flat_map(|suite| Backend::built_in().iter().map(move |backend| (suite, *backend)))
 }
 
 fn opened(open: &mut dyn PacketOpen, sequence: u32, packet: &[u8]) -> Result<Vec<u8>, CryptoError> {
@@ -46,19 +95,19 @@ fn opened(open: &mut dyn PacketOpen, sequence: u32, packet: &[u8]) -> Result<Vec
 #[test]
 fn packets_made_with_openssl() {
     let packets = lines::<6>(include_str!("../../../tests/fixtures/crypto/packets.txt"));
-    for (algorithm, backend) in all() {
+    for (suite, backend) in all().filter(|(suite, _)| suite.cipher.aead) {
+        let algorithm = suite.cipher;
         let mut pair = None;
         for [name, sequence, key, iv, body, sealed] in &packets {
             if *name != algorithm.name {
                 continue;
             }
             let (seal, open) = pair.get_or_insert_with(|| {
-                let (key, iv) = (hex(key), hex(iv));
-                let seal = algorithm.seal_with(backend, &key, &iv, &[]).unwrap();
-                (seal, algorithm.open_with(backend, &key, &iv, &[]).unwrap())
+                let with = Material { key: hex(key), iv: hex(iv), mac_key: Vec::new() };
+                (suite.seal(backend, &with).unwrap(), suite.open(backend, &with).unwrap())
             });
             let (sequence, body, sealed) = (sequence.parse().unwrap(), hex(body), hex(sealed));
-            let mut packet = packet(algorithm, &body);
+            let mut packet = suite.packet(&body);
             seal.seal(sequence, &mut packet).unwrap();
             assert_eq!(packet, sealed, "{name} {backend:?} {sequence}");
             assert_eq!(
@@ -83,32 +132,36 @@ proptest! {
     #[test]
     fn backends_agree(
         key in prop::collection::vec(any::<u8>(), 64),
-        iv in prop::collection::vec(any::<u8>(), 12),
+        iv in prop::collection::vec(any::<u8>(), 16),
+        mac_key in prop::collection::vec(any::<u8>(), 64),
         start in any::<u32>(),
         bodies in bodies(),
     ) {
-        for cipher in ciphers() {
-            let (key, iv) = (&key[..cipher.key_bytes], &iv[..cipher.iv_bytes]);
+        for suite in each() {
+            let with = Material {
+                key: key[..suite.cipher.key_bytes].to_vec(),
+                iv: iv[..suite.cipher.iv_bytes].to_vec(),
+                mac_key: mac_key[..suite.mac.map_or(0, |mac| mac.key_bytes)].to_vec(),
+            };
+            let sequence = |at| start.wrapping_add(u32::try_from(at).unwrap());
             let mut packets: Vec<Vec<Vec<u8>>> = Vec::new();
             for backend in Backend::built_in() {
-                let mut seal = cipher.seal_with(*backend, key, iv, &[]).unwrap();
+                let mut seal = suite.seal(*backend, &with).unwrap();
                 packets.push(bodies.iter().enumerate().map(|(at, (blocks, byte))| {
-                    let body = vec![*byte; blocks * cipher.shape.block_bytes];
-                    let mut packet = packet(cipher, &body);
-                    seal.seal(start.wrapping_add(u32::try_from(at).unwrap()), &mut packet).unwrap();
+                    let mut packet = suite.packet(&suite.body(*blocks, *byte));
+                    seal.seal(sequence(at), &mut packet).unwrap();
                     packet
                 }).collect());
             }
-            prop_assert!(packets.iter().all(|sealed| *sealed == packets[0]), "{}", cipher.name);
+            prop_assert!(packets.iter().all(|sealed| *sealed == packets[0]), "{}", suite.name());
             for backend in Backend::built_in() {
-                let mut open = cipher.open_with(*backend, key, iv, &[]).unwrap();
+                let mut open = suite.open(*backend, &with).unwrap();
                 for (at, (sealed, (blocks, byte))) in iter::zip(&packets[0], &bodies).enumerate() {
-                    let sequence = start.wrapping_add(u32::try_from(at).unwrap());
-                    let length = blocks * cipher.shape.block_bytes;
-                    let field = open.packet_length(sequence, sealed).unwrap();
-                    prop_assert_eq!(field as usize, length);
-                    let body = opened(open.as_mut(), sequence, sealed);
-                    prop_assert_eq!(body, Ok(vec![*byte; length]));
+                    let body = suite.body(*blocks, *byte);
+                    let field = open.packet_length(sequence(at), sealed).unwrap();
+                    prop_assert_eq!(field as usize, body.len());
+                    let result = opened(open.as_mut(), sequence(at), sealed);
+                    prop_assert_eq!(result, Ok(body));
                 }
             }
         }
@@ -118,61 +171,75 @@ proptest! {
 /// Length, body and tag: a flip of any bit is refused, and no byte of the body remains.
 #[test]
 fn every_flipped_bit_is_refused() {
-    for (cipher, backend) in all() {
-        let mut packet = packet(cipher, &[0xa5; 16]);
-        sealer(cipher, backend).seal(3, &mut packet).unwrap();
+    for (suite, backend) in all() {
+        let body = suite.body(2, 0xa5);
+        let mut packet = suite.packet(&body);
+        suite.sealer(backend).seal(3, &mut packet).unwrap();
         for bit in 0..packet.len() * 8 {
             let mut bad = packet.clone();
             bad[bit / 8] ^= 1 << (bit % 8);
-            let result = opener(cipher, backend).open(3, &mut bad);
-            assert_eq!(result, Err(CryptoError::PacketTag), "{} {backend:?} {bit}", cipher.name);
-            assert_eq!(bad[4..20], [0; 16], "{} {backend:?} {bit}", cipher.name);
+            let mut open = suite.opener(backend);
+            // The length may be asked for first, or not.
+            if bit % 2 == 0 {
+                open.packet_length(3, &bad).unwrap();
+            }
+            let result = open.open(3, &mut bad);
+            assert_eq!(result, Err(CryptoError::PacketTag), "{} {backend:?} {bit}", suite.name());
+            let left = &bad[4..4 + body.len()];
+            assert!(left.iter().all(|byte| *byte == 0), "{} {backend:?} {bit}", suite.name());
         }
-        assert_eq!(opened(opener(cipher, backend).as_mut(), 3, &packet), Ok(vec![0xa5; 16]));
+        assert_eq!(opened(suite.opener(backend).as_mut(), 3, &packet), Ok(body));
     }
 }
 
 /// A packet held back, repeated or moved is refused.
 #[test]
 fn packets_out_of_turn_are_refused() {
-    for (cipher, backend) in all() {
-        let mut seal = sealer(cipher, backend);
+    for (suite, backend) in all() {
+        let mut seal = suite.sealer(backend);
         let packets: Vec<Vec<u8>> = (0u32..3)
             .map(|sequence| {
-                let mut packet = packet(cipher, &[sequence.to_be_bytes()[3]; 32]);
+                let mut packet = suite.packet(&suite.body(4, sequence.to_be_bytes()[3]));
                 seal.seal(sequence, &mut packet).unwrap();
                 packet
             })
             .collect();
-        let mut open = opener(cipher, backend);
+        let mut open = suite.opener(backend);
         assert_eq!(opened(open.as_mut(), 0, &packets[1]), Err(CryptoError::PacketTag));
-        let mut open = opener(cipher, backend);
+        let mut open = suite.opener(backend);
         assert!(opened(open.as_mut(), 0, &packets[0]).is_ok());
         assert_eq!(opened(open.as_mut(), 1, &packets[0]), Err(CryptoError::PacketTag));
-        let mut open = opener(cipher, backend);
+        let mut open = suite.opener(backend);
         assert!(opened(open.as_mut(), 0, &packets[0]).is_ok());
         assert_eq!(opened(open.as_mut(), 1, &packets[2]), Err(CryptoError::PacketTag));
     }
 }
 
+/// One bit of the key, the IV or the MAC's key.
 #[test]
 fn another_key_or_iv_is_refused() {
-    for (cipher, backend) in all() {
-        let mut packet = packet(cipher, &[1; 16]);
-        sealer(cipher, backend).seal(0, &mut packet).unwrap();
-        let (key, iv) = key_and_iv(cipher);
-        for at in 0..key.len() + iv.len() {
-            let (mut key, mut iv) = (key.clone(), iv.clone());
-            if at < key.len() {
-                key[at] ^= 1;
-            } else {
-                iv[at - key.len()] ^= 1;
+    for (suite, backend) in all() {
+        let body = suite.body(2, 1);
+        let mut packet = suite.packet(&body);
+        suite.sealer(backend).seal(0, &mut packet).unwrap();
+        let good = suite.material();
+        let (keys, ivs) = (good.key.len(), good.iv.len());
+        for at in 0..keys + ivs + good.mac_key.len() {
+            let mut other = good.clone();
+            match at.checked_sub(keys) {
+                None => other.key[at] ^= 1,
+                Some(at) if at < ivs => other.iv[at] ^= 1,
+                Some(at) => other.mac_key[at - ivs] ^= 1,
             }
-            let mut open = cipher.open_with(backend, &key, &iv, &[]).unwrap();
-            // The second half of ChaCha's key encrypts the length only, which the tag covers as it
-            // is on the wire.
-            if cipher.iv_bytes == 0 && at >= 32 {
-                assert_ne!(open.packet_length(0, &packet), Ok(16));
+            let mut open = suite.open(backend, &other).unwrap();
+            if suite.cipher.iv_bytes == 0 && (32..keys).contains(&at) {
+                // The second half of ChaCha's key encrypts the length only, which the tag covers as
+                // it is on the wire.
+                let length = u32::try_from(body.len()).unwrap();
+                assert_ne!(open.packet_length(0, &packet), Ok(length));
+            } else if suite.mac.is_some_and(|mac| mac.encrypt_then_mac) && at < keys + ivs {
+                // The MAC does not know the cipher's key: the plaintext is another.
+                assert_ne!(opened(open.as_mut(), 0, &packet).unwrap(), body);
             } else {
                 assert_eq!(opened(open.as_mut(), 0, &packet), Err(CryptoError::PacketTag));
             }
@@ -182,37 +249,43 @@ fn another_key_or_iv_is_refused() {
 
 #[test]
 fn sizes_that_cannot_be_a_packet() {
-    for (cipher, backend) in all() {
-        let block = cipher.shape.block_bytes;
-        for size in 0..4 + 3 * block + cipher.shape.tag_bytes {
-            let body = size.checked_sub(4 + cipher.shape.tag_bytes);
-            let possible = body.is_some_and(|body| body > 0 && body % block == 0);
+    for (suite, backend) in all() {
+        let Shape { block_bytes, tag_bytes, length_padded } = suite.shape();
+        let counted = if length_padded { 0 } else { 4 };
+        for size in 0..4 + 3 * block_bytes + tag_bytes {
+            let padded = size.checked_sub(counted + tag_bytes);
+            let possible = padded.is_some_and(|it| it > 0 && it % block_bytes == 0);
             let mut packet = vec![0; size];
-            let sealed = sealer(cipher, backend).seal(0, &mut packet);
-            let opened = opener(cipher, backend).open(0, &mut packet);
-            if possible {
-                assert_eq!((sealed, opened), (Ok(()), Ok(())));
-            } else {
-                assert_eq!(sealed, Err(CryptoError::PacketShape));
-                assert_eq!(opened, Err(CryptoError::PacketShape));
-            }
+            let sealed = suite.sealer(backend).seal(0, &mut packet);
+            let opened = suite.opener(backend).open(0, &mut packet);
+            let expected = if possible { Ok(()) } else { Err(CryptoError::PacketShape) };
+            assert_eq!((sealed, opened), (expected, expected), "{} {size}", suite.name());
         }
-        let header = opener(cipher, backend).packet_length(0, &[0; 3]);
-        assert_eq!(header, Err(CryptoError::PacketShape));
+        let mut open = suite.opener(backend);
+        let short = vec![0; open.header_bytes() - 1];
+        assert_eq!(open.packet_length(0, &short), Err(CryptoError::PacketShape));
     }
 }
 
 #[test]
 fn key_material_of_the_wrong_length() {
-    for (cipher, backend) in all() {
-        let (key, iv) = key_and_iv(cipher);
-        let short = &key[1..];
-        let long = [&key[..], &[0]].concat();
-        let long_iv = [&iv[..], &[0]].concat();
-        for (key, iv) in [(short, &iv[..]), (&long, &iv), (&key, &long_iv), (&[], &iv)] {
-            let refused = CryptoError::KeyLength;
-            assert_eq!(cipher.seal_with(backend, key, iv, &[]).err(), Some(refused));
-            assert_eq!(cipher.open_with(backend, key, iv, &[]).err(), Some(refused));
+    for (suite, backend) in all() {
+        let good = suite.material();
+        let longer = |bytes: &[u8]| [bytes, &[0]].concat();
+        let mut wrong = vec![
+            Material { key: good.key[1..].to_vec(), ..good.clone() },
+            Material { key: longer(&good.key), ..good.clone() },
+            Material { key: Vec::new(), ..good.clone() },
+            Material { iv: longer(&good.iv), ..good.clone() },
+        ];
+        if suite.mac.is_some() {
+            wrong.push(Material { mac_key: good.mac_key[1..].to_vec(), ..good.clone() });
+            wrong.push(Material { mac_key: longer(&good.mac_key), ..good.clone() });
+        }
+        for with in wrong {
+            let refused = Some(CryptoError::KeyLength);
+            assert_eq!(suite.seal(backend, &with).err(), refused, "{}", suite.name());
+            assert_eq!(suite.open(backend, &with).err(), refused, "{}", suite.name());
         }
     }
 }
@@ -222,13 +295,23 @@ fn table() {
     let names: Vec<_> = ciphers().iter().map(|cipher| cipher.name).collect();
     assert_eq!(
         names,
-        ["aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "chacha20-poly1305@openssh.com"]
+        [
+            "aes128-gcm@openssh.com",
+            "aes256-gcm@openssh.com",
+            "chacha20-poly1305@openssh.com",
+            "aes128-ctr",
+            "aes192-ctr",
+            "aes256-ctr"
+        ]
     );
-    for cipher in ciphers() {
-        assert!(std::ptr::eq(cipher, super::cipher(cipher.name).unwrap()));
-        assert_eq!(sealer(cipher, cipher.backend()).shape(), cipher.shape);
-        assert_eq!(opener(cipher, cipher.backend()).shape(), cipher.shape);
+    assert_eq!(suites().count(), 3 + 3 * macs().len());
+    for suite in each() {
+        let backend = suite.cipher.backend();
+        assert!(std::ptr::eq(suite.cipher, cipher(suite.cipher.name).unwrap()));
+        assert_eq!(suite.cipher.aead, suite.mac.is_none());
+        assert_eq!(suite.sealer(backend).shape(), suite.shape());
+        assert_eq!(suite.opener(backend).shape(), suite.shape());
     }
-    assert!(super::cipher("none").is_none());
-    assert!(super::cipher("aes128-cbc").is_none());
+    assert!(cipher("none").is_none());
+    assert!(cipher("aes128-cbc").is_none());
 }

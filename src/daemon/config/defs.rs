@@ -6,7 +6,7 @@
 use super::Config;
 use super::place::{Place, Unit};
 use super::value::Value;
-use crate::crypto::ciphers;
+use crate::crypto::{ciphers, macs};
 
 /// One key.
 pub(crate) struct Definition {
@@ -28,6 +28,11 @@ pub(crate) fn definition(key: &str) -> Option<&'static Definition> {
 /// The names of all ciphers, in the library's order of preference.
 fn cipher_names() -> Vec<&'static str> {
     ciphers().iter().map(|cipher| cipher.name).collect()
+}
+
+/// The names of all MACs, in the library's order of preference.
+fn mac_names() -> Vec<&'static str> {
+    macs().iter().map(|mac| mac.name).collect()
 }
 
 /// A week in seconds: long enough for any deadline, short enough to catch a wrong unit.
@@ -214,6 +219,13 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
         doc: "Ciphers the server offers. The client's order decides which is used.",
         default: || Value::texts(cipher_names()),
         place: Place::Names { at: |config| &mut config.ciphers, among: cipher_names },
+    },
+    Definition {
+        key: "macs",
+        doc: "MACs the server offers for the ciphers that need one, those of the -ctr kind. The \
+              client's order decides which is used.",
+        default: || Value::texts(mac_names()),
+        place: Place::Names { at: |config| &mut config.macs, among: mac_names },
     },
 ];
 

@@ -58,4 +58,6 @@ pub struct Config {
     pub idle_timeout: u64,
     /// Ciphers offered, in order of preference; never empty.
     pub ciphers: Vec<&'static str>,
+    /// MACs offered, in order of preference; never empty.
+    pub macs: Vec<&'static str>,
 }

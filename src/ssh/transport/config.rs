@@ -9,15 +9,6 @@ use crate::crypto::{self, Signer};
 use crate::ssh::ident;
 use crate::ssh::limits::{IDENT_TIMEOUT, KEX_TIMEOUT, REKEY_PACKETS_MAX};
 
-/// MACs offered although no cipher of ours uses one: some peers (paramiko among them) want a common
-/// MAC before they look whether the cipher authenticates on its own.
-const UNUSED_MACS: [&str; 4] = [
-    "hmac-sha2-256-etm@openssh.com",
-    "hmac-sha2-512-etm@openssh.com",
-    "hmac-sha2-256",
-    "hmac-sha2-512",
-];
-
 /// Settings of the transport layer, one for any number of connections.
 #[derive(Clone)]
 pub struct TransportConfig {
@@ -30,7 +21,8 @@ pub struct TransportConfig {
     pub host_key_algorithms: Vec<&'static str>,
     /// Packet ciphers in order of preference, both directions.
     pub ciphers: Vec<&'static str>,
-    /// MACs in order of preference, both directions; not looked at when the cipher is an AEAD.
+    /// MACs in order of preference, both directions; not looked at when the cipher is an AEAD. Some
+    /// peers (paramiko among them) want a common one even then.
     pub macs: Vec<&'static str>,
     /// Compressions in order of preference, both directions.
     pub compressions: Vec<&'static str>,
@@ -52,13 +44,12 @@ pub struct TransportConfig {
 impl Default for TransportConfig {
     /// Everything the crypto folder has, in its order, and no host key.
     fn default() -> Self {
-        let macs: Vec<_> = crypto::macs().iter().map(|mac| mac.name).collect();
         Self {
             ident: concat!("SSH-2.0-ringferry_", env!("CARGO_PKG_VERSION")).to_owned(),
             kexes: crypto::kexes().iter().map(|kex| kex.name).collect(),
             host_key_algorithms: crypto::host_key_algorithms().to_vec(),
             ciphers: crypto::ciphers().iter().map(|cipher| cipher.name).collect(),
-            macs: if macs.is_empty() { UNUSED_MACS.to_vec() } else { macs },
+            macs: crypto::macs().iter().map(|mac| mac.name).collect(),
             compressions: crypto::compressions().to_vec(),
             host_keys: Vec::new(),
             rekey_bytes: None,
@@ -105,11 +96,7 @@ impl TransportConfig {
         })?;
         let compressions = crypto::compressions();
         known_names("compressions", &self.compressions, |name| compressions.contains(&name))?;
-        // A MAC is looked up only for a cipher that needs one.
-        let needs_mac = |name: &&str| crypto::cipher(name).is_some_and(|cipher| !cipher.aead);
-        if self.ciphers.iter().any(needs_mac) {
-            known_names("macs", &self.macs, |name| crypto::mac(name).is_some())?;
-        }
+        known_names("macs", &self.macs, |name| crypto::mac(name).is_some())?;
         let signs = |name| self.host_keys.iter().any(|key| key.algorithms().contains(name));
         if role == Role::Server && !self.host_key_algorithms.iter().any(signs) {
             let names = self.host_key_algorithms.join(", ");
@@ -169,13 +156,15 @@ mod tests {
         assert_eq!(good().check(Role::Server), Ok(()));
         assert_eq!(TransportConfig::default().check(Role::Client), Ok(()));
         type Change = fn(&mut TransportConfig);
-        let cases: [(&str, Change); 9] = [
+        let cases: [(&str, Change); 11] = [
             ("host_keys", |config| config.host_keys.clear()),
             ("ident", |config| config.ident = "OpenSSH".to_owned()),
             ("ident", |config| config.ident.push('\n')),
             ("ident", |config| config.ident.push_str(&"x".repeat(240))),
             ("ciphers", |config| config.ciphers.clear()),
             ("ciphers", |config| config.ciphers.push("arcfour")),
+            ("macs", |config| config.macs.clear()),
+            ("macs", |config| config.macs.push("hmac-md5")),
             ("kexes", |config| config.kexes.push("diffie-hellman-group1-sha1")),
             ("compressions", |config| config.compressions = vec!["zlib"]),
             ("rekey_packets", |config| config.rekey_packets = REKEY_PACKETS_MAX + 1),

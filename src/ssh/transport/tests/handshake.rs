@@ -1,7 +1,7 @@
 //! The first exchange: every cipher, every way of cutting the bytes, guesses, verdicts, failures.
 
 use super::*;
-use crate::crypto::{ciphers, kexes, signature_algorithms};
+use crate::crypto::{kexes, macs, signature_algorithms};
 use crate::ssh::disconnect::DisconnectReason;
 use crate::ssh::kexinit;
 use crate::ssh::limits::{BANNER_LINES_MAX, KEX_TIMEOUT};
@@ -9,14 +9,16 @@ use crate::ssh::numbers::{KEX_ECDH_INIT, SERVICE_REQUEST};
 
 #[test]
 fn every_cipher_and_method_carries_traffic() {
-    for cipher in ciphers() {
+    for suite in suites() {
         for kex in kexes() {
-            let client = TransportConfig { kexes: vec![kex.name], ..TransportConfig::default() };
-            let mut pair = Pair::connected_with(only(cipher.name, client), server_config());
+            let client = TransportConfig { kexes: vec![kex.name], ..suite.client.clone() };
+            let mut pair = Pair::connected_with(client, server_config());
             pair.check_traffic();
             for end in [&pair.client, &pair.server] {
                 let info = end.transport.info();
-                assert_eq!((info.sent.cipher, info.received.cipher), (cipher.name, cipher.name));
+                for way in [info.sent, info.received] {
+                    assert_eq!((way.cipher, way.mac), (suite.cipher, suite.mac.unwrap_or("")));
+                }
                 assert_eq!(info.kex, kex.name);
                 assert_eq!(info.host_key_algorithm, "ssh-ed25519");
                 assert!(info.strict);
@@ -33,14 +35,13 @@ fn every_cipher_and_method_carries_traffic() {
 
 #[test]
 fn frames_of_every_size_arrive_whole() {
-    for cipher in ciphers() {
-        let mut pair =
-            Pair::connected_with(only(cipher.name, TransportConfig::default()), server_config());
+    for suite in suites() {
+        let mut pair = Pair::connected_with(suite.client.clone(), server_config());
         for bytes in (0..70).chain([255, 4096, 32 * 1024, 256 * 1024]) {
             let payload = channel_data(&vec![7; bytes]);
             let frame = pair.server.frame(&payload).unwrap();
             pair.client.feed(pair.now, &frame);
-            assert_eq!(pair.client.payloads.pop(), Some(payload), "{bytes} {:?}", cipher.name);
+            assert_eq!(pair.client.payloads.pop(), Some(payload), "{bytes} {suite:?}");
             assert_eq!(pair.client.inbox.len(), 0);
         }
         pair.check_traffic();
@@ -60,8 +61,7 @@ fn a_frame_laid_out_for_another_size_is_refused_and_costs_nothing() {
 
 #[test]
 fn byte_by_byte_and_in_random_pieces() {
-    for cipher in ciphers() {
-        let client = only(cipher.name, TransportConfig::default());
+    for Suite { client, .. } in suites() {
         let mut pair = Pair::with(client.clone(), server_config());
         pair.run_in_pieces(|_| 1);
         pair.check_traffic();
@@ -92,6 +92,51 @@ fn needed_tells_the_whole_packet_as_soon_as_it_can() {
     pair.client.feed(pair.now, &frame[frame.len() - 1..]);
     assert_eq!(pair.client.payloads.len(), 1);
     assert_eq!(pair.client.transport.needed(), 4);
+}
+
+/// Where the length is encrypted with its block, that takes the whole block.
+#[test]
+fn an_encrypted_length_takes_its_block() {
+    let client = TransportConfig {
+        macs: vec!["hmac-sha2-256"],
+        ..only("aes128-ctr", TransportConfig::default())
+    };
+    let mut pair = Pair::connected_with(client, server_config());
+    let frame = pair.server.frame(&channel_data(&[1; 1000])).unwrap();
+    assert_eq!(pair.client.transport.needed(), 16);
+    pair.client.feed(pair.now, &frame[..15]);
+    assert_eq!(pair.client.transport.needed(), 16);
+    pair.client.feed(pair.now, &frame[15..16]);
+    assert_eq!(pair.client.transport.needed(), frame.len());
+    pair.client.feed(pair.now, &frame[16..]);
+    assert_eq!(pair.client.payloads, [channel_data(&[1; 1000])]);
+}
+
+/// Each direction takes the client's first MAC that the server has; an AEAD takes none.
+#[test]
+fn macs_are_agreed_on_for_each_direction() {
+    let both = vec!["aes128-gcm@openssh.com", "aes256-ctr"];
+    let names = |config| TransportConfig { ciphers: both.clone(), ..config };
+    let reverse: Vec<_> = macs().iter().rev().map(|mac| mac.name).collect();
+    let client = TransportConfig { macs: reverse.clone(), ..names(TransportConfig::default()) };
+    let pair = Pair::connected_with(client.clone(), names(server_config()));
+    let info = pair.server.transport.info();
+    assert_eq!((info.sent.cipher, info.sent.mac), (both[0], ""));
+    let pair = Pair::connected_with(
+        TransportConfig { ciphers: vec![both[1]], ..client },
+        TransportConfig { macs: vec![reverse[2], reverse[1]], ..server_config() },
+    );
+    for end in [&pair.client, &pair.server] {
+        let info = end.transport.info();
+        assert_eq!([info.sent.mac, info.received.mac], [reverse[1], reverse[1]]);
+    }
+    let mut pair = Pair::with(
+        TransportConfig { macs: vec![reverse[0]], ..only(both[1], TransportConfig::default()) },
+        TransportConfig { macs: vec![reverse[1]], ..server_config() },
+    );
+    pair.run();
+    let text = pair.server.failure_text();
+    assert!(text.contains("no common MAC from client to server"), "{text}");
 }
 
 #[test]

@@ -168,6 +168,24 @@ fn only(cipher: &'static str, config: TransportConfig) -> TransportConfig {
     TransportConfig { ciphers: vec![cipher], ..config }
 }
 
+/// A client that takes one cipher with one MAC, where it needs one.
+#[derive(Clone, Debug)]
+struct Suite {
+    cipher: &'static str,
+    mac: Option<&'static str>,
+    client: TransportConfig,
+}
+
+/// Every cipher with every MAC.
+fn suites() -> impl Iterator<Item = Suite> {
+    crate::crypto::suites().map(|(cipher, mac)| {
+        let mac = mac.map(|mac| mac.name);
+        let mut client = only(cipher.name, TransportConfig::default());
+        client.macs = mac.map_or(client.macs, |mac| vec![mac]);
+        Suite { cipher: cipher.name, mac, client }
+    })
+}
+
 fn server_config() -> TransportConfig {
     let key = Ed25519Signer::from_seed([7; 32]);
     TransportConfig { host_keys: vec![Arc::new(key)], ..TransportConfig::default() }

@@ -1,7 +1,6 @@
 //! New keys in a running connection: from either side, from both, under traffic, and refused.
 
 use super::*;
-use crate::crypto::ciphers;
 use crate::ssh::disconnect::DisconnectReason;
 use crate::ssh::kexinit;
 use crate::ssh::limits::{PEER_REKEYS_BEFORE_AUTH_MAX, PEER_REKEYS_IDLE_MAX};
@@ -25,17 +24,16 @@ fn start(pair: &mut Pair, starter: Starter) {
 
 #[test]
 fn from_either_side_and_from_both_with_every_cipher() {
-    for cipher in ciphers() {
+    for suite in suites() {
         for starter in [Starter::Client, Starter::Server, Starter::Both] {
-            let client = only(cipher.name, TransportConfig::default());
-            let mut pair = Pair::connected_with(client, server_config());
+            let mut pair = Pair::connected_with(suite.client.clone(), server_config());
             let session = pair.client.transport.session_id().unwrap().to_vec();
             for round in 2..6 {
                 start(&mut pair, starter);
                 pair.run();
                 for end in [&pair.client, &pair.server] {
-                    assert_eq!(end.failure, None, "{starter:?} {}", cipher.name);
-                    assert_eq!(end.exchanges(), round, "{starter:?} {}", cipher.name);
+                    assert_eq!(end.failure, None, "{starter:?} {suite:?}");
+                    assert_eq!(end.exchanges(), round, "{starter:?} {suite:?}");
                     assert_eq!(end.transport.session_id(), Some(&session[..]));
                     assert_eq!(end.items.last(), Some(&Item::KexDone { first: false }));
                     assert!(!end.transport.is_exchanging());
@@ -52,9 +50,8 @@ fn from_either_side_and_from_both_with_every_cipher() {
 fn traffic_survives_new_keys_at_any_moment() {
     for seed in 0..30 {
         let mut dice = Dice::new(seed);
-        let cipher = ciphers()[dice.below(ciphers().len())].name;
-        let mut pair =
-            Pair::connected_with(only(cipher, TransportConfig::default()), server_config());
+        let suite = suites().nth(usize::from(seed) % suites().count()).unwrap();
+        let mut pair = Pair::connected_with(suite.client.clone(), server_config());
         let mut sent = [0u32, 0];
         let mut wires = [Vec::new(), Vec::new()];
         for _ in 0..600 {
@@ -85,7 +82,7 @@ fn traffic_survives_new_keys_at_any_moment() {
                     let bytes = wires[side].len().min(dice.below(3000));
                     let arriving: Vec<u8> = wires[side].drain(..bytes).collect();
                     to.feed(pair.now, &arriving);
-                    assert_eq!(to.failure, None, "seed {seed} {cipher}");
+                    assert_eq!(to.failure, None, "seed {seed} {suite:?}");
                 }
             }
         }
@@ -93,9 +90,9 @@ fn traffic_survives_new_keys_at_any_moment() {
         pair.client.feed(pair.now, &wires[1]);
         pair.run();
         for (side, end) in [(0, &pair.server), (1, &pair.client)] {
-            assert_eq!(end.failure, None, "seed {seed} {cipher}");
+            assert_eq!(end.failure, None, "seed {seed} {suite:?}");
             let want: Vec<_> = (0..sent[side]).map(|n| channel_data(&n.to_be_bytes())).collect();
-            assert_eq!(end.payloads, want, "seed {seed} {cipher}");
+            assert_eq!(end.payloads, want, "seed {seed} {suite:?}");
         }
         assert!(pair.client.exchanges() > 3, "seed {seed}: {}", pair.client.exchanges());
     }

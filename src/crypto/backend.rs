@@ -57,8 +57,8 @@ pub fn backend_of(algorithm: &str) -> Option<&'static str> {
     if let Some(cipher) = super::cipher(algorithm) {
         return Some(cipher.backend().name());
     }
-    if super::kex(algorithm).is_some() {
-        return Some(super::kex::BACKEND.name());
+    if let Some(kex) = super::kex(algorithm) {
+        return Some(kex.backend().name());
     }
     if super::signature_algorithms().contains(&algorithm) {
         return Some(super::verify::backend_for(algorithm).name());

@@ -18,25 +18,25 @@
 )]
 
 // PURE: bytes and values in, bytes and values out.
-/// Who may log in.
+// Who may log in.
 pub mod auth;
-/// Algorithm tables, ciphers, key exchange, signatures; a backend of two behind each.
+// Algorithm tables, ciphers, key exchange, signatures; a backend of two behind each.
 pub mod crypto;
-/// The SSH protocol, both roles.
+// The SSH protocol, both roles.
 pub mod ssh;
-/// From requests to file operations.
+// From requests to file operations.
 pub mod vfs;
 
 // MACHINE: the kernel.
-/// The ring, buffers, timers, the confined file tree; the only `unsafe` code.
+// The ring, buffers, timers, the confined file tree; the only `unsafe` code.
 #[allow(unsafe_code)]
 pub mod reactor;
 
 // JOIN: the only place that sees both.
-/// Shards, connections, transfers.
+// Shards, connections, transfers.
 pub mod server;
 
-/// Command line, configuration, logs, keys, signals.
+// Command line, configuration, logs, keys, signals.
 pub mod daemon;
-/// Chapters: architecture, protocol deviations, limits, security.
+// Chapters: architecture, protocol deviations, limits, security.
 pub mod manual;

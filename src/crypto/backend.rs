@@ -2,7 +2,7 @@
 
 use super::CryptoError;
 
-/// A library that implements algorithms. Production code takes [`Backend::preferred`]; tests and
+/// A library that implements algorithms. Production code takes `Backend::preferred`; tests and
 /// benchmarks name one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Backend {

@@ -209,8 +209,15 @@ impl Ring {
             // Deferred work comes 20 completions a turn, and what was just continued may complete
             // at once: gather it while it costs a syscall and no wait.
             while out.len() < before + self.completions_max && self.handle.work_pending() {
+                let gathered = out.len();
                 self.enter(Sleep::No, deadline)?;
                 self.reap(before, out);
+                // The kernel adds work first and raises its flag after. Work that another core
+                // adds may be done in between; then the flag stays up, with nothing behind it,
+                // until more work comes, and what was gathered must not wait for that.
+                if out.len() == gathered {
+                    break;
+                }
             }
             out.append(&mut self.ready);
             let expired = deadline.is_some_and(|deadline| deadline <= Instant::now());

@@ -1,8 +1,8 @@
 //! JOIN: connections of a peer, the SSH core, the file system and the kernel brought together.
 //!
-//! Owns the shards (one thread a core, [`shard`]), accepting and placing connections ([`accept`],
-//! [`placement`]), the driver of one connection ([`connection`]) and the pipeline between SFTP and
-//! files ([`session`], [`train`], [`writes`]). It must not know how it was configured or logged
+//! Owns the shards (one thread a core, `shard`), accepting and placing connections (`accept`,
+//! `placement`), the driver of one connection (`connection`) and the pipeline between SFTP and
+//! files (`session`, `train`, `writes`). It must not know how it was configured or logged
 //! (that is `daemon`), nor make a system call of its own: those are the reactor's. Invariant: a
 //! connection leaves its shard only when every operation it submitted has completed, so that no
 //! buffer, descriptor or handle outlives it.

@@ -30,7 +30,7 @@ fn defaults_are_what_the_documentation_says() {
     assert_eq!(config.listen, ["127.0.0.1:2222".parse().unwrap()]);
     assert_eq!(config.root, PathBuf::from("./ringferry-data"));
     assert_eq!((config.max_auth_tries, config.login_grace_time), (6, 120));
-    assert_eq!((config.client_alive_interval, config.client_alive_count_max), (0, 3));
+    assert_eq!((config.client_alive_interval, config.client_alive_count_max), (60, 3));
     assert_eq!((config.max_sessions, config.shards), (10, 0));
     assert_eq!((config.driver, config.log_level, config.log_format), ("auto", "info", "text"));
     assert!(!config.ciphers.is_empty() && !config.read_only);

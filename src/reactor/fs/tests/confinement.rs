@@ -139,8 +139,11 @@ fn strange_paths_are_errors() {
     assert_eq!(root.real_path(&deep), Err(Errno::NAMETOOLONG));
     let longest = [b"./".repeat(2045), b"file".to_vec()].concat();
     assert_eq!(root.stat(&longest, true).unwrap().size, 7);
-    let climbing = [b"../".repeat(1363), b"file".to_vec()].concat();
+    // Each `..` is undecidable while something is renamed anywhere, and the racing tests run beside
+    // this one: more steps than this, and no try may get through in between.
+    let climbing = [b"../".repeat(20), b"file".to_vec()].concat();
     assert_eq!(root.stat(&climbing, true).unwrap().size, 7);
+    let climbing = [b"../".repeat(1363), b"file".to_vec()].concat();
     assert_eq!(root.real_path(&climbing).unwrap(), b"/file");
     assert_eq!(tree.read(b"file/x"), Err(Errno::NOTDIR));
     assert_eq!(tree.read(b"file/"), Err(Errno::NOTDIR));

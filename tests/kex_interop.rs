@@ -1,5 +1,5 @@
 //! A stock OpenSSH client with each key exchange method it has in common with the server: a file up
-//! and down across rekeys, whole. A method that is not asked for in the configuration is not served.
+//! and down across rekeys, whole. What is not asked for in the configuration is not served.
 
 mod support;
 

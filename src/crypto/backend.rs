@@ -60,8 +60,8 @@ pub fn backend_of(algorithm: &str) -> Option<&'static str> {
     if super::mac(algorithm).is_some() {
         return Some(Backend::preferred().name());
     }
-    if super::kex(algorithm).is_some() {
-        return Some(super::kex::BACKEND.name());
+    if let Some(kex) = super::kex(algorithm) {
+        return Some(kex.backend().name());
     }
     if super::signature_algorithms().contains(&algorithm) {
         return Some(super::verify::backend_for(algorithm).name());

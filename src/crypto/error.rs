@@ -21,6 +21,9 @@ pub enum CryptoError {
     /// The peer's key exchange value is not acceptable; the text says which rule it broke.
     #[error("key exchange value refused: {0}")]
     KeyExchange(&'static str),
+    /// No key could be made for an exchange: the random source gives no usable number.
+    #[error("no ephemeral key could be made")]
+    EphemeralKey,
     /// The name is not in the table, or the backend asked for is not built in.
     #[error("algorithm not available")]
     UnknownAlgorithm,

@@ -8,19 +8,18 @@ use super::HashAlgorithm;
 pub struct SharedSecret(Zeroizing<Vec<u8>>);
 
 impl SharedSecret {
-    /// A secret that is a number, most significant byte first: hashed as an mpint (RFC 4251 5).
+    /// A secret that is a number, most significant byte first: hashed as an mpint.
     pub(super) fn from_number(number: &[u8]) -> SharedSecret {
-        let leading = number.iter().take_while(|byte| **byte == 0).count();
-        let digits = number.get(leading..).unwrap_or_default();
-        let sign_byte = digits.first().is_some_and(|byte| *byte >= 0x80);
+        SharedSecret::from_string(&mpint(number))
+    }
+
+    /// A secret that is hashed as a string (RFC 4251 5).
+    pub(super) fn from_string(string: &[u8]) -> SharedSecret {
         // The capacity is exact, so no copy is left behind by a growing vector.
-        let mut encoded = Zeroizing::new(Vec::with_capacity(5 + digits.len()));
-        let length = u32::try_from(digits.len() + usize::from(sign_byte)).unwrap_or(u32::MAX);
+        let mut encoded = Zeroizing::new(Vec::with_capacity(4 + string.len()));
+        let length = u32::try_from(string.len()).unwrap_or(u32::MAX);
         encoded.extend_from_slice(&length.to_be_bytes());
-        if sign_byte {
-            encoded.push(0);
-        }
-        encoded.extend_from_slice(digits);
+        encoded.extend_from_slice(string);
         SharedSecret(encoded)
     }
 
@@ -28,6 +27,19 @@ impl SharedSecret {
     pub fn encoded(&self) -> &[u8] {
         &self.0
     }
+}
+
+/// The contents of an mpint (RFC 4251 5): no needless zeros, and a zero byte where the top bit is
+/// set, which would mean a negative number.
+pub(super) fn mpint(number: &[u8]) -> Zeroizing<Vec<u8>> {
+    let leading = number.iter().take_while(|byte| **byte == 0).count();
+    let digits = number.get(leading..).unwrap_or_default();
+    let mut contents = Zeroizing::new(Vec::with_capacity(1 + digits.len()));
+    if digits.first().is_some_and(|byte| *byte >= 0x80) {
+        contents.push(0);
+    }
+    contents.extend_from_slice(digits);
+    contents
 }
 
 impl std::fmt::Debug for SharedSecret {
@@ -106,6 +118,14 @@ mod tests {
             for bytes in [0, 1, 16, 31, 32, 33, 64, 65, 149] {
                 assert_eq!(*of(bytes), key[..bytes], "{hash:?}");
             }
+        }
+    }
+
+    #[test]
+    fn strings_keep_their_bytes() {
+        for (string, encoded) in [("-", "00000000"), ("0080", "000000020080"), ("ff", "00000001ff")]
+        {
+            assert_eq!(SharedSecret::from_string(&hex(string)).encoded(), hex(encoded));
         }
     }
 

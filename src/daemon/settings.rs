@@ -23,6 +23,7 @@ pub(crate) fn settings(
         host_keys.into_iter().map(|key| Arc::new(key.signer) as Arc<dyn Signer>).collect();
     let ssh = ServerConfig {
         transport: TransportConfig {
+            kexes: config.kex_algorithms.clone(),
             ciphers: config.ciphers.clone(),
             macs: config.macs.clone(),
             host_keys: signers,
@@ -95,6 +96,7 @@ mod tests {
     fn zero_means_none_or_the_built_in_value() {
         let settings = made("");
         assert_eq!(settings.ssh.transport.rekey_bytes, None);
+        assert_eq!(settings.ssh.transport.kexes, TransportConfig::default().kexes);
         assert_eq!(made("client_alive_interval = 0").ssh.keepalive_interval, None);
         assert_eq!(settings.idle_timeout, None);
         assert_eq!(settings.ssh.auth_timeout, Some(Duration::from_secs(120)));
@@ -109,7 +111,7 @@ mod tests {
              max_auth_tries = 2\nlogin_grace_time = 5\nclient_alive_interval = 7\n\
              client_alive_count_max = 8\nkey_renegotiation_threshold = '1M'\nmax_sessions = 9\n\
              max_connections = 11\nidle_timeout = 13\nciphers = 'aes128-gcm@openssh.com'\n\
-             macs = 'hmac-sha2-512'\n",
+             macs = 'hmac-sha2-512'\nkex_algorithms = 'ecdh-sha2-nistp256'\n",
         );
         let ssh = &settings.ssh;
         assert_eq!(settings.listen, ["[::1]:7".parse().unwrap()]);
@@ -122,6 +124,7 @@ mod tests {
         assert_eq!(ssh.transport.rekey_bytes, Some(1 << 20));
         assert_eq!(ssh.transport.ciphers, ["aes128-gcm@openssh.com"]);
         assert_eq!(ssh.transport.macs, ["hmac-sha2-512"]);
+        assert_eq!(ssh.transport.kexes, ["ecdh-sha2-nistp256"]);
         assert_eq!(ssh.methods, ["publickey"]);
     }
 }

@@ -1,6 +1,8 @@
 //! One key exchange in the shape of RFC 5656 section 4: the client sends a public value, the server
 //! answers with its own, its host key and a signature over everything both sides have said so far.
-//! curve25519 (RFC 8731) and the hybrids built like it differ only in the values.
+//! curve25519 (RFC 8731) and the hybrids built like it differ only in the values. So does
+//! Diffie-Hellman with a fixed group (RFC 4253 section 8): its messages have the same numbers, and
+//! an mpint is framed and hashed as a string is.
 
 use super::disconnect::{Disconnect, DisconnectReason};
 use super::kexinit::{Negotiated, Way};
@@ -84,11 +86,14 @@ pub(crate) struct Answer {
 
 impl Pending {
     /// Makes the key pair of one exchange and the payload of its KEX_ECDH_INIT.
-    pub(crate) fn start(negotiated: &Negotiated, random: &mut dyn Random) -> (Self, Vec<u8>) {
-        let kex = negotiated.kex.client(random);
+    pub(crate) fn start(
+        negotiated: &Negotiated,
+        random: &mut dyn Random,
+    ) -> Result<(Self, Vec<u8>), Disconnect> {
+        let kex = negotiated.kex.client(random).map_err(failed)?;
         let mut payload = vec![KEX_ECDH_INIT];
         payload.put_string(kex.init());
-        (Self { kex }, payload)
+        Ok((Self { kex }, payload))
     }
 
     /// Checks the body of a KEX_ECDH_REPLY. Whether the key is the right one is for others to say.

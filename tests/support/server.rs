@@ -42,6 +42,8 @@ pub(crate) struct Options {
     pub(crate) read_only: bool,
     /// Seconds a connection may take to log in.
     pub(crate) login_grace_seconds: Option<u32>,
+    /// Key exchange methods to offer, between commas; `None` leaves the server's own default.
+    pub(crate) kex_algorithms: Option<String>,
     /// Mounts a tmpfs of so many MiB over the root, in a mount namespace of the server's own.
     pub(crate) tmpfs_root_mib: Option<u32>,
 }
@@ -194,6 +196,9 @@ fn ringferry_command(scratch: &Scratch, options: &Options, user: &str) -> Comman
     if let Some(seconds) = options.login_grace_seconds {
         command.args(["--set", &format!("login_grace_time={seconds}")]);
     }
+    if let Some(names) = &options.kex_algorithms {
+        command.args(["--set", &format!("kex_algorithms={names}")]);
+    }
     command
 }
 
@@ -219,6 +224,9 @@ fn sshd_command(scratch: &Scratch, options: &Options) -> (Command, Option<u16>) 
         "MaxStartups 1000".into(),
         "LogLevel DEBUG1".into(),
     ]
+    .into_iter()
+    .chain(options.kex_algorithms.iter().map(|names| format!("KexAlgorithms {names}")))
+    .collect::<Vec<_>>()
     .join("\n");
     let config = scratch.path("sshd_config");
     fs::write(&config, text + "\n").expect("sshd_config");

@@ -6,7 +6,7 @@
 use super::Config;
 use super::place::{Place, Unit};
 use super::value::Value;
-use crate::crypto::{ciphers, macs};
+use crate::crypto::{ciphers, kexes, macs};
 
 /// One key.
 pub(crate) struct Definition {
@@ -33,6 +33,16 @@ fn cipher_names() -> Vec<&'static str> {
 /// The names of all MACs, in the library's order of preference.
 fn mac_names() -> Vec<&'static str> {
     macs().iter().map(|mac| mac.name).collect()
+}
+
+/// The names of all key exchange methods, in the library's order of preference.
+fn kex_names() -> Vec<&'static str> {
+    kexes().iter().map(|kex| kex.name).collect()
+}
+
+/// Those of them that are offered where nobody has chosen.
+fn default_kex_names() -> Vec<&'static str> {
+    kexes().iter().filter(|kex| kex.by_default).map(|kex| kex.name).collect()
 }
 
 /// A week in seconds: long enough for any deadline, short enough to catch a wrong unit.
@@ -213,6 +223,12 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
             max: WEEK,
             zero: Some("never"),
         },
+    },
+    Definition {
+        key: "kex_algorithms",
+        doc: "Key exchange methods the server offers. The client's order decides which is used.",
+        default: || Value::texts(default_kex_names()),
+        place: Place::Names { at: |config| &mut config.kex_algorithms, among: kex_names },
     },
     Definition {
         key: "ciphers",

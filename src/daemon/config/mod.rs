@@ -56,6 +56,8 @@ pub struct Config {
     pub max_connections: u64,
     /// Seconds without a packet of data after which a connection is closed; 0: never.
     pub idle_timeout: u64,
+    /// Key exchange methods offered, in order of preference; never empty.
+    pub kex_algorithms: Vec<&'static str>,
     /// Ciphers offered, in order of preference; never empty.
     pub ciphers: Vec<&'static str>,
     /// MACs offered, in order of preference; never empty.

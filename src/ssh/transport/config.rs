@@ -42,11 +42,13 @@ pub struct TransportConfig {
 }
 
 impl Default for TransportConfig {
-    /// Everything the crypto folder has, in its order, and no host key.
+    /// What the crypto folder has, in its order, but of the key exchange methods only those it
+    /// recommends; and no host key.
     fn default() -> Self {
+        let recommended = crypto::kexes().iter().filter(|kex| kex.by_default);
         Self {
             ident: concat!("SSH-2.0-ringferry_", env!("CARGO_PKG_VERSION")).to_owned(),
-            kexes: crypto::kexes().iter().map(|kex| kex.name).collect(),
+            kexes: recommended.map(|kex| kex.name).collect(),
             host_key_algorithms: crypto::host_key_algorithms().to_vec(),
             ciphers: crypto::ciphers().iter().map(|cipher| cipher.name).collect(),
             macs: crypto::macs().iter().map(|mac| mac.name).collect(),

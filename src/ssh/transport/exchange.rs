@@ -127,7 +127,7 @@ impl Transport {
         exchange.step = match self.role {
             Role::Server => Step::Init { theirs, negotiated },
             Role::Client => {
-                let (pending, init) = Pending::start(&negotiated, &mut *self.random);
+                let (pending, init) = Pending::start(&negotiated, &mut *self.random)?;
                 self.push(&init);
                 Step::Reply { theirs, negotiated, pending }
             }

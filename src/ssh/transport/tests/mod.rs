@@ -2,6 +2,7 @@
 
 mod handshake;
 mod hostile;
+mod kex;
 mod rekey;
 mod strict;
 

@@ -30,7 +30,9 @@ fn intruders() -> Vec<Vec<u8>> {
     all.push(vec![CHANNEL_OPEN]);
     all.push(vec![NEWKEYS]);
     let mut init = vec![KEX_ECDH_INIT];
-    init.put_string(&[9; 32]);
+    let method = crate::crypto::kexes().first().unwrap();
+    let kex = method.client(&mut ChaChaRandom::from_seed([9; 32])).unwrap();
+    init.put_string(kex.init());
     all.push(init);
     all.push(vec![KEX_ECDH_REPLY, 0]);
     all.push(kexinit::write(Role::Client, &server_config(), [5; 16], true));

@@ -15,7 +15,10 @@ pub(super) fn resolve(root: BorrowedFd<'_>, path: &[u8]) -> Result<Vec<u8>, Errn
     // One syscall for nearly every path: where there is no link, ".." is what it looks like.
     match locate_without_links(root, path) {
         Ok(_) => Ok(without_dots(path)),
-        Err(Errno::LOOP | Errno::NOENT) if !path.is_empty() => Walk::new(root, path)?.run(),
+        // AGAIN: renames elsewhere kept `..` undecidable; the walk asks the kernel for none.
+        Err(Errno::LOOP | Errno::NOENT | Errno::AGAIN) if !path.is_empty() => {
+            Walk::new(root, path)?.run()
+        }
         Err(errno) => Err(errno),
     }
 }

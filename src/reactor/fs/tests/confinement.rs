@@ -207,7 +207,7 @@ fn what_is_not_a_file_neither_opens_nor_blocks() {
 /// A directory that turns into a link and back while everything is done through it.
 #[test]
 fn a_racing_link_never_leads_outside() {
-    let tree = Tree::new();
+    let tree = Tree::alone();
     let outside = tree.base.path().join("outside");
     let secret = fs::metadata(outside.join("secret")).unwrap();
     let secret = std::os::unix::fs::MetadataExt::ino(&secret);

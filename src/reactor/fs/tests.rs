@@ -25,7 +25,7 @@ use super::*;
 struct Tree {
     base: TempDir,
     root: Root,
-    _renames: Renames,
+    _renames: Option<Renames>,
 }
 
 /// While something is renamed anywhere on the host, the kernel may not be able to tell whether `..`
@@ -40,17 +40,23 @@ enum Renames {
 
 impl Tree {
     fn new() -> Self {
+        Self::with(None)
+    }
+
+    /// For a test of paths so long that any rename meets them. One a test: a second could wait for
+    /// a writer that waits for the first.
+    fn calm() -> Self {
         let guard = RENAMES.read().unwrap_or_else(PoisonError::into_inner);
-        Self::with(Renames::Few { _guard: guard })
+        Self::with(Some(Renames::Few { _guard: guard }))
     }
 
     /// For a test that renames without a pause.
     fn alone() -> Self {
         let guard = RENAMES.write().unwrap_or_else(PoisonError::into_inner);
-        Self::with(Renames::Many { _guard: guard })
+        Self::with(Some(Renames::Many { _guard: guard }))
     }
 
-    fn with(renames: Renames) -> Self {
+    fn with(renames: Option<Renames>) -> Self {
         let base = tempfile::tempdir().unwrap();
         let root = base.path().join("root");
         fs::create_dir_all(root.join("sub")).unwrap();

@@ -2,8 +2,8 @@
 
 use super::limits::{REKEY_BYTES_BLOCK_8, REKEY_BYTES_BLOCK_16};
 use super::{
-    Backend, CryptoError, MacAlgorithm, MacKey, PacketOpen, PacketSeal, Shape, chacha, ctr, gcm,
-    macs,
+    Backend, CryptoError, MacAlgorithm, MacKey, PacketOpen, PacketSeal, Preset, Shape, chacha, ctr,
+    gcm, macs,
 };
 
 /// A packet cipher: its name, its sizes, and how to make its two directions.
@@ -20,6 +20,8 @@ pub struct CipherAlgorithm {
     pub aead: bool,
     /// Bytes in one direction after which OpenSSH asks for new keys.
     pub rekey_bytes: u64,
+    /// The strictest preset that offers it.
+    pub preset: Preset,
     construction: Construction,
 }
 
@@ -43,6 +45,7 @@ static CIPHERS: [CipherAlgorithm; 6] = [
         iv_bytes: 0,
         aead: true,
         rekey_bytes: REKEY_BYTES_BLOCK_8,
+        preset: Preset::Hardened,
         construction: Construction::ChaChaPoly,
     },
     aes_ctr("aes128-ctr", 16),
@@ -57,6 +60,7 @@ const fn aes_gcm(name: &'static str, key_bytes: usize) -> CipherAlgorithm {
         iv_bytes: 12,
         aead: true,
         rekey_bytes: REKEY_BYTES_BLOCK_16,
+        preset: Preset::Hardened,
         construction: Construction::AesGcm,
     }
 }
@@ -68,6 +72,7 @@ const fn aes_ctr(name: &'static str, key_bytes: usize) -> CipherAlgorithm {
         iv_bytes: 16,
         aead: false,
         rekey_bytes: REKEY_BYTES_BLOCK_16,
+        preset: Preset::Hardened,
         construction: Construction::AesCtr,
     }
 }

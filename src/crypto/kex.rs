@@ -12,7 +12,7 @@ mod x25519;
 #[cfg(test)]
 mod tests;
 
-use super::{Backend, CryptoError, HashAlgorithm, Random, SharedSecret};
+use super::{Backend, CryptoError, HashAlgorithm, Preset, Random, SharedSecret};
 use ephemeral::{Ephemeral, Group};
 use modp::{GROUP_14, GROUP_16, GROUP_18};
 use nist::Curve;
@@ -25,8 +25,8 @@ pub struct KexAlgorithm {
     pub name: &'static str,
     /// The hash for the exchange hash and the key derivation.
     pub hash: HashAlgorithm,
-    /// Whether it is offered where nobody has chosen.
-    pub by_default: bool,
+    /// The strictest preset that offers it.
+    pub preset: Preset,
     exchange: Exchange,
 }
 
@@ -38,33 +38,43 @@ enum Exchange {
     MlKem768X25519,
 }
 
-/// In order of preference. The methods that are not offered by default are weaker or slower than
-/// those that are, and no client of today needs them.
+/// In order of preference. The methods of the later presets are weaker or slower than those before
+/// them, and no client of today needs them.
 static KEXES: [KexAlgorithm; 9] = [
     KexAlgorithm {
         name: "mlkem768x25519-sha256",
         hash: HashAlgorithm::Sha256,
-        by_default: true,
+        preset: Preset::Hardened,
         exchange: Exchange::MlKem768X25519,
     },
-    dh("curve25519-sha256", HashAlgorithm::Sha256, true, Group::X25519),
+    dh("curve25519-sha256", HashAlgorithm::Sha256, Preset::Default, Group::X25519),
     // The name it had before RFC 8731.
-    dh("curve25519-sha256@libssh.org", HashAlgorithm::Sha256, true, Group::X25519),
-    dh("ecdh-sha2-nistp256", HashAlgorithm::Sha256, false, Group::Nist(Curve::P256)),
-    dh("ecdh-sha2-nistp384", HashAlgorithm::Sha384, false, Group::Nist(Curve::P384)),
-    dh("ecdh-sha2-nistp521", HashAlgorithm::Sha512, false, Group::Nist(Curve::P521)),
-    dh("diffie-hellman-group16-sha512", HashAlgorithm::Sha512, false, Group::Modp(&GROUP_16)),
-    dh("diffie-hellman-group18-sha512", HashAlgorithm::Sha512, false, Group::Modp(&GROUP_18)),
-    dh("diffie-hellman-group14-sha256", HashAlgorithm::Sha256, false, Group::Modp(&GROUP_14)),
+    dh("curve25519-sha256@libssh.org", HashAlgorithm::Sha256, Preset::Default, Group::X25519),
+    dh("ecdh-sha2-nistp256", HashAlgorithm::Sha256, Preset::Compatible, Group::Nist(Curve::P256)),
+    dh("ecdh-sha2-nistp384", HashAlgorithm::Sha384, Preset::Compatible, Group::Nist(Curve::P384)),
+    dh("ecdh-sha2-nistp521", HashAlgorithm::Sha512, Preset::Compatible, Group::Nist(Curve::P521)),
+    dh(
+        "diffie-hellman-group16-sha512",
+        HashAlgorithm::Sha512,
+        Preset::Compatible,
+        Group::Modp(&GROUP_16),
+    ),
+    dh(
+        "diffie-hellman-group18-sha512",
+        HashAlgorithm::Sha512,
+        Preset::Compatible,
+        Group::Modp(&GROUP_18),
+    ),
+    dh(
+        "diffie-hellman-group14-sha256",
+        HashAlgorithm::Sha256,
+        Preset::Compatible,
+        Group::Modp(&GROUP_14),
+    ),
 ];
 
-const fn dh(
-    name: &'static str,
-    hash: HashAlgorithm,
-    by_default: bool,
-    group: Group,
-) -> KexAlgorithm {
-    KexAlgorithm { name, hash, by_default, exchange: Exchange::DiffieHellman(group) }
+const fn dh(name: &'static str, hash: HashAlgorithm, preset: Preset, group: Group) -> KexAlgorithm {
+    KexAlgorithm { name, hash, preset, exchange: Exchange::DiffieHellman(group) }
 }
 
 /// The key exchange methods of this build, in order of preference.

@@ -7,7 +7,7 @@ use hmac::{Hmac, KeyInit};
 use sha2::{Sha256, Sha512};
 use subtle::ConstantTimeEq;
 
-use super::{Backend, CryptoError, HashAlgorithm};
+use super::{Backend, CryptoError, HashAlgorithm, Preset};
 
 /// A MAC for ciphers that do not authenticate on their own.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub struct MacAlgorithm {
     pub tag_bytes: usize,
     /// Whether the MAC covers the ciphertext (`-etm@openssh.com`).
     pub encrypt_then_mac: bool,
+    /// The strictest preset that offers it.
+    pub preset: Preset,
     hash: HashAlgorithm,
 }
 
@@ -44,7 +46,15 @@ static MACS: [MacAlgorithm; 4] = [
 ];
 
 const fn hmac(name: &'static str, hash: HashAlgorithm, encrypt_then_mac: bool) -> MacAlgorithm {
-    MacAlgorithm { name, key_bytes: hash.bytes(), tag_bytes: hash.bytes(), encrypt_then_mac, hash }
+    let preset = if encrypt_then_mac { Preset::Hardened } else { Preset::Compatible };
+    MacAlgorithm {
+        name,
+        key_bytes: hash.bytes(),
+        tag_bytes: hash.bytes(),
+        encrypt_then_mac,
+        preset,
+        hash,
+    }
 }
 
 /// The MACs of this build, in order of preference.

@@ -5,7 +5,7 @@ mod hostile;
 use proptest::prelude::*;
 
 use super::super::fixtures::{Fixed, hex};
-use super::super::{ChaChaRandom, kex};
+use super::super::{ChaChaRandom, Preset, kex};
 use super::*;
 
 const ALICE: &str = "77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a";
@@ -244,10 +244,10 @@ fn both_roles_agree_and_every_exchange_has_its_own_key() {
 /// The order of the table, which is the order in KEXINIT.
 #[test]
 fn what_is_offered_by_default() {
-    let names: Vec<_> = kexes().iter().filter(|kex| kex.by_default).map(|kex| kex.name).collect();
+    let names = Preset::Default.kexes();
     let wanted = ["mlkem768x25519-sha256", "curve25519-sha256", "curve25519-sha256@libssh.org"];
     assert_eq!(names, wanted);
-    assert!(kexes().iter().is_sorted_by_key(|kex| !kex.by_default));
+    assert!(kexes().iter().is_sorted_by_key(|kex| kex.preset));
 }
 
 #[test]

@@ -6,7 +6,7 @@
 use super::Config;
 use super::place::{Place, Unit};
 use super::value::Value;
-use crate::crypto::{ciphers, kexes, macs};
+use crate::crypto::{Preset, ciphers, kexes, macs};
 
 /// One key.
 pub(crate) struct Definition {
@@ -42,7 +42,7 @@ fn kex_names() -> Vec<&'static str> {
 
 /// Those of them that are offered where nobody has chosen.
 fn default_kex_names() -> Vec<&'static str> {
-    kexes().iter().filter(|kex| kex.by_default).map(|kex| kex.name).collect()
+    Preset::Default.kexes()
 }
 
 /// A week in seconds: long enough for any deadline, short enough to catch a wrong unit.
@@ -240,7 +240,7 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
         key: "macs",
         doc: "MACs the server offers for the ciphers that need one, those of the -ctr kind. The \
               client's order decides which is used.",
-        default: || Value::texts(mac_names()),
+        default: || Value::texts(Preset::Default.macs()),
         place: Place::Names { at: |config| &mut config.macs, among: mac_names },
     },
 ];

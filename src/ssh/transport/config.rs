@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Role;
-use crate::crypto::{self, Signer};
+use crate::crypto::{self, Preset, Signer};
 use crate::ssh::ident;
 use crate::ssh::limits::{IDENT_TIMEOUT, KEX_TIMEOUT, REKEY_PACKETS_MAX};
 
@@ -41,18 +41,16 @@ pub struct TransportConfig {
     pub kex_timeout: Duration,
 }
 
-impl Default for TransportConfig {
-    /// What the crypto folder has, in its order, but of the key exchange methods only those it
-    /// recommends; and no host key.
-    fn default() -> Self {
-        let recommended = crypto::kexes().iter().filter(|kex| kex.by_default);
+impl TransportConfig {
+    /// What a preset offers, and no host key.
+    pub fn preset(preset: Preset) -> Self {
         Self {
             ident: concat!("SSH-2.0-ringferry_", env!("CARGO_PKG_VERSION")).to_owned(),
-            kexes: recommended.map(|kex| kex.name).collect(),
-            host_key_algorithms: crypto::host_key_algorithms().to_vec(),
-            ciphers: crypto::ciphers().iter().map(|cipher| cipher.name).collect(),
-            macs: crypto::macs().iter().map(|mac| mac.name).collect(),
-            compressions: crypto::compressions().to_vec(),
+            kexes: preset.kexes(),
+            host_key_algorithms: preset.host_key_algorithms(),
+            ciphers: preset.ciphers(),
+            macs: preset.macs(),
+            compressions: preset.compressions(),
             host_keys: Vec::new(),
             rekey_bytes: None,
             rekey_packets: REKEY_PACKETS_MAX,
@@ -60,6 +58,13 @@ impl Default for TransportConfig {
             ident_timeout: IDENT_TIMEOUT,
             kex_timeout: KEX_TIMEOUT,
         }
+    }
+}
+
+impl Default for TransportConfig {
+    /// [`Preset::Default`], and no host key.
+    fn default() -> Self {
+        Self::preset(Preset::Default)
     }
 }
 

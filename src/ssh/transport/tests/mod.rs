@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Item, Role, Transport, TransportConfig};
-use crate::crypto::{ChaChaRandom, Ed25519Signer, Random};
+use crate::crypto::{ChaChaRandom, Ed25519Signer, Preset, Random};
 use crate::ssh::disconnect::Disconnect;
 use crate::ssh::packet::{FrameShape, SealError, Sealer};
 use crate::ssh::wire::Writer;
@@ -187,9 +187,10 @@ fn suites() -> impl Iterator<Item = Suite> {
     })
 }
 
+/// Has everything there is, so that a client's list decides.
 fn server_config() -> TransportConfig {
     let key = Ed25519Signer::from_seed([7; 32]);
-    TransportConfig { host_keys: vec![Arc::new(key)], ..TransportConfig::default() }
+    TransportConfig { host_keys: vec![Arc::new(key)], ..TransportConfig::preset(Preset::Legacy) }
 }
 
 /// A message of the layers above.

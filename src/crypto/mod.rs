@@ -10,9 +10,11 @@
 
 mod backend;
 mod blob;
+mod certificate;
 mod chacha;
 mod cipher;
 mod ctr;
+mod curve;
 mod error;
 mod fingerprint;
 #[cfg(test)]
@@ -20,6 +22,7 @@ mod fixtures;
 mod gcm;
 mod hash;
 mod kex;
+mod key_file;
 mod limits;
 mod mac;
 mod packet;
@@ -31,15 +34,21 @@ mod verify;
 
 pub use backend::{Backend, backend_name, backend_of};
 pub use blob::{key_type_for_algorithm, key_type_of};
+pub use certificate::{Certificate, CertificateKind};
 pub use cipher::{CipherAlgorithm, cipher, ciphers, suites};
 pub use error::CryptoError;
 pub use fingerprint::fingerprint_sha256;
 pub use hash::HashAlgorithm;
 pub use kex::{KexAlgorithm, KexClient, kex, kexes};
+pub use key_file::read_private_key;
+pub use limits::{RSA_BITS_MAX, RSA_BITS_MIN, RSA_BITS_MIN_DEFAULT};
 pub use mac::{MacAlgorithm, MacKey, compressions, mac, macs};
 pub use packet::{PacketOpen, PacketSeal, Shape, plain_open, plain_seal};
 pub use preset::Preset;
 pub use random::{ChaChaRandom, Random};
 pub use secret::{SharedSecret, derive};
-pub use signer::{Ed25519Signer, Signer, host_key_algorithms};
-pub use verify::{signature_algorithms, verify, verify_with};
+pub use signer::{
+    CertifiedSigner, EcdsaSigner, Ed25519Signer, RsaSigner, Signer, host_key_algorithms,
+    plain_algorithm, public_line,
+};
+pub use verify::{check_key_size, signature_algorithms, verify, verify_with};

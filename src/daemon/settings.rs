@@ -5,9 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::config::Config;
-use super::host_key::HostKey;
+use super::host_key::HostKeys;
 use crate::auth::Authenticator;
-use crate::crypto::Signer;
 use crate::reactor::DriverChoice;
 use crate::server::{Names, Settings};
 use crate::ssh::{ServerConfig, TransportConfig};
@@ -16,18 +15,17 @@ use crate::ssh::{ServerConfig, TransportConfig};
 pub(crate) fn settings(
     config: &Config,
     root: PathBuf,
-    host_keys: Vec<HostKey>,
+    host_keys: HostKeys,
     auth: Arc<dyn Authenticator>,
 ) -> Settings {
-    let signers: Vec<Arc<dyn Signer>> =
-        host_keys.into_iter().map(|key| Arc::new(key.signer) as Arc<dyn Signer>).collect();
     let ssh = ServerConfig {
         transport: TransportConfig {
             kexes: config.kexes(),
             host_key_algorithms: config.host_key_names(),
             ciphers: config.cipher_names(),
             macs: config.mac_names(),
-            host_keys: signers,
+            host_keys: host_keys.signers(),
+            rsa_bits_min: wide(config.required_rsa_size),
             rekey_bytes: unless_zero(config.key_renegotiation_threshold),
             ..TransportConfig::default()
         },
@@ -90,7 +88,7 @@ mod tests {
     fn made(text: &str) -> Settings {
         let config = load(&[Layer::File { name: "f", text }]).unwrap();
         let auth = Arc::new(SoleUser::new("ann", vec![], None));
-        settings(&config, PathBuf::from("/srv"), vec![], auth)
+        settings(&config, PathBuf::from("/srv"), HostKeys::default(), auth)
     }
 
     #[test]
@@ -112,7 +110,8 @@ mod tests {
              max_auth_tries = 2\nlogin_grace_time = 5\nclient_alive_interval = 7\n\
              client_alive_count_max = 8\nkey_renegotiation_threshold = '1M'\nmax_sessions = 9\n\
              max_connections = 11\nidle_timeout = 13\nciphers = 'aes128-gcm@openssh.com'\n\
-             macs = 'hmac-sha2-512'\nkex_algorithms = 'ecdh-sha2-nistp256'\n",
+             macs = 'hmac-sha2-512'\nkex_algorithms = 'ecdh-sha2-nistp256'\n\
+             required_rsa_size = 2048\n",
         );
         let ssh = &settings.ssh;
         assert_eq!(settings.listen, ["[::1]:7".parse().unwrap()]);
@@ -126,6 +125,7 @@ mod tests {
         assert_eq!(ssh.transport.ciphers, ["aes128-gcm@openssh.com"]);
         assert_eq!(ssh.transport.macs, ["hmac-sha2-512"]);
         assert_eq!(ssh.transport.kexes, ["ecdh-sha2-nistp256"]);
+        assert_eq!(ssh.transport.rsa_bits_min, 2048);
         assert_eq!(ssh.methods, ["publickey"]);
     }
 }

@@ -45,7 +45,7 @@ use super::numbers::{UNIMPLEMENTED, allowed_in_key_exchange};
 use super::packet::{FrameShape, Opener, Sealer};
 use super::rekey::{Allowance, PeerBudget};
 use super::wire::Writer;
-use crate::crypto::{PacketSeal, Random};
+use crate::crypto::{Certificate, PacketSeal, Random};
 
 /// What one call of [`Transport::receive`] did.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -119,6 +119,7 @@ pub struct Transport {
     peer_budget: PeerBudget,
     session_id: Option<Vec<u8>>,
     host_key: Option<Vec<u8>>,
+    host_certificate: Option<Certificate>,
     extensions: Vec<(Vec<u8>, Vec<u8>)>,
     authenticated: bool,
     /// The next packet is the first one under the peer's new keys, where EXT_INFO may come.
@@ -157,6 +158,7 @@ impl Transport {
             peer_budget: PeerBudget::new(now),
             session_id: None,
             host_key: None,
+            host_certificate: None,
             extensions: Vec::new(),
             authenticated: false,
             after_newkeys: false,
@@ -217,6 +219,11 @@ impl Transport {
     /// Client only: the server's host key as it came, once it is proved.
     pub fn host_key(&self) -> Option<&[u8]> {
         self.host_key.as_deref()
+    }
+
+    /// Client only: what [`Transport::host_key`] says, where it is a certificate.
+    pub fn host_certificate(&self) -> Option<&Certificate> {
+        self.host_certificate.as_ref()
     }
 
     /// The value of an extension the peer has sent in EXT_INFO (RFC 8308).

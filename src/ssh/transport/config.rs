@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Role;
-use crate::crypto::{self, Preset, Signer};
+use crate::crypto::{self, Preset, RSA_BITS_MAX, RSA_BITS_MIN, RSA_BITS_MIN_DEFAULT, Signer};
 use crate::ssh::ident;
 use crate::ssh::limits::{IDENT_TIMEOUT, KEX_TIMEOUT, REKEY_PACKETS_MAX};
 
@@ -59,8 +59,11 @@ pub struct TransportConfig {
     pub compressions: Vec<&'static str>,
     /// Whether the first exchange is to be strict.
     pub strict_kex: StrictKex,
-    /// A server's host keys.
+    /// A server's host keys. Of two that sign with one algorithm the first is used.
     pub host_keys: Vec<Arc<dyn Signer>>,
+    /// Bits an RSA key of the peer's must have: a host key, an authority's key, or a user's. At
+    /// least 2048.
+    pub rsa_bits_min: usize,
     /// Bytes in one direction after which keys are exchanged again; `None` for the cipher's own
     /// number.
     pub rekey_bytes: Option<u64>,
@@ -86,6 +89,7 @@ impl TransportConfig {
             compressions: preset.compressions(),
             strict_kex: StrictKex::default(),
             host_keys: Vec::new(),
+            rsa_bits_min: RSA_BITS_MIN_DEFAULT,
             rekey_bytes: None,
             rekey_packets: REKEY_PACKETS_MAX,
             rekey_interval: None,
@@ -143,6 +147,11 @@ impl TransportConfig {
             let names = self.host_key_algorithms.join(", ");
             return wrong("host_keys", format!("no host key for any of {names}"));
         }
+        if !(RSA_BITS_MIN..=RSA_BITS_MAX).contains(&self.rsa_bits_min) {
+            let bits = self.rsa_bits_min;
+            let problem = format!("{bits} is not within {RSA_BITS_MIN} to {RSA_BITS_MAX}");
+            return wrong("rsa_bits_min", problem);
+        }
         if !(1..=REKEY_PACKETS_MAX).contains(&self.rekey_packets) {
             let packets = self.rekey_packets;
             return wrong("rekey_packets", format!("{packets} is not within 1 to 2^31"));
@@ -175,6 +184,7 @@ impl fmt::Debug for TransportConfig {
             .field("compressions", &self.compressions)
             .field("strict_kex", &self.strict_kex)
             .field("host_keys", &self.host_keys.len())
+            .field("rsa_bits_min", &self.rsa_bits_min)
             .field("rekey_bytes", &self.rekey_bytes)
             .field("rekey_packets", &self.rekey_packets)
             .field("rekey_interval", &self.rekey_interval)
@@ -198,7 +208,7 @@ mod tests {
         assert_eq!(good().check(Role::Server), Ok(()));
         assert_eq!(TransportConfig::default().check(Role::Client), Ok(()));
         type Change = fn(&mut TransportConfig);
-        let cases: [(&str, Change); 11] = [
+        let cases: [(&str, Change); 12] = [
             ("host_keys", |config| config.host_keys.clear()),
             ("ident", |config| config.ident = "OpenSSH".to_owned()),
             ("ident", |config| config.ident.push('\n')),
@@ -209,6 +219,7 @@ mod tests {
             ("macs", |config| config.macs.push("hmac-md5")),
             ("kexes", |config| config.kexes.push("diffie-hellman-group1-sha1")),
             ("compressions", |config| config.compressions = vec!["zlib"]),
+            ("rsa_bits_min", |config| config.rsa_bits_min = 2047),
             ("rekey_packets", |config| config.rekey_packets = REKEY_PACKETS_MAX + 1),
         ];
         for (setting, change) in cases {

@@ -11,6 +11,7 @@ use crate::ssh::connection::limits::{
 use crate::ssh::disconnect::{Disconnect, DisconnectReason};
 use crate::ssh::event::{AuthMethod, AuthRequest, AuthVerdict};
 use crate::ssh::numbers;
+use crate::ssh::transport::TransportConfig;
 use crate::ssh::wire::{Reader, WireError, Writer};
 
 /// Where the server's side of authentication stands.
@@ -230,7 +231,7 @@ fn check_method(
     let offered = |name| config.methods.contains(&name);
     match request.method {
         b"publickey" if offered("publickey") => {
-            check_publickey(user, request.details.clone(), session_id)
+            check_publickey(user, request.details.clone(), session_id, &config.transport)
         }
         b"password" if offered("password") => check_password(request.details.clone()),
         _ => Ok(Checked::Fail),
@@ -242,13 +243,16 @@ fn check_publickey(
     user: &str,
     mut details: Reader<'_>,
     session_id: &[u8],
+    config: &TransportConfig,
 ) -> Result<Checked, WireError> {
     let signed = details.bool()?;
     let algorithm = details.string()?;
     let blob = details.string()?;
     let signature = if signed { Some(details.string()?) } else { None };
     details.end()?;
-    let Some(algorithm) = usable_algorithm(algorithm, blob) else { return Ok(Checked::Fail) };
+    let Some(algorithm) = usable_algorithm(algorithm, blob, config) else {
+        return Ok(Checked::Fail);
+    };
     let (name, key) = (algorithm.to_owned(), blob.to_vec());
     let Some(signature) = signature else {
         let asked = Asked::Key { algorithm: name.clone(), blob: key.clone() };
@@ -264,12 +268,17 @@ fn check_publickey(
     })
 }
 
-/// The algorithm, if we verify it and the key is of the type it needs.
-fn usable_algorithm(algorithm: &[u8], blob: &[u8]) -> Option<&'static str> {
+/// The algorithm, if we verify it and the key is of the type and size it needs.
+fn usable_algorithm(
+    algorithm: &[u8],
+    blob: &[u8],
+    config: &TransportConfig,
+) -> Option<&'static str> {
     let known = crypto::signature_algorithms();
     let algorithm = known.iter().copied().find(|name| name.as_bytes() == algorithm)?;
     let fits = blob.len() <= KEY_BLOB_BYTES_MAX
-        && crypto::key_type_of(blob) == Some(crypto::key_type_for_algorithm(algorithm));
+        && crypto::key_type_of(blob) == Some(crypto::key_type_for_algorithm(algorithm))
+        && crypto::check_key_size(blob, config.rsa_bits_min).is_ok();
     fits.then_some(algorithm)
 }
 

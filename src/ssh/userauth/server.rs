@@ -137,7 +137,7 @@ impl ServerAuth {
         // The application may have ruled it out after it was asked.
         let taken = |name: &String| {
             let only = self.algorithms.as_ref();
-            only.is_none_or(|only| only.iter().any(|listed| *listed == name.as_str()))
+            only.is_none_or(|only| only.contains(&name.as_str()))
         };
         let verdict = if algorithm.is_none_or(taken) { verdict } else { AuthVerdict::Reject };
         Some(match (verdict, asked) {

@@ -1,5 +1,5 @@
-//! A stock OpenSSH client against the server: whole files and trees both ways, through sftp and scp,
-//! with modes and times, and across hundreds of rekeys. By algorithm, see `matrix.rs`.
+//! A stock OpenSSH client against the server: whole files and trees both ways, through sftp and
+//! scp, with modes and times, and across hundreds of rekeys. By algorithm, see `matrix.rs`.
 
 mod support;
 

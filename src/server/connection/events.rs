@@ -259,8 +259,8 @@ pub(super) fn site<'p>(
     }
 }
 
-/// What a client asked for, for a log line, which escapes it: its name, and the command or subsystem
-/// it names, of which at most 200 bytes are shown.
+/// What a client asked for, for a log line, which escapes it: its name, and the command or the
+/// subsystem it names, of which at most 200 bytes are shown.
 fn described(request: &ChannelRequest) -> String {
     let what = match request {
         ChannelRequest::Exec { command } => command.as_slice(),

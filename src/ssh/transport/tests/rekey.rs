@@ -106,7 +106,7 @@ fn our_kexinit_holds_our_messages_but_not_the_peers() {
     pair.server.transport.queue(&channel_data(b"held"));
     pair.server.transport.unimplemented(77);
     let kexinit = pair.server.transmit(pair.now);
-    assert_eq!(pair.server.transport.queued_bytes(), channel_data(b"held").len());
+    assert_eq!(pair.server.transport.queued_bytes(), channel_data(b"held").len() + 8);
 
     // The client has not heard of it and goes on, from the queue and with frames.
     pair.client.transport.queue(&channel_data(b"before"));

@@ -3,9 +3,12 @@
 
 mod channels;
 mod gate;
+mod globals;
 mod login;
+mod opening;
 mod pair;
 mod raw;
 mod rekey;
 mod time;
+mod trace;
 mod transfer;

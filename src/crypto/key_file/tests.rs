@@ -197,7 +197,11 @@ proptest! {
 
     /// One byte anywhere, in any file that is cheap to open: an error or the same key.
     #[test]
-    fn a_changed_byte_is_no_other_key(at in any::<usize>(), byte in 32u8..127, pick in any::<usize>()) {
+    fn a_changed_byte_is_no_other_key(
+        at in any::<usize>(),
+        byte in 32u8..127,
+        pick in any::<usize>(),
+    ) {
         let cheap = |format: &str| !format.contains("locked") && format != "pub";
         let files: Vec<_> = key_files()
             .filter(|file| cheap(file.1) && !file.1.starts_with("refused") && file.0 != "rsa3072")

@@ -40,8 +40,8 @@ impl Ed25519Signer {
         }
     }
 
-    /// As [`Ed25519Signer::from_seed`], where a file holds the public half too: signing with another
-    /// one than the private half's gives the private half away.
+    /// As [`Ed25519Signer::from_seed`], where a file holds the public half too: signing with
+    /// another one than the private half's gives the private half away.
     pub(in crate::crypto) fn from_halves(
         seed: &[u8],
         public: &[u8],

@@ -75,9 +75,14 @@ impl Driver {
         slot: u32,
         socket: Socket,
         peer: SocketAddr,
-        ssh: Connection,
+        mut ssh: Connection,
         now: Instant,
     ) -> Self {
+        if tracing::enabled!(tracing::Level::TRACE) {
+            ssh.set_trace(Box::new(move |packet| {
+                tracing::trace!(connection = number, %peer, "{packet}");
+            }));
+        }
         Self {
             number,
             slot,
@@ -257,8 +262,9 @@ impl Driver {
                     self.event(place, event);
                 }
                 let idle = place.settings.idle_timeout;
-                if idle.is_some_and(|idle| self.last_used + idle <= place.now) {
-                    self.disconnect("idle timeout");
+                if let Some(idle) = idle.filter(|idle| self.last_used + *idle <= place.now) {
+                    let seconds = idle.as_secs();
+                    self.disconnect(&format!("idle timeout: nothing was asked for {seconds} s"));
                 }
             }
         }

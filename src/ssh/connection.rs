@@ -16,7 +16,7 @@ mod table;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub use data::DataFrame;
 use global::GlobalReplies;
@@ -28,6 +28,7 @@ use super::channel::{ChannelRules, Channels};
 use super::config::{ClientConfig, ServerConfig};
 use super::disconnect::{Disconnect, DisconnectReason};
 use super::event::{ChannelId, Event, Handled};
+use super::trace::PacketTrace;
 use super::transport::{Item, Role, Transport, TransportInfo};
 use super::userauth::{ClientAuth, ServerAuth};
 use crate::crypto::Random;
@@ -58,7 +59,8 @@ pub struct Connection {
     awaiting: Awaiting,
     channels: Channels,
     keepalive: Keepalive,
-    auth_deadline: Option<Instant>,
+    /// When the login must be over, and how long that was at first.
+    auth_deadline: Option<(Instant, Duration)>,
     user: Option<String>,
     packet_bytes_max: u32,
     global: GlobalReplies,
@@ -88,7 +90,12 @@ enum Awaiting {
 impl Connection {
     /// The server's end of a new connection. `random` must be seeded for this connection alone.
     pub fn server(config: Arc<ServerConfig>, random: Box<dyn Random>, now: Instant) -> Self {
-        let transport = Arc::new(config.transport.clone());
+        let mut transport = config.transport.clone();
+        if !config.methods.contains(&"publickey") {
+            // Nothing to announce.
+            transport.signature_algorithms.clear();
+        }
+        let transport = Arc::new(transport);
         Self::new(
             Transport::new(Role::Server, transport, random, now),
             Channels::new(ChannelRules {
@@ -99,7 +106,7 @@ impl Connection {
             }),
             config.packet_bytes_max,
             Keepalive::new(config.keepalive_interval, config.keepalive_count_max),
-            config.auth_timeout.and_then(|timeout| now.checked_add(timeout)),
+            auth_deadline(now, config.auth_timeout),
             Side::Server { config, auth: ServerAuth::default() },
         )
     }
@@ -117,7 +124,7 @@ impl Connection {
             }),
             config.packet_bytes_max,
             Keepalive::new(config.keepalive_interval, config.keepalive_count_max),
-            config.auth_timeout.and_then(|timeout| now.checked_add(timeout)),
+            auth_deadline(now, config.auth_timeout),
             Side::Client { auth: ClientAuth::default() },
         )
     }
@@ -127,7 +134,7 @@ impl Connection {
         channels: Channels,
         packet_bytes_max: u32,
         keepalive: Keepalive,
-        auth_deadline: Option<Instant>,
+        auth_deadline: Option<(Instant, Duration)>,
         side: Side,
     ) -> Self {
         Self {
@@ -167,6 +174,27 @@ impl Connection {
     /// What was negotiated and how much has gone through.
     pub fn info(&self) -> &TransportInfo {
         self.transport.info()
+    }
+
+    /// The exchange hash of the first key exchange, which names this connection in signatures.
+    pub fn session_id(&self) -> Option<&[u8]> {
+        self.transport.session_id()
+    }
+
+    /// The server's host key of the first exchange as on the wire.
+    pub fn host_key(&self) -> Option<&[u8]> {
+        self.transport.host_key()
+    }
+
+    /// What the peer has said in EXT_INFO (RFC 8308), names and values. Untrusted.
+    pub fn peer_extensions(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.transport.peer_extensions()
+    }
+
+    /// Shows every packet from here on to `trace`, secrets left out: from the first one on if it is
+    /// set before anything is received or sent.
+    pub fn set_trace(&mut self, trace: PacketTrace) {
+        self.transport.set_trace(trace);
     }
 
     /// The user who is logged in.
@@ -230,7 +258,7 @@ impl Connection {
         if self.closed {
             return None;
         }
-        let login = self.auth_deadline.filter(|_| self.phase != Phase::Open);
+        let login = self.auth_deadline.filter(|_| self.phase != Phase::Open).map(|(at, _)| at);
         let open = self.channels.next_deadline();
         [self.transport.next_deadline(), login, self.keepalive.deadline(), open]
             .into_iter()
@@ -297,12 +325,11 @@ impl Connection {
 
     fn tick(&mut self, now: Instant) -> Result<Option<Event>, Disconnect> {
         self.transport.handle_timeout(now)?;
-        let late = self.auth_deadline.is_some_and(|deadline| now >= deadline);
-        if late && self.phase != Phase::Open {
-            return Err(Disconnect {
-                reason: DisconnectReason::ByApplication,
-                description: "the time to log in is over".to_owned(),
-            });
+        if let Some((_, timeout)) = self.auth_deadline.filter(|(at, _)| now >= *at)
+            && self.phase != Phase::Open
+        {
+            let description = format!("the login was not over within {} s", timeout.as_secs());
+            return Err(Disconnect::new(DisconnectReason::ByApplication, description));
         }
         // A peer that waits for our verdict has no reason to speak.
         let owed = self.awaiting != Awaiting::Nothing;
@@ -343,6 +370,10 @@ impl Connection {
         let event = self.fail(cause);
         self.events.push_back(event);
     }
+}
+
+fn auth_deadline(now: Instant, timeout: Option<Duration>) -> Option<(Instant, Duration)> {
+    timeout.and_then(|timeout| Some((now.checked_add(timeout)?, timeout)))
 }
 
 #[cfg(test)]

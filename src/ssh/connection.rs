@@ -16,7 +16,7 @@ mod table;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub use data::DataFrame;
 use global::GlobalReplies;
@@ -59,7 +59,8 @@ pub struct Connection {
     awaiting: Awaiting,
     channels: Channels,
     keepalive: Keepalive,
-    auth_deadline: Option<Instant>,
+    /// When the login must be over, and how long that was at first.
+    auth_deadline: Option<(Instant, Duration)>,
     user: Option<String>,
     packet_bytes_max: u32,
     global: GlobalReplies,
@@ -105,7 +106,7 @@ impl Connection {
             }),
             config.packet_bytes_max,
             Keepalive::new(config.keepalive_interval, config.keepalive_count_max),
-            config.auth_timeout.and_then(|timeout| now.checked_add(timeout)),
+            auth_deadline(now, config.auth_timeout),
             Side::Server { config, auth: ServerAuth::default() },
         )
     }
@@ -123,7 +124,7 @@ impl Connection {
             }),
             config.packet_bytes_max,
             Keepalive::new(config.keepalive_interval, config.keepalive_count_max),
-            config.auth_timeout.and_then(|timeout| now.checked_add(timeout)),
+            auth_deadline(now, config.auth_timeout),
             Side::Client { auth: ClientAuth::default() },
         )
     }
@@ -133,7 +134,7 @@ impl Connection {
         channels: Channels,
         packet_bytes_max: u32,
         keepalive: Keepalive,
-        auth_deadline: Option<Instant>,
+        auth_deadline: Option<(Instant, Duration)>,
         side: Side,
     ) -> Self {
         Self {
@@ -257,7 +258,7 @@ impl Connection {
         if self.closed {
             return None;
         }
-        let login = self.auth_deadline.filter(|_| self.phase != Phase::Open);
+        let login = self.auth_deadline.filter(|_| self.phase != Phase::Open).map(|(at, _)| at);
         let open = self.channels.next_deadline();
         [self.transport.next_deadline(), login, self.keepalive.deadline(), open]
             .into_iter()
@@ -325,12 +326,11 @@ impl Connection {
 
     fn tick(&mut self, now: Instant) -> Result<Option<Event>, Disconnect> {
         self.transport.handle_timeout(now)?;
-        let late = self.auth_deadline.is_some_and(|deadline| now >= deadline);
-        if late && self.phase != Phase::Open {
-            return Err(Disconnect {
-                reason: DisconnectReason::ByApplication,
-                description: "the time to log in is over".to_owned(),
-            });
+        if let Some((_, timeout)) = self.auth_deadline.filter(|(at, _)| now >= *at)
+            && self.phase != Phase::Open
+        {
+            let description = format!("the login was not over within {} s", timeout.as_secs());
+            return Err(Disconnect::new(DisconnectReason::ByApplication, description));
         }
         // A peer that waits for our verdict has no reason to speak.
         let owed = self.awaiting != Awaiting::Nothing;
@@ -371,6 +371,10 @@ impl Connection {
         let event = self.fail(cause);
         self.events.push_back(event);
     }
+}
+
+fn auth_deadline(now: Instant, timeout: Option<Duration>) -> Option<(Instant, Duration)> {
+    timeout.and_then(|timeout| Some((now.checked_add(timeout)?, timeout)))
 }
 
 #[cfg(test)]

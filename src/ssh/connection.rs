@@ -226,15 +226,21 @@ impl Connection {
     /// `consumed` ended, and bytes once given must be given again unchanged.
     pub fn handle_input(&mut self, now: Instant, input: &mut [u8]) -> Handled {
         if let Some(event) = self.events.pop_front() {
-            return Handled { consumed: 0, event: Some(event) };
+            return Handled::without_input(Some(event));
         }
         if !self.wants_input() {
-            return Handled { consumed: 0, event: None };
+            return Handled::without_input(None);
         }
         match self.step(now, input) {
             Ok(handled) => handled,
-            Err(cause) => Handled { consumed: 0, event: Some(self.fail(cause)) },
+            Err(cause) => Handled::without_input(Some(self.fail(cause))),
         }
+    }
+
+    /// The message of the packet that was opened last, if that came compressed; see
+    /// [`Handled::expanded`].
+    pub fn expanded(&self) -> &[u8] {
+        self.transport.expanded()
     }
 
     /// Acts on the deadlines that have passed.
@@ -297,7 +303,14 @@ impl Connection {
             None | Some(Item::Unimplemented { .. }) => None,
             Some(Item::Payload(range)) => {
                 let before = self.phase;
-                let event = self.message(input, range, received.sequence)?;
+                let event = if received.expanded {
+                    let expanded = self.transport.take_expanded();
+                    let event = self.message(&expanded, range, received.sequence);
+                    self.transport.give_back(expanded);
+                    event?
+                } else {
+                    self.message(input, range, received.sequence)?
+                };
                 if before != Phase::Open && self.phase == Phase::Open {
                     self.keepalive.start(now);
                 }
@@ -321,7 +334,7 @@ impl Connection {
                 Some(Event::Disconnected { by_peer: true, reason, description })
             }
         };
-        Ok(Handled { consumed: received.consumed, event })
+        Ok(Handled { consumed: received.consumed, expanded: received.expanded, event })
     }
 
     fn tick(&mut self, now: Instant) -> Result<Option<Event>, Disconnect> {

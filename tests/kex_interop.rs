@@ -12,8 +12,10 @@ use support::server::{Options, Server, Subject};
 use support::{MIB, skipped};
 
 /// Every method the server knows beyond the default ones, and those.
-const METHODS: [&str; 9] = [
+const METHODS: [&str; 12] = [
     "mlkem768x25519-sha256",
+    "sntrup761x25519-sha512",
+    "sntrup761x25519-sha512@openssh.com",
     "curve25519-sha256",
     "curve25519-sha256@libssh.org",
     "ecdh-sha2-nistp256",
@@ -22,6 +24,7 @@ const METHODS: [&str; 9] = [
     "diffie-hellman-group16-sha512",
     "diffie-hellman-group18-sha512",
     "diffie-hellman-group14-sha256",
+    "diffie-hellman-group-exchange-sha256",
 ];
 
 /// With the big groups, a rekey takes tens of milliseconds on both sides of a debug build.
@@ -35,11 +38,16 @@ fn client_has(method: &str) -> bool {
 
 /// 1 MiB each way with new keys every 256 KiB.
 fn put_and_get(method: &'static str) {
+    put_and_get_with(method, &[]);
+}
+
+/// The same with more arguments; returns the client's log, if it has the method.
+fn put_and_get_with(method: &'static str, more: &[&str]) -> Option<String> {
     if !client_has(method) {
         // Not a skip: no client of this distribution's release has it, and the transport's own
         // tests hold both of our roles against each other.
         eprintln!("the client has no {method}");
-        return;
+        return None;
     }
     let known = METHODS.into_iter().filter(|name| client_has(name)).collect::<Vec<_>>().join(",");
     let scratch = Scratch::new();
@@ -50,6 +58,7 @@ fn put_and_get(method: &'static str) {
     let chosen = format!("KexAlgorithms={method}");
     let batch = format!("put {} /file\nget /file {}\n", quoted(&source), quoted(&back));
     let arguments = ["-v", "-o", &chosen, "-o", "RekeyLimit=256K"];
+    let arguments = [&arguments[..], more].concat();
     let finished = server.sftp(&arguments, &batch, LONG).expect_success();
     let agreed = format!("kex: algorithm: {method}");
     assert!(finished.stderr.lines().any(|line| line.ends_with(&agreed)), "{}", finished.stderr);
@@ -57,6 +66,30 @@ fn put_and_get(method: &'static str) {
     assert!(exchanges >= 8, "{exchanges} directions changed keys\n{}", finished.stderr);
     assert_same_bytes(&source, &scratch.served("file"));
     assert_same_bytes(&source, &back);
+    Some(finished.stderr)
+}
+
+#[test]
+fn sntrup761_x25519() {
+    put_and_get("sntrup761x25519-sha512");
+}
+
+#[test]
+fn sntrup761_x25519_under_its_old_name() {
+    put_and_get("sntrup761x25519-sha512@openssh.com");
+}
+
+/// The client asks for groups as large as its cipher is strong.
+#[test]
+fn group_exchange() {
+    let method = "diffie-hellman-group-exchange-sha256";
+    for (cipher, bits) in [("aes128-gcm@openssh.com", 3072), ("aes256-gcm@openssh.com", 7680)] {
+        let cipher = format!("Ciphers={cipher}");
+        if let Some(log) = put_and_get_with(method, &["-o", &cipher]) {
+            let asked = format!("SSH2_MSG_KEX_DH_GEX_REQUEST(2048<{bits}<8192) sent");
+            assert!(log.contains(&asked), "{log}");
+        }
+    }
 }
 
 #[test]
@@ -111,11 +144,17 @@ fn what_is_not_asked_for_is_not_offered() {
     }
     let scratch = Scratch::new();
     let server = Server::start(&scratch);
-    for method in ["ecdh-sha2-nistp256", "diffie-hellman-group14-sha256"] {
+    for method in [
+        "ecdh-sha2-nistp256",
+        "diffie-hellman-group14-sha256",
+        "diffie-hellman-group-exchange-sha256",
+    ] {
         let chosen = format!("KexAlgorithms={method}");
         let finished = server.sftp(&["-o", &chosen], "pwd\n", LONG);
         assert_ne!(finished.code, Some(0));
-        let offer = "mlkem768x25519-sha256,curve25519-sha256,curve25519-sha256@libssh.org";
+        let offer = "mlkem768x25519-sha256,sntrup761x25519-sha512,\
+                     sntrup761x25519-sha512@openssh.com,curve25519-sha256,\
+                     curve25519-sha256@libssh.org";
         let text = finished.output();
         assert!(text.contains("no matching key exchange method") && text.contains(offer), "{text}");
     }

@@ -4,6 +4,10 @@
 //!  server:  KexInit -> Init ------------------> NewKeys -> over
 //!  client:  KexInit -> Reply -> Verdict ------> NewKeys -> over
 //!                          \____ same host key _/  (every exchange but the first)
+//!
+//!  a group exchange (RFC 4419) has one step more:
+//!  server:  KexInit -> GroupRequest -> Init ...
+//!  client:  KexInit -> Group -> Reply ...
 //! ```
 //! A step's name says which message of the peer's, or which decision, it waits for. An exchange
 //! begins with our KEXINIT, whether we ask for it or answer the peer's.
@@ -14,12 +18,15 @@ use super::receive::unexpected;
 use super::{Item, Role, Transport, TransportInfo};
 use crate::crypto::{PacketOpen, signature_algorithms};
 use crate::ssh::disconnect::{Disconnect, DisconnectReason};
-use crate::ssh::kex::{Answer, Outcome, Pending, Transcript, respond};
+use crate::ssh::group_exchange::{self, Agreed};
+use crate::ssh::kex::{Answer, Outcome, Pending, Transcript, init_number, respond};
 use crate::ssh::kexinit::{
     self, EXT_INFO_CLIENT, KexInit, Negotiated, STRICT_CLIENT, STRICT_SERVER, Way, negotiate,
 };
 use crate::ssh::limits::KEXINIT_BYTES_MAX;
-use crate::ssh::numbers::{EXT_INFO, KEX_ECDH_INIT, KEX_ECDH_REPLY, NEWKEYS};
+use crate::ssh::numbers::{
+    EXT_INFO, KEX_DH_GEX_GROUP, KEX_DH_GEX_REQUEST, KEX_DH_GEX_REQUEST_OLD, NEWKEYS,
+};
 use crate::ssh::wire::Writer;
 
 /// A key exchange that is not over.
@@ -38,7 +45,9 @@ pub(super) struct Exchange {
 
 enum Step {
     KexInit,
-    Init { theirs: Vec<u8>, negotiated: Negotiated },
+    GroupRequest { theirs: Vec<u8>, negotiated: Negotiated },
+    Group { theirs: Vec<u8>, negotiated: Negotiated },
+    Init { theirs: Vec<u8>, negotiated: Negotiated, agreed: Option<Agreed> },
     Reply { theirs: Vec<u8>, negotiated: Negotiated, pending: Pending },
     Verdict { negotiated: Negotiated, outcome: Outcome },
     NewKeys { opener: Box<dyn PacketOpen>, negotiated: Negotiated },
@@ -124,16 +133,29 @@ impl Transport {
         };
         exchange.skip_guess = theirs.follows && !negotiated.guess_right;
         let theirs = payload.to_vec();
-        exchange.step = match self.role {
-            Role::Server => Step::Init { theirs, negotiated },
-            Role::Client => {
-                let (pending, init) = Pending::start(&negotiated, &mut *self.random)?;
-                self.push(&init);
-                Step::Reply { theirs, negotiated, pending }
+        exchange.step = match (self.role, negotiated.kex.exchanges_group()) {
+            (Role::Server, true) => Step::GroupRequest { theirs, negotiated },
+            (Role::Server, false) => Step::Init { theirs, negotiated, agreed: None },
+            (Role::Client, true) => {
+                self.push(&group_exchange::request(self.config.gex_bits));
+                Step::Group { theirs, negotiated }
             }
+            (Role::Client, false) => self.start(theirs, negotiated, None)?,
         };
         self.exchange = Some(exchange);
         Ok(())
+    }
+
+    /// The client's message with its public value.
+    fn start(
+        &mut self,
+        theirs: Vec<u8>,
+        negotiated: Negotiated,
+        agreed: Option<Agreed>,
+    ) -> Result<Step, Disconnect> {
+        let (pending, init) = Pending::start(&negotiated, agreed, &mut *self.random)?;
+        self.push(&init);
+        Ok(Step::Reply { theirs, negotiated, pending })
     }
 
     /// Strict key exchange, if the peer offers it too: its KEXINIT must have been the first packet.
@@ -165,11 +187,32 @@ impl Transport {
         }
         let body = payload.get(1..).unwrap_or_default();
         match (std::mem::replace(&mut exchange.step, Step::KexInit), number) {
-            (Step::Init { theirs, negotiated }, KEX_ECDH_INIT) => {
-                self.answer(exchange, &theirs, negotiated, body)?;
+            (Step::GroupRequest { theirs, negotiated }, KEX_DH_GEX_REQUEST) => {
+                let (bits, moduli) = (self.config.gex_bits, &self.config.moduli);
+                let (group, agreed) = group_exchange::offer(bits, moduli, body, &mut *self.random)?;
+                self.push(&group);
+                exchange.step = Step::Init { theirs, negotiated, agreed: Some(agreed) };
+                self.exchange = Some(exchange);
                 Ok(None)
             }
-            (Step::Reply { theirs, negotiated, pending }, KEX_ECDH_REPLY) => {
+            (Step::GroupRequest { .. }, KEX_DH_GEX_REQUEST_OLD) => Err(Disconnect::key_exchange(
+                "message 30 KEX_DH_GEX_REQUEST_OLD is from before RFC 4419; 34 is taken",
+            )),
+            (Step::Group { theirs, negotiated }, KEX_DH_GEX_GROUP) => {
+                let agreed = group_exchange::accept(self.config.gex_bits, body)?;
+                exchange.step = self.start(theirs, negotiated, Some(agreed))?;
+                self.exchange = Some(exchange);
+                Ok(None)
+            }
+            (Step::Init { theirs, negotiated, agreed }, number)
+                if number == init_number(agreed.as_ref()) =>
+            {
+                self.answer(exchange, &theirs, negotiated, agreed.as_ref(), body)?;
+                Ok(None)
+            }
+            (Step::Reply { theirs, negotiated, pending }, number)
+                if number == pending.reply_number() =>
+            {
                 let transcript = transcript(&self.info, &exchange.ours, &theirs);
                 let answer = pending.finish(&negotiated, &transcript, body)?;
                 self.meet_host_key(exchange, negotiated, answer)
@@ -184,6 +227,7 @@ impl Transport {
         exchange: Exchange,
         theirs: &[u8],
         negotiated: Negotiated,
+        agreed: Option<&Agreed>,
         body: &[u8],
     ) -> Result<(), Disconnect> {
         let signs = |name| self.config.host_keys.iter().find(|key| key.algorithms().contains(name));
@@ -191,7 +235,7 @@ impl Transport {
             .cloned()
             .ok_or_else(|| Disconnect::key_exchange("no host key for the algorithm agreed on"))?;
         let transcript = transcript(&self.info, &exchange.ours, theirs);
-        let answer = respond(&negotiated, &transcript, &*signer, body, &mut *self.random);
+        let answer = respond(&negotiated, agreed, &transcript, &*signer, body, &mut *self.random);
         let (reply, outcome) = answer?;
         self.push(&reply);
         self.change_keys(exchange, negotiated, &outcome)

@@ -1,5 +1,6 @@
 //! Two transports joined in memory, in virtual time.
 
+mod group_exchange;
 mod handshake;
 mod hostile;
 mod kex;

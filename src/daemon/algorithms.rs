@@ -2,26 +2,36 @@
 
 use std::fmt::Write;
 
-use crate::crypto;
+use crate::crypto::{self, Preset};
 
-/// One line an algorithm: kind, name and, where one serves it alone, backend; each kind in order
-/// of preference.
+/// One line an algorithm: kind, name, the strictest preset that offers it and, where one serves it
+/// alone, backend; each kind in order of preference.
 pub(crate) fn list() -> String {
     let mut out = String::new();
-    let kexes = crypto::kexes().iter().map(|kex| kex.name);
-    section(&mut out, "kex", kexes);
-    section(&mut out, "host-key", crypto::host_key_algorithms().iter().copied());
-    section(&mut out, "cipher", crypto::ciphers().iter().map(|cipher| cipher.name));
-    section(&mut out, "mac", crypto::macs().iter().map(|mac| mac.name));
-    section(&mut out, "compression", crypto::compressions().iter().copied());
-    section(&mut out, "user-key", crypto::signature_algorithms().iter().copied());
+    section(&mut out, "kex", crypto::kexes().iter().map(|kex| kex.name), Preset::kexes);
+    let host_keys = crypto::host_key_algorithms().iter().copied();
+    section(&mut out, "host-key", host_keys, Preset::host_key_algorithms);
+    let ciphers = crypto::ciphers().iter().map(|cipher| cipher.name);
+    section(&mut out, "cipher", ciphers, Preset::ciphers);
+    section(&mut out, "mac", crypto::macs().iter().map(|mac| mac.name), Preset::macs);
+    let compressions = crypto::compressions().iter().copied();
+    section(&mut out, "compression", compressions, Preset::compressions);
+    let user_keys = crypto::signature_algorithms().iter().copied();
+    section(&mut out, "user-key", user_keys, |_| crypto::signature_algorithms().to_vec());
     out
 }
 
-fn section(out: &mut String, kind: &str, names: impl Iterator<Item = &'static str>) {
+fn section(
+    out: &mut String,
+    kind: &str,
+    names: impl Iterator<Item = &'static str>,
+    of_preset: fn(Preset) -> Vec<&'static str>,
+) {
     for name in names {
+        let offers = |preset: &Preset| of_preset(*preset).contains(&name);
+        let preset = Preset::ALL.into_iter().find(offers).map_or("none", Preset::name);
         let backend = crypto::backend_of(name).unwrap_or_default();
-        let line = format!("{kind:<12}{name:<36}{backend}");
+        let line = format!("{kind:<12}{name:<44}{preset:<12}{backend}");
         let _ = writeln!(out, "{}", line.trim_end());
     }
 }
@@ -38,7 +48,8 @@ mod tests {
         }
         let cipher = text.lines().find(|line| line.contains("aes128-gcm@openssh.com")).unwrap();
         let words: Vec<_> = cipher.split_whitespace().collect();
-        assert_eq!(words, ["cipher", "aes128-gcm@openssh.com", crypto::backend_name()]);
+        let backend = crypto::backend_name();
+        assert_eq!(words, ["cipher", "aes128-gcm@openssh.com", "hardened", backend]);
         let count = |kind| text.lines().filter(|line| line.starts_with(kind)).count();
         assert_eq!(count("cipher "), crypto::ciphers().len());
         assert_eq!(count("mac "), crypto::macs().len());

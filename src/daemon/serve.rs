@@ -17,7 +17,7 @@ use super::settings::{self, settings};
 use super::user_keys::{self, UserKeys};
 use super::{log, signal};
 use crate::auth::{PasswordDigest, SoleUser};
-use crate::crypto;
+use crate::crypto::{self, Preset};
 use crate::reactor::random_seed;
 use crate::server::{self, Ready, Stop};
 
@@ -40,7 +40,7 @@ pub(crate) fn serve(config: &Config) -> Result<(), Failure> {
     let shown_root = root.display().to_string();
     let shards = settings::shards(config.shards);
     let mut ready = |ready: &Ready<'_>| {
-        log_start(ready, shards, &config.ciphers);
+        log_start(ready, shards, config);
         let uname = rustix::system::uname();
         let announcement = Announcement {
             addresses: ready.listen,
@@ -61,9 +61,10 @@ pub(crate) fn serve(config: &Config) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The line that says what this server runs on.
-fn log_start(ready: &Ready<'_>, shards: usize, ciphers: &[&'static str]) {
-    let ciphers: Vec<String> = ciphers
+/// The lines that say what this server runs on.
+fn log_start(ready: &Ready<'_>, shards: usize, config: &Config) {
+    let ciphers: Vec<String> = config
+        .cipher_names()
         .iter()
         .map(|name| format!("{name}={}", crypto::backend_of(name).unwrap_or("none")))
         .collect();
@@ -78,6 +79,21 @@ fn log_start(ready: &Ready<'_>, shards: usize, ciphers: &[&'static str]) {
     if let Some(note) = &ready.driver.note {
         tracing::warn!("running on epoll: {note}");
     }
+    let legacy = legacy(config);
+    if !legacy.is_empty() {
+        tracing::warn!(
+            "{} offered although broken or outdated: for peers that have nothing else. To stop: \
+             algorithms = \"compatible\"",
+            legacy.join(", ")
+        );
+    }
+}
+
+/// The algorithms offered that only the preset `legacy` has.
+fn legacy(config: &Config) -> Vec<&'static str> {
+    let (ciphers, macs) = (Preset::Compatible.ciphers(), Preset::Compatible.macs());
+    let ciphers = config.cipher_names().into_iter().filter(|name| !ciphers.contains(name));
+    ciphers.chain(config.mac_names().into_iter().filter(|name| !macs.contains(name))).collect()
 }
 
 /// Reads the files `config` names without making anything: what `check` checks beyond the values.

@@ -23,9 +23,10 @@ pub(crate) fn settings(
         host_keys.into_iter().map(|key| Arc::new(key.signer) as Arc<dyn Signer>).collect();
     let ssh = ServerConfig {
         transport: TransportConfig {
-            kexes: config.kex_algorithms.clone(),
-            ciphers: config.ciphers.clone(),
-            macs: config.macs.clone(),
+            kexes: config.kexes(),
+            host_key_algorithms: config.host_key_names(),
+            ciphers: config.cipher_names(),
+            macs: config.mac_names(),
             host_keys: signers,
             rekey_bytes: unless_zero(config.key_renegotiation_threshold),
             ..TransportConfig::default()

@@ -29,9 +29,9 @@ pub const PADDING_BYTES_MIN: usize = 4;
 /// exchange is over, so it is bounded well below a packet.
 pub const KEXINIT_BYTES_MAX: usize = 32 * 1024;
 
-/// Messages that wait to be sealed, in bytes. Writers stop far earlier (see [`QUEUE_BYTES_FULL`]);
-/// only answers the peer asked for, while it takes none of them or does not finish a key exchange,
-/// get here, and then the connection ends.
+/// Messages that wait to be sealed, in bytes, and 8 for keeping each. Writers stop far earlier (see
+/// [`QUEUE_BYTES_FULL`]); only answers the peer asked for, while it takes none of them or does not
+/// finish a key exchange, get here, and then the connection ends.
 pub const QUEUE_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// Messages that wait to be sealed, in bytes, from which on no more channel data is queued.

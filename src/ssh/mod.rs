@@ -33,4 +33,6 @@ pub use disconnect::{Disconnect, DisconnectReason};
 pub use event::{AuthMethod, AuthRequest, AuthVerdict, ChannelId, Event, Handled};
 pub use packet::{FrameShape, SealError};
 pub use requests::{ChannelRequest, WindowSize};
-pub use transport::{ConfigError, DirectionInfo, GexBits, Role, TransportConfig, TransportInfo};
+pub use transport::{
+    ConfigError, DirectionInfo, GexBits, Role, StrictKex, TransportConfig, TransportInfo,
+};

@@ -5,8 +5,8 @@
 
 use super::Config;
 use super::place::{Place, Unit};
+use super::selection::Kind;
 use super::value::Value;
-use crate::crypto::{Preset, ciphers, kexes, macs};
 
 /// One key.
 pub(crate) struct Definition {
@@ -23,26 +23,6 @@ pub(crate) struct Definition {
 /// Looks a key up by its name.
 pub(crate) fn definition(key: &str) -> Option<&'static Definition> {
     DEFINITIONS.iter().find(|definition| definition.key == key)
-}
-
-/// The names of all ciphers, in the library's order of preference.
-fn cipher_names() -> Vec<&'static str> {
-    ciphers().iter().map(|cipher| cipher.name).collect()
-}
-
-/// The names of all MACs, in the library's order of preference.
-fn mac_names() -> Vec<&'static str> {
-    macs().iter().map(|mac| mac.name).collect()
-}
-
-/// The names of all key exchange methods, in the library's order of preference.
-fn kex_names() -> Vec<&'static str> {
-    kexes().iter().map(|kex| kex.name).collect()
-}
-
-/// Those of them that are offered where nobody has chosen.
-fn default_kex_names() -> Vec<&'static str> {
-    Preset::Default.kexes()
 }
 
 /// A week in seconds: long enough for any deadline, short enough to catch a wrong unit.
@@ -225,23 +205,43 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
         },
     },
     Definition {
+        key: "algorithms",
+        doc: "Which algorithms are offered, before the lists below change it. hardened: \
+              post-quantum key exchange, AEAD ciphers and encrypt-then-MAC only. default: that and \
+              curve25519. compatible: that and NIST's curves, Diffie-Hellman and MACs over the \
+              plaintext, for clients such as curl with an old libssh2. legacy: that and SHA-1 MACs \
+              and CBC ciphers, with a warning in the log.",
+        default: || Value::text("default"),
+        place: Place::Choice {
+            at: |config| &mut config.algorithms,
+            among: &["hardened", "default", "compatible", "legacy"],
+        },
+    },
+    Definition {
         key: "kex_algorithms",
         doc: "Key exchange methods the server offers. The client's order decides which is used.",
-        default: || Value::texts(default_kex_names()),
-        place: Place::Names { at: |config| &mut config.kex_algorithms, among: kex_names },
+        default: || Value::List(vec![]),
+        place: Place::Names { at: |config| &mut config.kex_algorithms, kind: Kind::KEX },
+    },
+    Definition {
+        key: "host_key_algorithms",
+        doc: "Host key algorithms the server offers, of those its keys can sign with. The client's \
+              order decides which is used.",
+        default: || Value::List(vec![]),
+        place: Place::Names { at: |config| &mut config.host_key_algorithms, kind: Kind::HOST_KEY },
     },
     Definition {
         key: "ciphers",
         doc: "Ciphers the server offers. The client's order decides which is used.",
-        default: || Value::texts(cipher_names()),
-        place: Place::Names { at: |config| &mut config.ciphers, among: cipher_names },
+        default: || Value::List(vec![]),
+        place: Place::Names { at: |config| &mut config.ciphers, kind: Kind::CIPHER },
     },
     Definition {
         key: "macs",
-        doc: "MACs the server offers for the ciphers that need one, those of the -ctr kind. The \
-              client's order decides which is used.",
-        default: || Value::texts(Preset::Default.macs()),
-        place: Place::Names { at: |config| &mut config.macs, among: mac_names },
+        doc: "MACs the server offers for the ciphers that need one, those of the -ctr and -cbc \
+              kinds. The client's order decides which is used.",
+        default: || Value::List(vec![]),
+        place: Place::Names { at: |config| &mut config.macs, kind: Kind::MAC },
     },
 ];
 

@@ -67,7 +67,22 @@ pub fn load(layers: &[Layer<'_>]) -> Result<Config, Vec<Fault>> {
             }
         }
     }
+    if faults.is_empty() {
+        faults.extend(emptied(&config));
+    }
     if faults.is_empty() { Ok(config) } else { Err(faults) }
+}
+
+/// Lists of algorithms from which everything was taken.
+fn emptied(config: &Config) -> impl Iterator<Item = Fault> {
+    let empty = |definition: &&Definition| {
+        definition.place.effective(config).is_some_and(|names| names.is_empty())
+    };
+    DEFINITIONS.iter().filter(empty).map(|definition| Fault {
+        place: format!("algorithms = {}", quote(config.algorithms)),
+        key: Some(definition.key.to_owned()),
+        what: "nothing of the preset is left: take less away, or name what to offer".to_owned(),
+    })
 }
 
 fn file(config: &mut Config, name: &str, text: &str, faults: &mut Vec<Fault>) {

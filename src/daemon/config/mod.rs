@@ -8,14 +8,19 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::crypto::Preset;
+
 pub(crate) mod defs;
 mod load;
 mod place;
 mod render;
+mod selection;
 mod value;
 
 pub use load::{Fault, Layer, load};
 pub use render::{key_table, render};
+use selection::Kind;
+pub use selection::Selection;
 
 /// The effective configuration. What each field means, and its range, stands in `defs.rs`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,10 +61,41 @@ pub struct Config {
     pub max_connections: u64,
     /// Seconds without a packet of data after which a connection is closed; 0: never.
     pub idle_timeout: u64,
-    /// Key exchange methods offered, in order of preference; never empty.
-    pub kex_algorithms: Vec<&'static str>,
-    /// Ciphers offered, in order of preference; never empty.
-    pub ciphers: Vec<&'static str>,
-    /// MACs offered, in order of preference; never empty.
-    pub macs: Vec<&'static str>,
+    /// `hardened`, `default`, `compatible` or `legacy`: what the lists below start from.
+    pub algorithms: &'static str,
+    /// Key exchange methods: see [`Config::kexes`].
+    pub kex_algorithms: Selection,
+    /// Host key algorithms: see [`Config::host_key_names`].
+    pub host_key_algorithms: Selection,
+    /// Ciphers: see [`Config::cipher_names`].
+    pub ciphers: Selection,
+    /// MACs: see [`Config::mac_names`].
+    pub macs: Selection,
+}
+
+impl Config {
+    /// What the algorithm lists start from.
+    pub fn preset(&self) -> Preset {
+        Preset::named(self.algorithms).unwrap_or(Preset::Default)
+    }
+
+    /// The key exchange methods offered, in order of preference; so the others for their kinds.
+    pub fn kexes(&self) -> Vec<&'static str> {
+        Kind::KEX.offered(&self.kex_algorithms, self.preset())
+    }
+
+    /// The host key algorithms offered.
+    pub fn host_key_names(&self) -> Vec<&'static str> {
+        Kind::HOST_KEY.offered(&self.host_key_algorithms, self.preset())
+    }
+
+    /// The ciphers offered.
+    pub fn cipher_names(&self) -> Vec<&'static str> {
+        Kind::CIPHER.offered(&self.ciphers, self.preset())
+    }
+
+    /// The MACs offered.
+    pub fn mac_names(&self) -> Vec<&'static str> {
+        Kind::MAC.offered(&self.macs, self.preset())
+    }
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use toml::de::DeValue;
 
 use super::Config;
+use super::selection::{Kind, Selection};
 use super::value::{Value, quote};
 
 /// A field of [`Config`]: read through a copy, written in place.
@@ -38,10 +39,10 @@ pub(crate) enum Place {
         at: At<&'static str>,
         among: &'static [&'static str],
     },
-    /// At least one of the names, none twice, in order of preference.
+    /// Algorithms of one kind: the preset's, an edit of them, or others.
     Names {
-        at: At<Vec<&'static str>>,
-        among: fn() -> Vec<&'static str>,
+        at: At<Selection>,
+        kind: Kind,
     },
     /// A login name: printable, without blanks; it may be empty.
     Login(At<String>),
@@ -71,9 +72,12 @@ impl Place {
                 format!("{unit} from {min} to {max}{zero}")
             }
             Self::Choice { among, .. } => one_of(among),
-            Self::Names { among, .. } => {
-                format!("a list, in order of preference, of {}", among().join(", "))
-            }
+            Self::Names { kind, .. } => format!(
+                "a list, in order of preference, of {}; empty: the preset's; a sign before the \
+                 first name edits the preset's: + adds to it, - takes away (* and ? stand for any \
+                 characters), ^ puts in front",
+                (kind.known)().join(", ")
+            ),
             Self::Login(_) => "a login name: printable characters without blanks".to_owned(),
             Self::Path(_) => "a path".to_owned(),
             Self::Paths(_) => "a path or a list of paths".to_owned(),
@@ -96,7 +100,7 @@ impl Place {
                 *at(config) = number;
             }
             Self::Choice { at, among } => *at(config) = choice(value, among)?,
-            Self::Names { at, among } => *at(config) = names(value, &among())?,
+            Self::Names { at, kind } => *at(config) = Selection::read(value, &(kind.known)())?,
             Self::Login(at) => *at(config) = login(value)?,
             Self::Path(at) => *at(config) = path(value)?,
             Self::Paths(at) => *at(config) = each(value, path)?,
@@ -119,12 +123,19 @@ impl Place {
             Self::Flag(at) => at(config).to_string(),
             Self::Number { at, .. } => at(config).to_string(),
             Self::Choice { at, .. } => quote(at(config)),
-            Self::Names { at, .. } => list(at(config).iter().map(|name| quote(name))),
+            Self::Names { at, .. } => at(config).show(),
             Self::Login(at) => quote(at(config)),
             Self::Path(at) => quote(&at(config).to_string_lossy()),
             Self::Paths(at) => list(at(config).iter().map(|path| quote(&path.to_string_lossy()))),
             Self::Addresses(at) => list(at(config).iter().map(|addr| quote(&addr.to_string()))),
         }
+    }
+
+    /// The algorithms `config` comes to, where this place is about them.
+    pub(crate) fn effective(&self, config: &Config) -> Option<Vec<&'static str>> {
+        let Self::Names { at, kind } = self else { return None };
+        let selection = at(&mut config.clone()).clone();
+        Some(kind.offered(&selection, config.preset()))
     }
 
     /// Reads a value from the command line: TOML, or text without its quotes, or a list without its
@@ -241,19 +252,6 @@ fn choice(value: &Value, among: &[&'static str]) -> Result<&'static str, String>
     let given = text(value)?;
     let found = among.iter().find(|name| **name == given);
     found.copied().ok_or_else(|| format!("{} is unknown", value.describe()))
-}
-
-fn names(value: &Value, among: &[&'static str]) -> Result<Vec<&'static str>, String> {
-    let names = each(value, |item| choice(item, among))?;
-    if names.is_empty() {
-        return Err("the list is empty".to_owned());
-    }
-    for (at, name) in names.iter().enumerate() {
-        if names.iter().skip(at + 1).any(|later| later == name) {
-            return Err(format!("{} stands there twice", quote(name)));
-        }
-    }
-    Ok(names)
 }
 
 fn login(value: &Value) -> Result<String, String> {

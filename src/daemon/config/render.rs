@@ -15,6 +15,9 @@ pub fn render(config: &Config) -> String {
         out.push('\n');
         comment(&mut out, definition.doc);
         comment(&mut out, &format!("Allowed: {}.", definition.place.allowed()));
+        if let Some(names) = definition.place.effective(config) {
+            comment(&mut out, &format!("In effect: {}.", names.join(", ")));
+        }
         let _ = writeln!(out, "{} = {}", definition.key, definition.place.show(config));
     }
     out

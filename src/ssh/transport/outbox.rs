@@ -2,6 +2,9 @@
 
 use crate::ssh::limits::QUEUE_BYTES_MAX;
 
+/// What keeping a message costs besides its payload.
+const MESSAGE_BYTES: usize = size_of::<usize>();
+
 /// Messages one after another in one buffer, so that a small message costs no allocation.
 #[derive(Default, Debug)]
 struct Queue {
@@ -29,8 +32,10 @@ impl Queue {
         }
     }
 
+    /// Counts what a message costs, not only what it says: a peer can make us answer with a
+    /// million messages of one byte.
     fn waiting(&self) -> usize {
-        self.bytes.len() - self.start
+        self.bytes.len() - self.start + self.lengths.len() * MESSAGE_BYTES
     }
 }
 
@@ -67,7 +72,11 @@ impl Outbox {
     }
 
     fn check(&self, payload: &[u8]) -> Result<(), Full> {
-        if self.bytes() + payload.len() > QUEUE_BYTES_MAX { Err(Full) } else { Ok(()) }
+        if self.bytes() + payload.len() + MESSAGE_BYTES > QUEUE_BYTES_MAX {
+            Err(Full)
+        } else {
+            Ok(())
+        }
     }
 
     /// Lets what was held go, behind everything that is ready.
@@ -121,7 +130,7 @@ mod tests {
         outbox.hold(b"three").unwrap();
         outbox.hold(b"four").unwrap();
         outbox.push(b"two").unwrap();
-        assert_eq!(outbox.bytes(), 15);
+        assert_eq!(outbox.bytes(), 15 + 4 * MESSAGE_BYTES);
         assert_eq!(drain(&mut outbox), [b"one".to_vec(), b"two".to_vec()]);
         outbox.push(b"two and a half").unwrap();
         outbox.release();
@@ -135,13 +144,20 @@ mod tests {
     #[test]
     fn both_queues_share_one_bound() {
         let mut outbox = Outbox::default();
-        outbox.push(&vec![0; QUEUE_BYTES_MAX - 10]).unwrap();
+        outbox.push(&vec![0; QUEUE_BYTES_MAX - 10 - 2 * MESSAGE_BYTES]).unwrap();
         outbox.hold(&[0; 10]).unwrap();
         assert!(outbox.hold(&[0]).is_err());
         assert!(outbox.push(&[0]).is_err());
         outbox.drop_held();
         outbox.push(&[0; 10]).unwrap();
         outbox.pop();
-        assert_eq!(outbox.bytes(), 10);
+        assert_eq!(outbox.bytes(), 10 + MESSAGE_BYTES);
+    }
+
+    #[test]
+    fn the_smallest_messages_are_bounded_too() {
+        let mut outbox = Outbox::default();
+        let taken = (0..QUEUE_BYTES_MAX).take_while(|_| outbox.hold(&[82]).is_ok()).count();
+        assert_eq!(taken, QUEUE_BYTES_MAX / (1 + MESSAGE_BYTES));
     }
 }

@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use super::super::defs::{DEFINITIONS, defaults};
 use super::super::render::render;
 use super::*;
+use crate::crypto::Preset;
 
 fn from_file(text: &str) -> Result<Config, Vec<String>> {
     strings(load(&[Layer::File { name: "ferry.toml", text }]))
@@ -33,7 +34,8 @@ fn defaults_are_what_the_documentation_says() {
     assert_eq!((config.client_alive_interval, config.client_alive_count_max), (60, 3));
     assert_eq!((config.max_sessions, config.shards), (10, 0));
     assert_eq!((config.driver, config.log_level, config.log_format), ("auto", "info", "text"));
-    assert!(!config.ciphers.is_empty() && !config.read_only);
+    assert_eq!(config.cipher_names(), Preset::Default.ciphers());
+    assert!(!config.read_only);
 }
 
 #[test]
@@ -122,18 +124,40 @@ fn numbers_keep_to_their_range() {
 
 #[test]
 fn lists_are_checked_item_by_item() {
-    let ciphers = defaults().unwrap().ciphers;
-    let first = ciphers[0];
+    let first = Preset::Default.ciphers()[0];
     let config = from_file(&format!("ciphers = ['{first}']")).unwrap();
-    assert_eq!(config.ciphers, [first]);
+    assert_eq!(config.cipher_names(), [first]);
     let said = fault(from_file(&format!("ciphers = ['{first}', 'rot13']")));
     assert!(said.contains("\"rot13\" is unknown") && said.contains(first), "{said}");
     let said = fault(from_file(&format!("ciphers = ['{first}', '{first}']")));
     assert!(said.contains("stands there twice"), "{said}");
-    assert!(fault(from_file("ciphers = []")).contains("the list is empty"));
     assert!(fault(from_file("listen = []")).contains("the list is empty"));
     let said = fault(from_file("listen = ['127.0.0.1:2222', 'localhost']"));
     assert!(said.contains("\"localhost\" is not ADDR:PORT"), "{said}");
+}
+
+#[test]
+fn a_preset_is_what_the_lists_start_from() {
+    let config = from_file("ciphers = '-chacha20*'\nalgorithms = 'hardened'").unwrap();
+    assert_eq!(config.kexes(), Preset::Hardened.kexes());
+    let mut left = Preset::Hardened.ciphers();
+    left.retain(|name| !name.starts_with("chacha20"));
+    assert_eq!(config.cipher_names(), left);
+    let config = from_file("macs = '^hmac-sha2-512'\nalgorithms = 'compatible'").unwrap();
+    assert_eq!(config.mac_names()[0], "hmac-sha2-512");
+    assert_eq!(config.mac_names().len(), Preset::Compatible.macs().len());
+    assert!(fault(from_file("algorithms = 'paranoid'")).contains("hardened, default, compatible"));
+}
+
+#[test]
+fn a_list_from_which_everything_was_taken_is_a_mistake() {
+    let said = fault(from_file("macs = '-*'"));
+    assert!(said.contains("macs: nothing of the preset is left"), "{said}");
+    let only = Preset::Default.kexes().join(",");
+    let set = format!("kex_algorithms=-{only}");
+    assert!(load(&[Layer::Set(&set)]).is_err());
+    let compatible = [Layer::Set(&set), Layer::Set("algorithms=compatible")];
+    assert!(!load(&compatible).unwrap().kexes().is_empty());
 }
 
 #[test]

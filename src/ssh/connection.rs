@@ -9,6 +9,7 @@ mod channels;
 mod commands;
 mod data;
 mod dispatch;
+mod global;
 mod keepalive;
 pub(crate) mod limits;
 mod table;
@@ -18,10 +19,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 pub use data::DataFrame;
+use global::GlobalReplies;
 use keepalive::{Keepalive, Tick};
 use table::Phase;
 
-use super::channel::Channels;
+use super::channel::messages::refusal;
+use super::channel::{ChannelRules, Channels};
 use super::config::{ClientConfig, ServerConfig};
 use super::disconnect::{Disconnect, DisconnectReason};
 use super::event::{ChannelId, Event, Handled};
@@ -58,6 +61,7 @@ pub struct Connection {
     auth_deadline: Option<Instant>,
     user: Option<String>,
     packet_bytes_max: u32,
+    global: GlobalReplies,
     /// The client said it would open no further sessions.
     no_more_sessions: bool,
     /// Events that did not come from a packet: at most one of each command's.
@@ -87,7 +91,12 @@ impl Connection {
         let transport = Arc::new(config.transport.clone());
         Self::new(
             Transport::new(Role::Server, transport, random, now),
-            Channels::new(config.channels_max, config.window_bytes),
+            Channels::new(ChannelRules {
+                max: config.channels_max,
+                window_bytes: config.window_bytes,
+                kinds: config.channel_kinds.clone(),
+                open_timeout: config.open_timeout,
+            }),
             config.packet_bytes_max,
             Keepalive::new(config.keepalive_interval, config.keepalive_count_max),
             config.auth_timeout.and_then(|timeout| now.checked_add(timeout)),
@@ -100,7 +109,12 @@ impl Connection {
         let transport = Arc::new(config.transport.clone());
         Self::new(
             Transport::new(Role::Client, transport, random, now),
-            Channels::new(config.channels_max, config.window_bytes),
+            Channels::new(ChannelRules {
+                max: config.channels_max,
+                window_bytes: config.window_bytes,
+                kinds: config.channel_kinds.clone(),
+                open_timeout: config.open_timeout,
+            }),
             config.packet_bytes_max,
             Keepalive::new(config.keepalive_interval, config.keepalive_count_max),
             config.auth_timeout.and_then(|timeout| now.checked_add(timeout)),
@@ -126,6 +140,7 @@ impl Connection {
             auth_deadline,
             user: None,
             packet_bytes_max,
+            global: GlobalReplies::default(),
             no_more_sessions: false,
             events: VecDeque::new(),
             closed: false,
@@ -199,7 +214,10 @@ impl Connection {
         if self.closed {
             return None;
         }
-        self.tick(now).err().map(|cause| self.fail(cause))
+        match self.tick(now) {
+            Ok(event) => event,
+            Err(cause) => Some(self.fail(cause)),
+        }
     }
 
     /// Appends what is to be sent next to `out`: nothing when there is nothing.
@@ -213,7 +231,8 @@ impl Connection {
             return None;
         }
         let login = self.auth_deadline.filter(|_| self.phase != Phase::Open);
-        [self.transport.next_deadline(), login, self.keepalive.deadline()]
+        let open = self.channels.next_deadline();
+        [self.transport.next_deadline(), login, self.keepalive.deadline(), open]
             .into_iter()
             .flatten()
             .min()
@@ -276,7 +295,7 @@ impl Connection {
         Ok(Handled { consumed: received.consumed, event })
     }
 
-    fn tick(&mut self, now: Instant) -> Result<(), Disconnect> {
+    fn tick(&mut self, now: Instant) -> Result<Option<Event>, Disconnect> {
         self.transport.handle_timeout(now)?;
         let late = self.auth_deadline.is_some_and(|deadline| now >= deadline);
         if late && self.phase != Phase::Open {
@@ -289,7 +308,7 @@ impl Connection {
         let owed = self.awaiting != Awaiting::Nothing;
         match self.keepalive.tick(now, owed) {
             Tick::Quiet => {}
-            Tick::Ask(message) => self.transport.queue(&message),
+            Tick::Ask => self.ask_for_life(),
             Tick::Dead(asked) => {
                 return Err(Disconnect {
                     reason: DisconnectReason::ConnectionLost,
@@ -297,7 +316,13 @@ impl Connection {
                 });
             }
         }
-        Ok(())
+        // One event a call: a second channel's deadline is still due, so another call follows.
+        let late = self.channels.abandon_overdue(now);
+        Ok(late.map(|channel| Event::ChannelOpenFailed {
+            channel,
+            reason: refusal::CONNECT_FAILED,
+            description: "the peer did not answer in time".to_owned(),
+        }))
     }
 
     /// Ends the connection with a DISCONNECT of ours.

@@ -32,7 +32,7 @@ pub use connection::{Connection, DataFrame};
 pub use disconnect::{Disconnect, DisconnectReason};
 pub use event::{AuthMethod, AuthRequest, AuthVerdict, ChannelId, Event, Handled};
 pub use packet::{FrameShape, SealError};
-pub use requests::{ChannelRequest, WindowSize};
+pub use requests::{ChannelRequest, GlobalRequest, TerminalModes, WindowSize, X11Cookie};
 pub use transport::{
     ConfigError, DirectionInfo, GexBits, Role, StrictKex, TransportConfig, TransportInfo,
 };

@@ -196,6 +196,11 @@ impl Transport {
         if self.ident.is_some() || !self.wants_input() { 0 } else { self.opener.needed() }
     }
 
+    /// The latest time anybody told us.
+    pub(crate) fn latest_now(&self) -> Instant {
+        self.now
+    }
+
     /// Bytes of messages that wait to be sealed. Do not queue channel data from
     /// [`QUEUE_BYTES_FULL`](super::limits::QUEUE_BYTES_FULL) on.
     pub fn queued_bytes(&self) -> usize {

@@ -3,7 +3,9 @@
 
 mod channels;
 mod gate;
+mod globals;
 mod login;
+mod opening;
 mod pair;
 mod raw;
 mod rekey;

@@ -92,7 +92,11 @@ impl Raw {
 
     /// A client of ours with the service granted and an attempt under way.
     pub(super) fn client_in_auth() -> Self {
-        let mut raw = Self::client(client_config());
+        Self::client_in_auth_with(client_config())
+    }
+
+    fn client_in_auth_with(config: ClientConfig) -> Self {
+        let mut raw = Self::client(config);
         let mut accept = vec![numbers::SERVICE_ACCEPT];
         accept.put_string(b"ssh-userauth");
         raw.say(&accept);
@@ -103,7 +107,11 @@ impl Raw {
     }
 
     pub(super) fn client_logged_in() -> Self {
-        let mut raw = Self::client_in_auth();
+        Self::client_logged_in_with(client_config())
+    }
+
+    pub(super) fn client_logged_in_with(config: ClientConfig) -> Self {
+        let mut raw = Self::client_in_auth_with(config);
         raw.peer.set_authenticated();
         raw.say(&[numbers::USERAUTH_SUCCESS]);
         assert!(raw.ours.is_authenticated());

@@ -11,8 +11,8 @@ use super::kexinit::{Negotiated, Way};
 use super::numbers::{KEX_DH_GEX_INIT, KEX_DH_GEX_REPLY, KEX_ECDH_INIT, KEX_ECDH_REPLY};
 use super::wire::{Reader, WireError, Writer};
 use crate::crypto::{
-    self, CryptoError, HashAlgorithm, KexClient, MacKey, PacketOpen, PacketSeal, Random,
-    SharedSecret, Signer,
+    self, CryptoError, HashAlgorithm, KexAlgorithm, KexClient, MacKey, PacketOpen, PacketSeal,
+    Random, SharedSecret, Signer,
 };
 
 /// What both sides have said before the exchange itself.
@@ -107,13 +107,13 @@ pub(crate) struct Answer {
 impl Pending {
     /// Makes the key pair of one exchange and the payload of its KEX_ECDH_INIT.
     pub(crate) fn start(
-        negotiated: &Negotiated,
+        method: &KexAlgorithm,
         agreed: Option<Agreed>,
         random: &mut dyn Random,
     ) -> Result<(Self, Vec<u8>), Disconnect> {
         let kex = match &agreed {
             Some(agreed) => agreed.group.client(random),
-            None => negotiated.kex.client(random),
+            None => method.client(random),
         }
         .map_err(failed)?;
         let mut payload = vec![init_number(agreed.as_ref())];

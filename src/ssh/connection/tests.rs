@@ -10,4 +10,5 @@ mod pair;
 mod raw;
 mod rekey;
 mod time;
+mod trace;
 mod transfer;

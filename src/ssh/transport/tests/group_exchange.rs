@@ -297,3 +297,23 @@ fn a_guess_is_a_request() {
     assert_eq!(pair.server.failure, None);
     assert_eq!(pair.server.transport.info().kex, "curve25519-sha256");
 }
+
+#[test]
+fn our_own_guess_is_a_request_too() {
+    for (server, right) in [(vec![METHOD], true), (vec!["curve25519-sha256", METHOD], false)] {
+        let client =
+            with_kex(METHOD, TransportConfig { guess: true, ..TransportConfig::default() });
+        let server = TransportConfig { kexes: server, ..server_config() };
+        let mut pair = Pair::with(client, server);
+        let greeting = split_plain(&pair.client.transmit(pair.now));
+        assert_eq!(payload(greeting.last().unwrap()), request(2048, 3072, 8192));
+        pair.server.feed(pair.now, &greeting.concat());
+        let answer = split_plain(&pair.server.transmit(pair.now));
+        let offered = payload(answer.last().unwrap())[0] == KEX_DH_GEX_GROUP;
+        assert_eq!(offered, right, "the group comes with the greeting, if the guess is right");
+        pair.client.feed(pair.now, &answer.concat());
+        pair.run();
+        pair.authenticate();
+        pair.check_traffic();
+    }
+}

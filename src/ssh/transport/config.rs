@@ -80,7 +80,9 @@ pub struct TransportConfig {
     /// MACs in order of preference, both directions; not looked at when the cipher is an AEAD. Some
     /// peers (paramiko among them) want a common one even then.
     pub macs: Vec<&'static str>,
-    /// Compressions in order of preference, both directions.
+    /// Compressions in order of preference, both directions. A client that prefers another one to
+    /// `none` gets it from most servers. `zlib` starts before the login: a server that lists it
+    /// lets strangers reach the expander.
     pub compressions: Vec<&'static str>,
     /// Sizes of groups in `diffie-hellman-group-exchange-sha256`.
     pub gex_bits: GexBits,
@@ -193,8 +195,9 @@ impl TransportConfig {
         known_names("host_key_algorithms", &self.host_key_algorithms, |name| {
             known.contains(&name)
         })?;
-        let compressions = crypto::compressions();
-        known_names("compressions", &self.compressions, |name| compressions.contains(&name))?;
+        known_names("compressions", &self.compressions, |name| {
+            crypto::compression(name).is_some()
+        })?;
         known_names("macs", &self.macs, |name| crypto::mac(name).is_some())?;
         let signs = |name| self.host_keys.iter().any(|key| key.algorithms().contains(name));
         if role == Role::Server && !self.host_key_algorithms.iter().any(signs) {
@@ -287,7 +290,7 @@ mod tests {
             ("macs", |config| config.macs.clear()),
             ("macs", |config| config.macs.push("hmac-md5")),
             ("kexes", |config| config.kexes.push("diffie-hellman-group1-sha1")),
-            ("compressions", |config| config.compressions = vec!["zlib"]),
+            ("compressions", |config| config.compressions = vec!["lzo"]),
             ("gex_bits", |config| config.gex_bits.min = 1024),
             ("gex_bits", |config| config.gex_bits.preferred = 2047),
             ("gex_bits", |config| config.gex_bits.max = 8193),

@@ -38,7 +38,8 @@ pub use compression::{Compress, CompressionAlgorithm, Expand, compression, compr
 pub use error::CryptoError;
 pub use fingerprint::fingerprint_sha256;
 pub use hash::HashAlgorithm;
-pub use kex::{KexAlgorithm, KexClient, kex, kexes};
+pub use kex::{DhGroup, KexAlgorithm, KexClient, Moduli, ModuliProblem, kex, kexes};
+pub use limits::{DH_GROUP_BITS_MAX, DH_GROUP_BITS_MIN, MODULI_FILE_BYTES_MAX};
 pub use mac::{MacAlgorithm, MacKey, mac, macs};
 pub use packet::{PacketOpen, PacketSeal, Shape, plain_open, plain_seal};
 pub use preset::Preset;

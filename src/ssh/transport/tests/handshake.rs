@@ -380,7 +380,7 @@ fn nothing_in_common_names_both_lists() {
 }
 
 /// A client that offers the methods in another order and says that a guess follows.
-fn guessing_client(kexes: Vec<&'static str>) -> End {
+pub(super) fn guessing_client(kexes: Vec<&'static str>) -> End {
     // A guess is right only if the lists of host key algorithms begin alike as well.
     let host_key_algorithms = vec!["ssh-ed25519"];
     let config = TransportConfig { kexes, host_key_algorithms, ..TransportConfig::default() };

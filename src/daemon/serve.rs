@@ -95,6 +95,18 @@ fn log_start(ready: &Ready<'_>, shards: usize, config: &Config) {
             legacy.join(", ")
         );
     }
+    if expands_for_strangers(config) {
+        tracing::warn!(
+            "the compression zlib expands what clients send before they log in; \
+             zlib@openssh.com waits until they have"
+        );
+    }
+}
+
+/// Whether a compression is offered that starts before anybody is authenticated.
+fn expands_for_strangers(config: &Config) -> bool {
+    let early = |name: &&str| !crypto::compression(name).is_none_or(|it| it.delayed);
+    config.compression_names().iter().any(|name| *name != "none" && early(name))
 }
 
 /// The algorithms offered that only the preset `legacy` has.

@@ -59,8 +59,10 @@ impl Kind {
     pub(crate) const MAC: Kind =
         Kind { known: || macs().iter().map(|mac| mac.name).collect(), of_preset: Preset::macs };
 
-    pub(crate) const COMPRESSION: Kind =
-        Kind { known: || compressions().to_vec(), of_preset: Preset::compressions };
+    pub(crate) const COMPRESSION: Kind = Kind {
+        known: || compressions().iter().map(|compression| compression.name).collect(),
+        of_preset: Preset::compressions,
+    };
     pub(crate) const USER_KEY: Kind = Kind {
         known: || signature_algorithms().to_vec(),
         of_preset: |_| signature_algorithms().to_vec(),

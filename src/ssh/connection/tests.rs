@@ -9,5 +9,6 @@ mod opening;
 mod pair;
 mod raw;
 mod rekey;
+mod states;
 mod time;
 mod transfer;

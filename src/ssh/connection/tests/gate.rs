@@ -1,69 +1,9 @@
-//! Every message number in every state, and every payload cut at every byte.
+//! What each role refuses, and every payload cut at every byte.
 
 use super::pair::{Dice, client_config, server_config};
 use super::raw::{Raw, about, data, open};
-use crate::ssh::connection::table::{Action, Phase, action};
-use crate::ssh::transport::Role;
 use crate::ssh::wire::Writer;
-use crate::ssh::{ChannelRequest, Event, TerminalModes, WindowSize, numbers};
-
-/// Numbers the transport keeps to itself: what it does with them is its own tests' business.
-fn is_transports(number: u8) -> bool {
-    number < 50 && !matches!(number, numbers::SERVICE_REQUEST | numbers::SERVICE_ACCEPT)
-        || matches!(number, numbers::PING | numbers::PONG)
-}
-
-fn at(role: Role, phase: Phase) -> Raw {
-    match (role, phase) {
-        (Role::Server, Phase::Service) => Raw::server(server_config()),
-        (Role::Server, Phase::Auth) => Raw::server_in_auth(server_config()),
-        (Role::Server, Phase::Open) => Raw::server_logged_in(),
-        (Role::Client, Phase::Service) => Raw::client(client_config()),
-        (Role::Client, Phase::Auth) => Raw::client_in_auth(),
-        (Role::Client, Phase::Open) => Raw::client_logged_in(),
-    }
-}
-
-fn every_number(role: Role) {
-    for phase in [Phase::Service, Phase::Auth, Phase::Open] {
-        for number in 0..=255u8 {
-            let mut raw = at(role, phase);
-            let authenticated = raw.ours.is_authenticated();
-            raw.events.clear();
-            raw.heard.clear();
-            // Four bytes 0: too short for some, a channel that is not there for others.
-            raw.say(&[number, 0, 0, 0, 0]);
-            let what = format!("{role:?} {phase:?} {number}: {:?}", raw.events);
-            assert_eq!(raw.ours.is_authenticated(), authenticated, "{what}");
-            let opened = |event: &Event| {
-                matches!(event, Event::ChannelOpenRequested { .. } | Event::AuthRequest(_))
-            };
-            assert!(!raw.events.iter().any(opened), "{what}");
-            if is_transports(number) {
-                continue;
-            }
-            match action(role, phase, number) {
-                Action::Handle => {}
-                Action::Disconnect => assert!(raw.end().is_some() && raw.dropped, "{what}"),
-                Action::Ignore => assert!(raw.end().is_none() && raw.heard.is_empty(), "{what}"),
-                Action::Unimplemented => {
-                    assert!(raw.end().is_none(), "{what}");
-                    assert_eq!(raw.heard, [vec![numbers::UNIMPLEMENTED]], "{what}");
-                }
-            }
-        }
-    }
-}
-
-#[test]
-fn every_number_in_every_state_of_a_server() {
-    every_number(Role::Server);
-}
-
-#[test]
-fn every_number_in_every_state_of_a_client() {
-    every_number(Role::Client);
-}
+use crate::ssh::{ChannelRequest, TerminalModes, WindowSize, numbers};
 
 #[test]
 fn a_server_does_not_take_what_a_client_is_told() {

@@ -3,6 +3,7 @@
 mod handshake;
 mod hostile;
 mod kex;
+mod peer;
 mod rekey;
 mod strict;
 

@@ -200,7 +200,7 @@ impl Driver {
                     connection = self.number,
                     peer = %self.peer,
                     user = self.ssh.user(),
-                    request = %format!("{other:?}"),
+                    request = described(other).as_str(),
                     "channel request refused: only the sftp subsystem is served"
                 );
                 false
@@ -269,4 +269,16 @@ pub(super) fn site<'p>(
         wall_clock: place.wall_clock,
         party,
     }
+}
+
+/// What a client asked for, for a log line, which escapes it: its name, and the command or the
+/// subsystem it names, of which at most 200 bytes are shown.
+fn described(request: &ChannelRequest) -> String {
+    let what = match request {
+        ChannelRequest::Exec { command } => command.as_slice(),
+        ChannelRequest::Subsystem { name } => name.as_bytes(),
+        _ => return request.name().to_owned(),
+    };
+    let shown = what.get(..200).unwrap_or(what);
+    format!("{} {}", request.name(), String::from_utf8_lossy(shown))
 }

@@ -75,9 +75,14 @@ impl Driver {
         slot: u32,
         socket: Socket,
         peer: SocketAddr,
-        ssh: Connection,
+        mut ssh: Connection,
         now: Instant,
     ) -> Self {
+        if tracing::enabled!(tracing::Level::TRACE) {
+            ssh.set_trace(Box::new(move |packet| {
+                tracing::trace!(connection = number, %peer, "{packet}");
+            }));
+        }
         Self {
             number,
             slot,

@@ -28,6 +28,7 @@ use super::channel::{ChannelRules, Channels};
 use super::config::{ClientConfig, ServerConfig};
 use super::disconnect::{Disconnect, DisconnectReason};
 use super::event::{ChannelId, Event, Handled};
+use super::trace::PacketTrace;
 use super::transport::{Item, Role, Transport, TransportInfo};
 use super::userauth::{ClientAuth, ServerAuth};
 use crate::crypto::Random;
@@ -88,7 +89,12 @@ enum Awaiting {
 impl Connection {
     /// The server's end of a new connection. `random` must be seeded for this connection alone.
     pub fn server(config: Arc<ServerConfig>, random: Box<dyn Random>, now: Instant) -> Self {
-        let transport = Arc::new(config.transport.clone());
+        let mut transport = config.transport.clone();
+        if !config.methods.contains(&"publickey") {
+            // Nothing to announce.
+            transport.signature_algorithms.clear();
+        }
+        let transport = Arc::new(transport);
         Self::new(
             Transport::new(Role::Server, transport, random, now),
             Channels::new(ChannelRules {
@@ -167,6 +173,27 @@ impl Connection {
     /// What was negotiated and how much has gone through.
     pub fn info(&self) -> &TransportInfo {
         self.transport.info()
+    }
+
+    /// The exchange hash of the first key exchange, which names this connection in signatures.
+    pub fn session_id(&self) -> Option<&[u8]> {
+        self.transport.session_id()
+    }
+
+    /// The server's host key of the first exchange as on the wire.
+    pub fn host_key(&self) -> Option<&[u8]> {
+        self.transport.host_key()
+    }
+
+    /// What the peer has said in EXT_INFO (RFC 8308), names and values. Untrusted.
+    pub fn peer_extensions(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.transport.peer_extensions()
+    }
+
+    /// Shows every packet from here on to `trace`, secrets left out: from the first one on if it is
+    /// set before anything is received or sent.
+    pub fn set_trace(&mut self, trace: PacketTrace) {
+        self.transport.set_trace(trace);
     }
 
     /// The user who is logged in.

@@ -112,11 +112,17 @@ impl Driver {
     }
 
     fn authenticated(&mut self, user: String) {
+        let info = self.ssh.info();
         tracing::info!(
             connection = self.number,
             peer = %self.peer,
             %user,
             client = self.peer_ident.as_str(),
+            kex = info.kex,
+            strict_kex = info.strict,
+            host_key = info.host_key_algorithm,
+            received = %info.received.names(),
+            sent = %info.sent.names(),
             "authenticated"
         );
         self.party = Rc::new(Party { connection: self.number, peer: self.peer, user });
@@ -128,11 +134,8 @@ impl Driver {
 
     fn keys_exchanged(&mut self, first: bool) {
         let info = self.ssh.info();
-        if first {
-            tracing::debug!(connection = self.number, peer = %self.peer, keys = ?info, "exchanged");
-        } else {
-            self.rekeys += 1;
-        }
+        tracing::debug!(connection = self.number, peer = %self.peer, keys = ?info, "exchanged");
+        self.rekeys += u64::from(!first);
     }
 
     fn authenticate(&mut self, place: &Place<'_>, request: &AuthRequest) {

@@ -12,4 +12,5 @@ mod raw;
 mod rekey;
 mod states;
 mod time;
+mod trace;
 mod transfer;

@@ -5,6 +5,7 @@ mod group_exchange;
 mod handshake;
 mod hostile;
 mod kex;
+mod peer;
 mod rekey;
 mod strict;
 

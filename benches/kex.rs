@@ -43,7 +43,7 @@ fn kex(criterion: &mut Criterion) {
     }
 }
 
-/// A group exchange makes its group ready anew each time.
+/// In a group that an exchange has taken place in before.
 fn group_exchange(criterion: &mut Criterion) {
     let mut benchmarks = criterion.benchmark_group("kex/diffie-hellman-group-exchange-sha256");
     for bits in [2048, 3072, 4096, 8192] {

@@ -131,6 +131,9 @@ pub struct Transport {
     /// What went wrong where no error could be returned; the next call that can returns it.
     failure: Option<Disconnect>,
     closed: bool,
+    /// The numbers of all messages in the order they were sealed.
+    #[cfg(test)]
+    pub(super) sealed: Vec<u8>,
 }
 
 impl Transport {
@@ -165,6 +168,8 @@ impl Transport {
             ident_deadline: now + config.ident_timeout,
             failure: None,
             closed: false,
+            #[cfg(test)]
+            sealed: Vec::new(),
             config,
             random,
         };

@@ -4,6 +4,7 @@
 mod channels;
 mod gate;
 mod login;
+mod matrix;
 mod pair;
 mod raw;
 mod rekey;

@@ -51,9 +51,13 @@ impl Transport {
         if self.data_shape().is_none() {
             return Err(SealError::Rekeying);
         }
+        #[cfg(test)]
+        let number = frame.get(crate::ssh::FrameShape::PAYLOAD_AT).copied();
         let sealed = self.sealer.seal(&mut *self.random, frame, payload_len);
         match sealed {
             Ok(()) => {
+                #[cfg(test)]
+                self.sealed.extend(number);
                 self.peer_budget.earn();
                 self.count_sent(frame.len());
             }
@@ -64,6 +68,8 @@ impl Transport {
     }
 
     fn sent(&mut self, number: u8, bytes: usize) {
+        #[cfg(test)]
+        self.sealed.push(number);
         self.count_sent(bytes);
         if !allowed_in_key_exchange(number) {
             self.peer_budget.earn();

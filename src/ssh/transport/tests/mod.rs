@@ -2,6 +2,8 @@
 
 mod handshake;
 mod hostile;
+mod injection;
+mod integrity;
 mod kex;
 mod rekey;
 mod strict;

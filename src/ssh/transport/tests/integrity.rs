@@ -90,7 +90,10 @@ fn deliver(
     loop {
         match end.transport.receive(now, bytes) {
             Err(failure) => return (delivered, Some(failure)),
-            Ok(received) if received.item.is_some() => delivered += 1,
+            Ok(received) if received.item.is_some() => {
+                delivered += 1;
+                bytes.drain(..received.consumed);
+            }
             // A longer length asks for more bytes than the stream has. It never ends for good.
             Ok(_) if !bytes.is_empty() && bytes.len() < end.transport.needed() => {
                 bytes.resize(end.transport.needed(), 0x55);
@@ -152,4 +155,54 @@ fn no_flipped_bit_gets_past_a_server() {
 #[test]
 fn no_flipped_bit_gets_past_a_client() {
     flip_every_bit(Role::Client);
+}
+
+/// A packet with this `padding_length` field, sealed properly: what a peer with keys can say.
+fn sealed_with_padding(keys: &Keys, body_bytes: usize, padding: u8) -> Vec<u8> {
+    let mut cipher = keys.cipher.seal(&keys.key, &keys.iv, keys.mac()).unwrap();
+    let shape = cipher.shape();
+    let mut packet = u32::try_from(body_bytes).unwrap().to_be_bytes().to_vec();
+    packet.push(padding);
+    packet.resize(4 + body_bytes, 99);
+    packet.resize(packet.len() + shape.tag_bytes, 0);
+    cipher.seal(0, &mut packet).unwrap();
+    packet
+}
+
+/// RFC 4253 section 6 under each cipher: at least 4 bytes of padding, and a payload of at least one.
+#[test]
+fn rfc_4253_6_padding_rules_hold_under_every_cipher() {
+    let mut end = receiver(Role::Server);
+    for (cipher, mac) in crate::crypto::suites() {
+        let keys = Keys::new(cipher, mac);
+        let body_bytes = if cipher.shape(mac).length_padded { 60 } else { 64 };
+        for padding in 0..=u8::MAX {
+            let mut packet = sealed_with_padding(&keys, body_bytes, padding);
+            let (delivered, failure) = deliver(&mut end, &keys, &[], 0, &mut packet);
+            let fits = (4..body_bytes - 1).contains(&usize::from(padding));
+            let place = format!("{} with {padding} bytes of padding", cipher.name);
+            assert_eq!((delivered > 0, failure.is_none()), (fits, fits), "{place}: {failure:?}");
+        }
+    }
+}
+
+/// CVE-2024-43410 and its kin under keys: a length out of bounds is refused with the header, before
+/// there is a body to wait for.
+#[test]
+fn cve_2024_43410_lengths_out_of_bounds_under_every_cipher() {
+    let mut end = receiver(Role::Server);
+    for (cipher, mac) in crate::crypto::suites() {
+        let keys = Keys::new(cipher, mac);
+        let shape = cipher.shape(mac);
+        if shape.length_padded || cipher.name.starts_with("chacha20") {
+            continue;
+        }
+        for length in [0, 1, 5, 6, 15, 17, 35_001, 35_008, 1 << 20, 1 << 31, u32::MAX] {
+            let mut header = length.to_be_bytes().to_vec();
+            end.transport.opener = keys.opener();
+            end.transport.failure = None;
+            let end = end.transport.receive(Instant::now(), &mut header).unwrap_err();
+            assert!(end.description.contains(&length.to_string()), "{}: {end}", cipher.name);
+        }
+    }
 }

@@ -6,6 +6,7 @@ mod injection;
 mod integrity;
 mod kex;
 mod rekey;
+mod rows;
 mod strict;
 
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 use super::Role;
 use super::disconnect::Disconnect;
 use super::numbers::KEXINIT;
-use super::transport::TransportConfig;
+use super::transport::{StrictKex, TransportConfig};
 use super::wire::{NameList, Reader, WireError, Writer};
 use crate::crypto::{self, CipherAlgorithm, KexAlgorithm, MacAlgorithm};
 
@@ -69,31 +69,75 @@ impl<'a> KexInit<'a> {
     }
 }
 
-/// Writes our KEXINIT. The markers go into the first one only: later ones mean nothing.
+/// What a KEXINIT says besides the lists as configured.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Shape {
+    /// It is the connection's first and so carries the markers, which mean nothing in later ones.
+    pub(crate) first: bool,
+    /// Leave out what Terrapin affects.
+    pub(crate) unaffected: bool,
+    /// A guessed packet follows.
+    pub(crate) follows: bool,
+}
+
+/// Writes our KEXINIT.
 pub(crate) fn write(
     role: Role,
     config: &TransportConfig,
     cookie: [u8; 16],
-    first: bool,
+    shape: Shape,
 ) -> Vec<u8> {
-    let markers: &[&str] = match (first, role) {
-        (false, _) => &[],
-        (true, Role::Client) => &[EXT_INFO_CLIENT, STRICT_CLIENT],
-        (true, Role::Server) => &[STRICT_SERVER],
+    let (ext_info, strict) = match role {
+        Role::Client => (EXT_INFO_CLIENT, STRICT_CLIENT),
+        Role::Server => (EXT_INFO_SERVER, STRICT_SERVER),
+    };
+    let strict = (config.strict_kex != StrictKex::Off).then_some(strict);
+    let markers = [Some(ext_info), strict].into_iter().flatten().filter(|_| shape.first);
+    let (ciphers, macs) = if shape.unaffected {
+        unaffected(config)
+    } else {
+        (config.ciphers.clone(), config.macs.clone())
     };
     let mut payload = vec![KEXINIT];
     payload.extend_from_slice(&cookie);
-    payload.put_name_list(config.kexes.iter().chain(markers).copied());
+    payload.put_name_list(config.kexes.iter().copied().chain(markers));
     payload.put_name_list(host_key_algorithms(role, config));
-    for list in [&config.ciphers, &config.macs, &config.compressions] {
+    for list in [&ciphers, &macs, &config.compressions] {
         payload.put_name_list(list.iter().copied());
         payload.put_name_list(list.iter().copied());
     }
     payload.put_name_list([]);
     payload.put_name_list([]);
-    payload.put_bool(false);
+    payload.put_bool(shape.follows);
     payload.put_u32(0);
     payload
+}
+
+/// Whether packets can be cut out without the cipher noticing (CVE-2023-48795): it opens any packet
+/// whose number is right, whatever came before it.
+fn cipher_is_affected(name: &str) -> bool {
+    name == "chacha20-poly1305@openssh.com"
+}
+
+/// The same of a MAC: one over the ciphertext passes whatever the cipher makes of it. With AES-CTR
+/// that is most likely garbage, but nothing guarantees it. A MAC over the plaintext covers what was
+/// decrypted, and AES-GCM counts packets for itself.
+fn mac_is_affected(name: &str) -> bool {
+    name.ends_with("-etm@openssh.com")
+}
+
+/// The ciphers and MACs that can be offered to a peer without the strict key exchange.
+fn unaffected(config: &TransportConfig) -> (Vec<&'static str>, Vec<&'static str>) {
+    let mut macs = config.macs.clone();
+    macs.retain(|name| !mac_is_affected(name));
+    let mut ciphers = config.ciphers.clone();
+    let authenticates = |name| crypto::cipher(name).is_some_and(|cipher| cipher.aead);
+    ciphers.retain(|name| !cipher_is_affected(name) && (authenticates(*name) || !macs.is_empty()));
+    // Some peers want a common MAC even if the cipher needs none.
+    if macs.is_empty() {
+        macs.clone_from(&config.macs);
+    }
+    (ciphers, macs)
 }
 
 /// What a client takes, and what a server has a key for.
@@ -169,6 +213,15 @@ impl Negotiated {
             Way::ClientToServer => &self.client_to_server,
             Way::ServerToClient => &self.server_to_client,
         }
+    }
+
+    /// The first of the algorithms that needs the strict key exchange to be safe (CVE-2023-48795).
+    pub(crate) fn affected(&self) -> Option<&'static str> {
+        let ways = [&self.client_to_server, &self.server_to_client];
+        ways.into_iter().find_map(|way| match way.mac {
+            None => cipher_is_affected(way.cipher.name).then_some(way.cipher.name),
+            Some(mac) => mac_is_affected(mac.name).then_some(mac.name),
+        })
     }
 }
 
@@ -300,17 +353,43 @@ mod tests {
         assert!(end.description.len() < 1000);
     }
 
+    const FIRST: Shape = Shape { first: true, unaffected: false, follows: false };
+
+    #[test]
+    fn what_terrapin_affects_can_be_left_out() {
+        let etm = "hmac-sha2-256-etm@openssh.com";
+        let offered = |ciphers: &[&'static str], macs: &[&'static str]| {
+            let (ciphers, macs) = (ciphers.to_vec(), macs.to_vec());
+            let config = TransportConfig { ciphers, macs, ..TransportConfig::default() };
+            let shape = Shape { unaffected: true, ..FIRST };
+            let payload = write(Role::Client, &config, [1; 16], shape);
+            let lists = KexInit::parse(&payload).unwrap();
+            [lists.ciphers, lists.macs].map(|[up, down]| {
+                assert_eq!(up, down);
+                up.as_str().to_owned()
+            })
+        };
+        let all = [CHACHA, "aes128-ctr", GCM];
+        let left = offered(&all, &[etm, "hmac-sha2-256"]);
+        assert_eq!(left, [format!("aes128-ctr,{GCM}"), "hmac-sha2-256".to_owned()]);
+        // With MACs over the ciphertext only, CTR has none to go with.
+        assert_eq!(offered(&all, &[etm]), [GCM.to_owned(), etm.to_owned()]);
+        assert_eq!(offered(&[CHACHA], &[etm])[0], "");
+    }
+
     #[test]
     fn ours_reads_back_with_markers_in_the_first_one_only() {
         let config = TransportConfig::default();
         for (role, marker) in [(Role::Client, STRICT_CLIENT), (Role::Server, STRICT_SERVER)] {
-            let first = write(role, &config, [1; 16], true);
-            let later = write(role, &config, [1; 16], false);
+            let first = write(role, &config, [1; 16], FIRST);
+            let later = write(role, &config, [1; 16], Shape::default());
             assert!(KexInit::parse(&first).unwrap().marks(marker));
             assert!(!KexInit::parse(&later).unwrap().marks(marker));
+            let off = TransportConfig { strict_kex: StrictKex::Off, ..config.clone() };
+            assert!(!KexInit::parse(&write(role, &off, [1; 16], FIRST)).unwrap().marks(marker));
         }
         // A server without host keys has nothing to offer.
-        let server = write(Role::Server, &config, [1; 16], true);
+        let server = write(Role::Server, &config, [1; 16], FIRST);
         assert_eq!(KexInit::parse(&server).unwrap().host_keys.as_str(), "");
     }
 }

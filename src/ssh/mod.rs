@@ -32,4 +32,4 @@ pub use disconnect::{Disconnect, DisconnectReason};
 pub use event::{AuthMethod, AuthRequest, AuthVerdict, ChannelId, Event, Handled};
 pub use packet::{FrameShape, SealError};
 pub use requests::{ChannelRequest, WindowSize};
-pub use transport::{ConfigError, DirectionInfo, Role, TransportConfig, TransportInfo};
+pub use transport::{ConfigError, DirectionInfo, Role, StrictKex, TransportConfig, TransportInfo};

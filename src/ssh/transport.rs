@@ -33,7 +33,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
-pub use config::{ConfigError, TransportConfig};
+pub use config::{ConfigError, StrictKex, TransportConfig};
 pub use info::{DirectionInfo, Role, TransportInfo};
 
 use self::exchange::Exchange;

@@ -9,6 +9,37 @@ use crate::crypto::{self, Preset, Signer};
 use crate::ssh::ident;
 use crate::ssh::limits::{IDENT_TIMEOUT, KEX_TIMEOUT, REKEY_PACKETS_MAX};
 
+/// What is made of the strict key exchange (OpenSSH's PROTOCOL 1.9), which keeps packets from being
+/// slipped into the first exchange and cut out behind it (CVE-2023-48795).
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum StrictKex {
+    /// It is not offered, and so never used.
+    Off,
+    /// It is used with peers that offer it too.
+    #[default]
+    On,
+    /// As `On`; with other peers the algorithms that the attack affects are not used:
+    /// chacha20-poly1305@openssh.com, and MACs over the ciphertext (`-etm@openssh.com`).
+    Safe,
+    /// Peers that do not offer it are disconnected.
+    Required,
+}
+
+impl StrictKex {
+    /// All settings, from the most lenient to the strictest.
+    pub const ALL: [Self; 4] = [Self::Off, Self::On, Self::Safe, Self::Required];
+
+    /// The word for it in a configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::On => "on",
+            Self::Safe => "safe",
+            Self::Required => "required",
+        }
+    }
+}
+
 /// Settings of the transport layer, one for any number of connections.
 #[derive(Clone)]
 pub struct TransportConfig {
@@ -26,6 +57,8 @@ pub struct TransportConfig {
     pub macs: Vec<&'static str>,
     /// Compressions in order of preference, both directions.
     pub compressions: Vec<&'static str>,
+    /// Whether the first exchange is to be strict.
+    pub strict_kex: StrictKex,
     /// A server's host keys.
     pub host_keys: Vec<Arc<dyn Signer>>,
     /// Bytes in one direction after which keys are exchanged again; `None` for the cipher's own
@@ -51,6 +84,7 @@ impl TransportConfig {
             ciphers: preset.ciphers(),
             macs: preset.macs(),
             compressions: preset.compressions(),
+            strict_kex: StrictKex::default(),
             host_keys: Vec::new(),
             rekey_bytes: None,
             rekey_packets: REKEY_PACKETS_MAX,
@@ -139,6 +173,7 @@ impl fmt::Debug for TransportConfig {
             .field("ciphers", &self.ciphers)
             .field("macs", &self.macs)
             .field("compressions", &self.compressions)
+            .field("strict_kex", &self.strict_kex)
             .field("host_keys", &self.host_keys.len())
             .field("rekey_bytes", &self.rekey_bytes)
             .field("rekey_packets", &self.rekey_packets)

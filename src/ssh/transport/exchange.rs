@@ -11,12 +11,12 @@
 use std::time::{Duration, Instant};
 
 use super::receive::unexpected;
-use super::{Item, Role, Transport, TransportInfo};
+use super::{Item, Role, StrictKex, Transport, TransportInfo};
 use crate::crypto::{PacketOpen, signature_algorithms};
 use crate::ssh::disconnect::{Disconnect, DisconnectReason};
 use crate::ssh::kex::{Answer, Outcome, Pending, Transcript, respond};
 use crate::ssh::kexinit::{
-    self, EXT_INFO_CLIENT, KexInit, Negotiated, STRICT_CLIENT, STRICT_SERVER, Way, negotiate,
+    self, EXT_INFO_CLIENT, KexInit, Negotiated, STRICT_CLIENT, STRICT_SERVER, Shape, Way, negotiate,
 };
 use crate::ssh::limits::KEXINIT_BYTES_MAX;
 use crate::ssh::numbers::{EXT_INFO, KEX_ECDH_INIT, KEX_ECDH_REPLY, NEWKEYS};
@@ -25,7 +25,7 @@ use crate::ssh::wire::Writer;
 /// A key exchange that is not over.
 pub(super) struct Exchange {
     first: bool,
-    /// Our KEXINIT.
+    /// Our KEXINIT; empty while it waits for the peer's.
     ours: Vec<u8>,
     /// `None` while the peer is not to blame: before its identification, and during a verdict.
     deadline: Option<Instant>,
@@ -78,12 +78,13 @@ impl Exchange {
 
 impl Transport {
     /// Queues our KEXINIT. From here on the layers above wait.
+    ///
+    /// A server that plays safe first looks at the client's, so that it can leave out what that
+    /// client is not safe with. Clients wait for nobody, and most send theirs at once.
     pub(super) fn begin_exchange(&mut self) {
         let first = self.session_id.is_none();
-        let mut cookie = [0; 16];
-        self.random.fill(&mut cookie);
-        let ours = kexinit::write(self.role, &self.config, cookie, first);
-        self.push(&ours);
+        let waits = first && self.role == Role::Server && self.config.strict_kex == StrictKex::Safe;
+        let ours = if waits { Vec::new() } else { self.offer(first, !first) };
         let deadline = (!first).then(|| self.now + self.config.kex_timeout);
         self.exchange = Some(Exchange {
             first,
@@ -93,6 +94,19 @@ impl Transport {
             wants_ext_info: false,
             step: Step::KexInit,
         });
+    }
+
+    /// Queues our KEXINIT and returns it. `met` says whether the peer's first one has come, so that
+    /// it is known what the peer can do.
+    fn offer(&mut self, first: bool, met: bool) -> Vec<u8> {
+        let mut cookie = [0; 16];
+        self.random.fill(&mut cookie);
+        let safe = self.config.strict_kex == StrictKex::Safe;
+        let unaffected = safe && met && !self.info.strict;
+        let shape = Shape { first, unaffected, follows: false };
+        let ours = kexinit::write(self.role, &self.config, cookie, shape);
+        self.push(&ours);
+        ours
     }
 
     /// The peer's KEXINIT, where one may come. Answers with ours if we have not sent it yet.
@@ -116,12 +130,24 @@ impl Transport {
             self.note_markers(&theirs, sequence)?;
             exchange.wants_ext_info = self.role == Role::Server && theirs.marks(EXT_INFO_CLIENT);
         }
+        if exchange.ours.is_empty() {
+            exchange.ours = self.offer(exchange.first, true);
+        }
         let ours = KexInit::parse(&exchange.ours)
             .map_err(|error| Disconnect::key_exchange(format!("our own KEXINIT: {error}")))?;
         let negotiated = match self.role {
             Role::Client => negotiate(&ours, &theirs)?,
             Role::Server => negotiate(&theirs, &ours)?,
         };
+        if let Some(name) = negotiated.affected()
+            && self.config.strict_kex == StrictKex::Safe
+            && !self.info.strict
+        {
+            return Err(Disconnect::key_exchange(format!(
+                "the peer does not offer the strict key exchange, and without it {name} is not \
+                 used here"
+            )));
+        }
         exchange.skip_guess = theirs.follows && !negotiated.guess_right;
         let theirs = payload.to_vec();
         exchange.step = match self.role {
@@ -136,12 +162,20 @@ impl Transport {
         Ok(())
     }
 
-    /// Strict key exchange, if the peer offers it too: its KEXINIT must have been the first packet.
+    /// Strict key exchange, if both sides offer it: the peer's KEXINIT must have been the first
+    /// packet.
     fn note_markers(&mut self, theirs: &KexInit, sequence: u32) -> Result<(), Disconnect> {
-        self.info.strict = theirs.marks(match self.role {
+        let marker = match self.role {
             Role::Client => STRICT_SERVER,
             Role::Server => STRICT_CLIENT,
-        });
+        };
+        let setting = self.config.strict_kex;
+        self.info.strict = setting != StrictKex::Off && theirs.marks(marker);
+        if setting == StrictKex::Required && !self.info.strict {
+            return Err(Disconnect::key_exchange(format!(
+                "the strict key exchange is required here, and the peer does not offer {marker}"
+            )));
+        }
         if self.info.strict && sequence != 0 {
             return Err(Disconnect::protocol(format!(
                 "strict key exchange: the KEXINIT was packet {sequence}, not packet 0"

@@ -3,7 +3,6 @@
 use super::*;
 use crate::crypto::{kexes, macs, signature_algorithms};
 use crate::ssh::disconnect::DisconnectReason;
-use crate::ssh::kexinit;
 use crate::ssh::limits::{BANNER_LINES_MAX, KEX_TIMEOUT};
 use crate::ssh::numbers::{KEX_ECDH_INIT, SERVICE_REQUEST};
 
@@ -244,7 +243,7 @@ fn nothing_in_common_names_both_lists() {
 /// A client that offers the methods in another order and says that a guess follows.
 fn guessing_client(kexes: Vec<&'static str>) -> End {
     let config = TransportConfig { kexes, ..TransportConfig::default() };
-    let mut kexinit = kexinit::write(Role::Client, &config, [9; 16], true);
+    let mut kexinit = kexinit::write(Role::Client, &config, [9; 16], FIRST);
     let at = kexinit.len() - 5;
     kexinit[at] = 1;
     let mut client = End::new(Role::Client, config, 1, Instant::now());

@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::ssh::disconnect::DisconnectReason;
-use crate::ssh::kexinit;
 use crate::ssh::limits::{
     KEXINIT_BYTES_MAX, PACKET_BYTES_MAX, PACKET_BYTES_MAX_BEFORE_AUTH, QUEUE_BYTES_MAX,
 };
@@ -357,7 +356,7 @@ fn a_disconnect_in_the_middle_of_a_rekey_is_readable() {
 
 #[test]
 fn a_kexinit_is_bounded_and_whole() {
-    let whole = kexinit::write(Role::Client, &TransportConfig::default(), [1; 16], true);
+    let whole = kexinit::write(Role::Client, &TransportConfig::default(), [1; 16], FIRST);
     let mut long = whole.clone();
     long.resize(KEXINIT_BYTES_MAX + 1, 0);
     let mut trailing = whole.clone();
@@ -374,7 +373,7 @@ fn a_kexinit_is_bounded_and_whole() {
 
 #[test]
 fn public_values_and_replies_that_are_none_are_refused() {
-    let kexinit = kexinit::write(Role::Client, &TransportConfig::default(), [1; 16], true);
+    let kexinit = kexinit::write(Role::Client, &TransportConfig::default(), [1; 16], FIRST);
     for value in [&[][..], &[9; 31], &[9; 33], &[0; 32], &[1; 1000]] {
         let mut pair = greeted();
         pair.server.feed(pair.now, &plain(&kexinit));

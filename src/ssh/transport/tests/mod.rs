@@ -12,9 +12,10 @@ mod strict;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Item, Role, Transport, TransportConfig};
+use super::{Item, Role, StrictKex, Transport, TransportConfig};
 use crate::crypto::{ChaChaRandom, Ed25519Signer, Preset, Random};
 use crate::ssh::disconnect::Disconnect;
+use crate::ssh::kexinit;
 use crate::ssh::packet::{FrameShape, SealError, Sealer};
 use crate::ssh::wire::Writer;
 
@@ -250,5 +251,8 @@ impl Dice {
         usize::try_from(u64::from_le_bytes(bytes) % bound as u64).unwrap()
     }
 }
+
+/// The first KEXINIT of a connection.
+const FIRST: kexinit::Shape = kexinit::Shape { first: true, unaffected: false, follows: false };
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::ssh::disconnect::DisconnectReason;
-use crate::ssh::kexinit;
 use crate::ssh::limits::{PEER_REKEYS_BEFORE_AUTH_MAX, PEER_REKEYS_IDLE_MAX};
 use crate::ssh::numbers::{IGNORE, SERVICE_REQUEST, UNIMPLEMENTED};
 
@@ -175,7 +174,12 @@ fn a_peer_that_sends_data_behind_its_kexinit_is_cut_off() {
 fn a_second_kexinit_within_an_exchange_is_fatal() {
     let mut pair = Pair::connected();
     pair.client.transport.start_rekey(pair.now);
-    let again = kexinit::write(Role::Client, &TransportConfig::default(), [4; 16], false);
+    let again = kexinit::write(
+        Role::Client,
+        &TransportConfig::default(),
+        [4; 16],
+        kexinit::Shape::default(),
+    );
     pair.client.transport.push(&again);
     pair.run();
     assert!(pair.server.failure_text().contains("under way"), "{}", pair.server.failure_text());

@@ -2,7 +2,7 @@
 //! (CVE-2023-48795 and its kin).
 
 use super::*;
-use crate::ssh::kexinit;
+use crate::ssh::disconnect::DisconnectReason;
 use crate::ssh::numbers::{
     CHANNEL_OPEN, DEBUG, EXT_INFO, IGNORE, KEX_ECDH_INIT, KEX_ECDH_REPLY, NEWKEYS, PING, PONG,
     SERVICE_ACCEPT, SERVICE_REQUEST, UNIMPLEMENTED, USERAUTH_REQUEST, USERAUTH_SUCCESS,
@@ -35,8 +35,8 @@ fn intruders() -> Vec<Vec<u8>> {
     init.put_string(kex.init());
     all.push(init);
     all.push(vec![KEX_ECDH_REPLY, 0]);
-    all.push(kexinit::write(Role::Client, &server_config(), [5; 16], true));
-    all.push(kexinit::write(Role::Server, &server_config(), [5; 16], true));
+    all.push(kexinit::write(Role::Client, &server_config(), [5; 16], FIRST));
+    all.push(kexinit::write(Role::Server, &server_config(), [5; 16], FIRST));
     all.extend([0, 8, 19, 22, 29, 32, 49, 255].map(|number| vec![number]));
     all
 }
@@ -136,7 +136,7 @@ fn sequence_numbers_start_again_at_every_newkeys() {
 /// A client that does not offer the strict exchange.
 fn lax_client() -> End {
     let config = TransportConfig::default();
-    let kexinit = kexinit::write(Role::Client, &config, [9; 16], false);
+    let kexinit = kexinit::write(Role::Client, &config, [9; 16], kexinit::Shape::default());
     let mut client = End::new(Role::Client, config, 1, Instant::now());
     client.transport.replace_kexinit(kexinit);
     client
@@ -146,7 +146,7 @@ fn lax_client() -> End {
 fn chatter_between_two_lax_ends_is_tolerated_and_counted() {
     let mut pair = Pair::new();
     pair.client = lax_client();
-    let server = kexinit::write(Role::Server, &server_config(), [9; 16], false);
+    let server = kexinit::write(Role::Server, &server_config(), [9; 16], kexinit::Shape::default());
     pair.server.transport.replace_kexinit(server);
     // Behind the KEXINIT of each side.
     pair.client.transport.push(&[IGNORE, 0, 0, 0, 0]);
@@ -183,5 +183,61 @@ fn other_messages_are_fatal_to_lax_ends_too() {
         let proper = intruder[0] == KEX_ECDH_INIT;
         assert_eq!(pair.server.failure.is_none(), proper, "message {}", intruder[0]);
         assert_eq!(pair.server.payloads.len(), 0);
+    }
+}
+
+/// A pair with a setting each, run as far as it goes. Both prefer what Terrapin affects.
+fn with_settings(client: StrictKex, server: StrictKex) -> Pair {
+    let ciphers = vec!["chacha20-poly1305@openssh.com", "aes128-ctr"];
+    let macs = vec!["hmac-sha2-256-etm@openssh.com", "hmac-sha2-256"];
+    let config = |strict_kex, config| TransportConfig {
+        strict_kex,
+        ciphers: ciphers.clone(),
+        macs: macs.clone(),
+        ..config
+    };
+    let client = config(client, TransportConfig::default());
+    let mut pair = Pair::with(client, config(server, server_config()));
+    pair.run();
+    pair
+}
+
+#[test]
+fn the_four_settings_against_each_other() {
+    use StrictKex::{Off, Required, Safe};
+    for client in StrictKex::ALL {
+        for server in StrictKex::ALL {
+            let mut pair = with_settings(client, server);
+            let strict = client != Off && server != Off;
+            let place = format!("client {client:?}, server {server:?}");
+            if !strict && [client, server].contains(&Required) {
+                let end = if client == Required { &pair.client } else { &pair.server };
+                let failure = end.failure.as_ref().expect("a peer without it");
+                assert_eq!(failure.reason, DisconnectReason::KeyExchangeFailed, "{place}");
+                assert!(failure.description.contains("strict key exchange is required"));
+                assert_eq!((pair.client.exchanges(), pair.server.exchanges()), (0, 0), "{place}");
+                continue;
+            }
+            // The server leaves out what is affected; a client cannot take its offer back.
+            if !strict && client == Safe {
+                let failure = pair.client.failure.as_ref().expect("an affected cipher");
+                let text = &failure.description;
+                assert_eq!(failure.reason, DisconnectReason::KeyExchangeFailed, "{place}");
+                assert!(text.contains("without it chacha20-poly1305@openssh.com"), "{text}");
+                continue;
+            }
+            let safe = !strict && server == Safe;
+            let cipher = if safe { "aes128-ctr" } else { "chacha20-poly1305@openssh.com" };
+            pair.authenticate();
+            for end in [&pair.client, &pair.server] {
+                assert_eq!(end.transport.info().strict, strict, "{place}");
+                assert_eq!(end.transport.info().sent.cipher, cipher, "{place}");
+            }
+            pair.check_traffic();
+            pair.client.transport.start_rekey(pair.now);
+            pair.run();
+            assert_eq!(pair.server.exchanges(), 2, "{place}");
+            assert_eq!(pair.server.transport.info().received.cipher, cipher, "{place}");
+        }
     }
 }

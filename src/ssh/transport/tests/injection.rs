@@ -142,8 +142,8 @@ fn intruders() -> Vec<Vec<u8>> {
     let [client, server] = quick();
     for role in ROLES {
         for config in [&client, &server] {
-            all.push(kexinit::write(role, config, [5; 16], true));
-            all.push(kexinit::write(role, config, [5; 16], false));
+            all.push(kexinit::write(role, config, [5; 16], FIRST));
+            all.push(kexinit::write(role, config, [5; 16], kexinit::Shape::default()));
         }
     }
     all

@@ -42,7 +42,12 @@ fn commit_5e91396_any_message_before_the_kexinit() {
 
 /// A KEXINIT with these methods which says that a guess follows.
 fn guessing(role: Role, config: &TransportConfig, first: bool) -> Vec<u8> {
-    let mut kexinit = kexinit::write(role, config, [9; 16], first);
+    let mut kexinit = kexinit::write(
+        role,
+        config,
+        [9; 16],
+        if first { FIRST } else { kexinit::Shape::default() },
+    );
     let at = kexinit.len() - 5;
     kexinit[at] = 1;
     kexinit
@@ -202,7 +207,7 @@ fn cve_2018_7750_nothing_passes_before_the_first_keys() {
             let now = Instant::now();
             let config = server_config();
             let peer = if role == Role::Client { Role::Server } else { Role::Client };
-            end.feed(now, &plain(&kexinit::write(peer, &config, [4; 16], true)));
+            end.feed(now, &plain(&kexinit::write(peer, &config, [4; 16], FIRST)));
             assert_eq!(end.failure, None);
             end.feed(now, &plain(&[number, 0, 0, 0, 0]));
             assert!(end.failure.is_some(), "message {number} to the {role:?}");
@@ -243,7 +248,7 @@ fn cve_2023_28113_values_of_one_byte_for_every_method() {
                     TransportConfig { kexes: vec![method.name], ..TransportConfig::default() };
                 let mut end = greeted(Role::Server);
                 let now = Instant::now();
-                end.feed(now, &plain(&kexinit::write(Role::Client, &config, [4; 16], true)));
+                end.feed(now, &plain(&kexinit::write(Role::Client, &config, [4; 16], FIRST)));
                 let mut message = vec![KEX_ECDH_INIT];
                 message.put_string(&vec![byte; length]);
                 end.feed(now, &plain(&message));
@@ -264,7 +269,12 @@ fn cve_2023_28113_values_of_one_byte_for_every_method() {
 #[test]
 fn commit_d35cf537_kexinits_without_end_are_refused() {
     let mut pair = Pair::connected();
-    let again = kexinit::write(Role::Client, &TransportConfig::default(), [4; 16], false);
+    let again = kexinit::write(
+        Role::Client,
+        &TransportConfig::default(),
+        [4; 16],
+        kexinit::Shape::default(),
+    );
     assert_eq!(again[0], KEXINIT);
     pair.client.transport.push(&again);
     pair.client.transport.push(&again);

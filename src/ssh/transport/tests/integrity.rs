@@ -82,8 +82,11 @@ fn deliver(
     end.transport.opener = keys.opener();
     end.transport.failure = None;
     let now = Instant::now();
+    let mut whole = [0; DAMAGED_BYTES];
     for packet in &packets[..damaged] {
-        let received = end.transport.receive(now, &mut packet.clone()).unwrap();
+        let whole = &mut whole[..packet.len()];
+        whole.copy_from_slice(packet);
+        let received = end.transport.receive(now, whole).unwrap();
         assert!(matches!(received.item, Some(Item::Payload(_))));
     }
     let mut delivered = 0;
@@ -131,13 +134,14 @@ fn flip_every_bit(role: Role) {
                     bytes.extend_from_slice(later);
                 }
                 let (delivered, failure) = deliver(&mut end, &keys, &packets, index, &mut bytes);
-                let place = format!("{name}: bit {bit} of packet {index}");
-                let failure = failure.unwrap_or_else(|| panic!("{place} went unnoticed"));
-                assert_eq!(delivered, 0, "{place}");
+                let failure = failure.unwrap_or_else(|| {
+                    panic!("{name}: bit {bit} of packet {index} went unnoticed")
+                });
+                assert_eq!(delivered, 0, "{name}: bit {bit} of packet {index}");
                 let reason = failure.reason;
                 // A length that cannot be is refused before there is a tag to look at.
                 let early = bit / 8 < header && reason == DisconnectReason::ProtocolError;
-                assert!(reason == DisconnectReason::MacError || early, "{place}: {failure}");
+                assert!(reason == DisconnectReason::MacError || early, "{name}: {failure}");
                 assert!(bytes.len() < DAMAGED_BYTES * 2 + PACKET_BYTES_MAX_BEFORE_AUTH as usize);
                 bits += 1;
             }

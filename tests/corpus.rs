@@ -51,7 +51,11 @@ fn every_target_is_an_entry() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 48,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     /// The class of rustls's RUSTSEC-2024-0336: each call consumes something, reports something or
     /// asks for more, and never spins. [`entries`] watches over it.

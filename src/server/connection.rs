@@ -60,7 +60,8 @@ pub(super) struct Driver {
     /// Why it ended, for the log.
     cause: Option<String>,
     opened: Instant,
-    last_moved: Instant,
+    /// When a channel was last used. Keepalives and new keys are no use of it.
+    last_used: Instant,
     bytes_received: u64,
     bytes_told: u64,
     rekeys: u64,
@@ -74,9 +75,14 @@ impl Driver {
         slot: u32,
         socket: Socket,
         peer: SocketAddr,
-        ssh: Connection,
+        mut ssh: Connection,
         now: Instant,
     ) -> Self {
+        if tracing::enabled!(tracing::Level::TRACE) {
+            ssh.set_trace(Box::new(move |packet| {
+                tracing::trace!(connection = number, %peer, "{packet}");
+            }));
+        }
         Self {
             number,
             slot,
@@ -91,7 +97,7 @@ impl Driver {
             phase: Phase::Open,
             cause: None,
             opened: now,
-            last_moved: now,
+            last_used: now,
             bytes_received: 0,
             bytes_told: 0,
             rekeys: 0,
@@ -136,16 +142,13 @@ impl Driver {
     }
 
     /// Notes that an operation has completed; [`progress`](Self::progress) is to follow.
-    pub(super) fn complete(&mut self, place: &mut Place<'_>, token: Token, done: Done) {
+    pub(super) fn complete(&mut self, token: Token, done: Done) {
         match done {
             Done::Received { buffer, result, more } => {
-                self.received(place, buffer, result, more);
+                self.received(buffer, result, more);
             }
             Done::Sent { result, .. } => match result {
-                Ok(count) => {
-                    self.outbound.sent(count);
-                    self.last_moved = place.now;
-                }
+                Ok(count) => self.outbound.sent(count),
                 Err(errno) => {
                     self.outbound.sent(0);
                     self.lost(&format!("sending failed: {errno}"));
@@ -165,7 +168,6 @@ impl Driver {
 
     fn received(
         &mut self,
-        place: &Place<'_>,
         buffer: crate::reactor::Buffer,
         result: Result<usize, Errno>,
         more: bool,
@@ -175,8 +177,7 @@ impl Driver {
         self.bytes_received += count as u64;
         match result {
             Ok(0) => self.lost("the peer closed the connection"),
-            Ok(_) => self.last_moved = place.now,
-            Err(Errno::CANCELED) => {}
+            Ok(_) | Err(Errno::CANCELED) => {}
             Err(errno) => self.lost(&format!("receiving failed: {errno}")),
         }
     }
@@ -243,7 +244,7 @@ impl Driver {
             Phase::Ending => None,
             Phase::Flushing(until) => Some(until),
             Phase::Open => {
-                let idle = settings.idle_timeout.map(|idle| self.last_moved + idle);
+                let idle = settings.idle_timeout.map(|idle| self.last_used + idle);
                 let starved = self.starved.then(|| Instant::now() + STARVED_RETRY);
                 [self.ssh.next_deadline(), idle, starved].into_iter().flatten().min()
             }
@@ -261,7 +262,7 @@ impl Driver {
                     self.event(place, event);
                 }
                 let idle = place.settings.idle_timeout;
-                if idle.is_some_and(|idle| self.last_moved + idle <= place.now) {
+                if idle.is_some_and(|idle| self.last_used + idle <= place.now) {
                     self.disconnect("idle timeout");
                 }
             }

@@ -369,6 +369,12 @@ impl Session {
         self.replies.settle(ticket, |out| reply::status(out, id, status, message));
     }
 
+    /// Nothing more is decoded or answered; what has begun to leave does so.
+    pub(super) fn stop(&mut self) {
+        self.failed = true;
+        self.replies = Replies::default();
+    }
+
     /// Whether everything the client asked has been answered and it asks no more.
     pub(super) fn is_done(&self) -> bool {
         (self.input_ended && self.parked.is_empty() || self.failed)

@@ -157,9 +157,8 @@ impl Shard {
             return;
         }
         let slot = Driver::slot_of(token);
-        let mut place = place(&self.settings, &self.root, &mut self.reactor, &self.pool, clock);
         if let Some(driver) = self.drivers.get_mut(slot) {
-            driver.complete(&mut place, token, done);
+            driver.complete(token, done);
             self.touched.push(slot);
         }
     }

@@ -9,6 +9,8 @@
 //!           |                                   |
 //!           v                                   v
 //!        Opening --FAILURE--> gone   gone <--refused-- Offered
+//!           |  |                                |
+//!           |  '--too late--> Abandoned --CONFIRMATION: we CLOSE--> Closing
 //!           |                                   |
 //!      CONFIRMATION                          accepted
 //!           |                                   |
@@ -23,7 +25,9 @@ pub(crate) mod messages;
 mod set;
 mod window;
 
-pub(crate) use set::Channels;
+use std::time::Instant;
+
+pub(crate) use set::{ChannelRules, Channels};
 use window::{InboundWindow, OutboundWindow};
 
 use super::connection::limits::REPLIES_AWAITED_MAX;
@@ -35,6 +39,8 @@ use super::event::ChannelId;
 enum Stage {
     /// We asked; the peer has not answered.
     Opening,
+    /// We asked and told the application that no answer came; one may still come.
+    Abandoned,
     /// The peer asked; the application has not decided.
     Offered,
     /// Both sides agreed.
@@ -52,6 +58,15 @@ pub(crate) enum Arrival {
     Drop,
 }
 
+/// What a confirmation is worth.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Confirmed {
+    /// The channel is open.
+    Open,
+    /// It came too late: close the channel again.
+    TooLate,
+}
+
 /// One channel.
 #[derive(Debug)]
 pub(crate) struct Channel {
@@ -64,13 +79,17 @@ pub(crate) struct Channel {
     inbound: InboundWindow,
     outbound: OutboundWindow,
     replies_awaited: u32,
+    /// When the peer must have answered, while Opening.
+    answer_by: Option<Instant>,
+    /// The application was told that the channel failed and hears no more of it.
+    forgotten: bool,
     /// Data was queued and may not be sealed yet, so no frame may overtake it.
     queued: bool,
 }
 
 impl Channel {
     /// A channel we ask for.
-    pub(crate) fn opening(id: ChannelId, window_bytes: u32) -> Self {
+    pub(crate) fn opening(id: ChannelId, window_bytes: u32, answer_by: Option<Instant>) -> Self {
         Self {
             id,
             peer: 0,
@@ -80,13 +99,15 @@ impl Channel {
             inbound: InboundWindow::new(window_bytes),
             outbound: OutboundWindow::default(),
             replies_awaited: 0,
+            answer_by,
+            forgotten: false,
             queued: false,
         }
     }
 
     /// A channel the peer asks for.
     pub(crate) fn offered(id: ChannelId, window_bytes: u32, offer: Offer) -> Self {
-        let mut channel = Self::opening(id, window_bytes);
+        let mut channel = Self::opening(id, window_bytes, None);
         channel.peer = offer.peer;
         channel.outbound = OutboundWindow::new(offer.window, offer.packet_max);
         channel.stage = Stage::Offered;
@@ -111,24 +132,46 @@ impl Channel {
     }
 
     /// The peer agreed to a channel we asked for.
-    pub(crate) fn confirm(&mut self, offer: Offer) -> Result<(), Disconnect> {
-        if self.stage != Stage::Opening {
-            return Err(self.wrong("confirmed twice"));
-        }
+    pub(crate) fn confirm(&mut self, offer: Offer) -> Result<Confirmed, Disconnect> {
+        let (stage, confirmed) = match self.stage {
+            Stage::Opening => (Stage::Open, Confirmed::Open),
+            Stage::Abandoned => (Stage::Closing, Confirmed::TooLate),
+            _ => return Err(self.wrong("confirmed what it was not asked for")),
+        };
         if offer.packet_max == 0 {
             return Err(self.wrong("confirmed with a maximum packet size of 0"));
         }
         self.peer = offer.peer;
         self.outbound = OutboundWindow::new(offer.window, offer.packet_max);
-        self.stage = Stage::Open;
-        Ok(())
+        self.stage = stage;
+        self.answer_by = None;
+        Ok(confirmed)
+    }
+
+    /// When the peer must have answered our request for the channel.
+    pub(crate) fn answer_by(&self) -> Option<Instant> {
+        self.answer_by
+    }
+
+    /// Gives up waiting for the peer's answer.
+    pub(crate) fn abandon(&mut self) {
+        if self.stage == Stage::Opening {
+            self.stage = Stage::Abandoned;
+            self.answer_by = None;
+            self.forgotten = true;
+        }
+    }
+
+    /// Whether the application has been told that the channel is no more.
+    pub(crate) fn is_forgotten(&self) -> bool {
+        self.forgotten
     }
 
     /// The peer refused a channel we asked for; the caller drops it.
     pub(crate) fn refused(&self) -> Result<(), Disconnect> {
         match self.stage {
-            Stage::Opening => Ok(()),
-            _ => Err(self.wrong("refused after it was open")),
+            Stage::Opening | Stage::Abandoned => Ok(()),
+            _ => Err(self.wrong("refused what it was not asked for")),
         }
     }
 
@@ -136,7 +179,9 @@ impl Channel {
     pub(crate) fn check_open(&self) -> Result<(), Disconnect> {
         match self.stage {
             Stage::Open | Stage::Closing => Ok(()),
-            Stage::Opening | Stage::Offered => Err(self.wrong("used before it was open")),
+            Stage::Opening | Stage::Abandoned | Stage::Offered => {
+                Err(self.wrong("used before it was open"))
+            }
         }
     }
 

@@ -28,6 +28,10 @@ pub struct ServerConfig {
     pub packet_bytes_max: u32,
     /// Channels one connection may hold at a time.
     pub channels_max: usize,
+    /// Kinds of channel a client may ask for; the application decides on each. Others are refused.
+    pub channel_kinds: Vec<&'static str>,
+    /// Time a client may take to answer when we ask for a channel. `None` waits for ever.
+    pub open_timeout: Option<Duration>,
 }
 
 impl ServerConfig {
@@ -44,6 +48,8 @@ impl ServerConfig {
             window_bytes: WINDOW_BYTES,
             packet_bytes_max: PACKET_BYTES_MAX,
             channels_max: 10,
+            channel_kinds: vec!["session"],
+            open_timeout: Some(OPEN_TIMEOUT),
         }
     }
 }
@@ -72,6 +78,10 @@ pub struct ClientConfig {
     pub packet_bytes_max: u32,
     /// Channels one connection may hold at a time.
     pub channels_max: usize,
+    /// Kinds of channel a server may ask for; the application decides on each. Others are refused.
+    pub channel_kinds: Vec<&'static str>,
+    /// Time a server may take to answer when we ask for a channel. `None` waits for ever.
+    pub open_timeout: Option<Duration>,
 }
 
 impl ClientConfig {
@@ -85,6 +95,8 @@ impl ClientConfig {
             window_bytes: WINDOW_BYTES,
             packet_bytes_max: PACKET_BYTES_MAX,
             channels_max: 10,
+            channel_kinds: Vec::new(),
+            open_timeout: Some(OPEN_TIMEOUT),
         }
     }
 }
@@ -97,6 +109,9 @@ impl Default for ClientConfig {
 
 /// OpenSSH's default, and what every client is known to cope with: 64 packets of 32 KiB.
 const WINDOW_BYTES: u32 = 2 * 1024 * 1024;
+
+/// As long as a key exchange may take: the peer may be in the middle of one.
+const OPEN_TIMEOUT: Duration = super::limits::KEX_TIMEOUT;
 
 /// What OpenSSH, PuTTY and libssh2 all send without splitting further.
 const PACKET_BYTES_MAX: u32 = 32 * 1024;

@@ -9,6 +9,7 @@ mod channels;
 mod commands;
 mod data;
 mod dispatch;
+mod global;
 mod keepalive;
 pub(crate) mod limits;
 mod table;
@@ -18,13 +19,16 @@ use std::sync::Arc;
 use std::time::Instant;
 
 pub use data::DataFrame;
+use global::GlobalReplies;
 use keepalive::{Keepalive, Tick};
 use table::Phase;
 
-use super::channel::Channels;
+use super::channel::messages::refusal;
+use super::channel::{ChannelRules, Channels};
 use super::config::{ClientConfig, ServerConfig};
 use super::disconnect::{Disconnect, DisconnectReason};
 use super::event::{ChannelId, Event, Handled};
+use super::trace::PacketTrace;
 use super::transport::{Item, Role, Transport, TransportInfo};
 use super::userauth::{ClientAuth, ServerAuth};
 use crate::crypto::Random;
@@ -58,6 +62,7 @@ pub struct Connection {
     auth_deadline: Option<Instant>,
     user: Option<String>,
     packet_bytes_max: u32,
+    global: GlobalReplies,
     /// The client said it would open no further sessions.
     no_more_sessions: bool,
     /// Events that did not come from a packet: at most one of each command's.
@@ -84,10 +89,20 @@ enum Awaiting {
 impl Connection {
     /// The server's end of a new connection. `random` must be seeded for this connection alone.
     pub fn server(config: Arc<ServerConfig>, random: Box<dyn Random>, now: Instant) -> Self {
-        let transport = Arc::new(config.transport.clone());
+        let mut transport = config.transport.clone();
+        if !config.methods.contains(&"publickey") {
+            // Nothing to announce.
+            transport.signature_algorithms.clear();
+        }
+        let transport = Arc::new(transport);
         Self::new(
             Transport::new(Role::Server, transport, random, now),
-            Channels::new(config.channels_max, config.window_bytes),
+            Channels::new(ChannelRules {
+                max: config.channels_max,
+                window_bytes: config.window_bytes,
+                kinds: config.channel_kinds.clone(),
+                open_timeout: config.open_timeout,
+            }),
             config.packet_bytes_max,
             Keepalive::new(config.keepalive_interval, config.keepalive_count_max),
             config.auth_timeout.and_then(|timeout| now.checked_add(timeout)),
@@ -100,7 +115,12 @@ impl Connection {
         let transport = Arc::new(config.transport.clone());
         Self::new(
             Transport::new(Role::Client, transport, random, now),
-            Channels::new(config.channels_max, config.window_bytes),
+            Channels::new(ChannelRules {
+                max: config.channels_max,
+                window_bytes: config.window_bytes,
+                kinds: config.channel_kinds.clone(),
+                open_timeout: config.open_timeout,
+            }),
             config.packet_bytes_max,
             Keepalive::new(config.keepalive_interval, config.keepalive_count_max),
             config.auth_timeout.and_then(|timeout| now.checked_add(timeout)),
@@ -126,6 +146,7 @@ impl Connection {
             auth_deadline,
             user: None,
             packet_bytes_max,
+            global: GlobalReplies::default(),
             no_more_sessions: false,
             events: VecDeque::new(),
             closed: false,
@@ -152,6 +173,27 @@ impl Connection {
     /// What was negotiated and how much has gone through.
     pub fn info(&self) -> &TransportInfo {
         self.transport.info()
+    }
+
+    /// The exchange hash of the first key exchange, which names this connection in signatures.
+    pub fn session_id(&self) -> Option<&[u8]> {
+        self.transport.session_id()
+    }
+
+    /// The server's host key of the first exchange as on the wire.
+    pub fn host_key(&self) -> Option<&[u8]> {
+        self.transport.host_key()
+    }
+
+    /// What the peer has said in EXT_INFO (RFC 8308), names and values. Untrusted.
+    pub fn peer_extensions(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.transport.peer_extensions()
+    }
+
+    /// Shows every packet from here on to `trace`, secrets left out: from the first one on if it is
+    /// set before anything is received or sent.
+    pub fn set_trace(&mut self, trace: PacketTrace) {
+        self.transport.set_trace(trace);
     }
 
     /// The user who is logged in.
@@ -199,7 +241,10 @@ impl Connection {
         if self.closed {
             return None;
         }
-        self.tick(now).err().map(|cause| self.fail(cause))
+        match self.tick(now) {
+            Ok(event) => event,
+            Err(cause) => Some(self.fail(cause)),
+        }
     }
 
     /// Appends what is to be sent next to `out`: nothing when there is nothing.
@@ -213,7 +258,8 @@ impl Connection {
             return None;
         }
         let login = self.auth_deadline.filter(|_| self.phase != Phase::Open);
-        [self.transport.next_deadline(), login, self.keepalive.deadline()]
+        let open = self.channels.next_deadline();
+        [self.transport.next_deadline(), login, self.keepalive.deadline(), open]
             .into_iter()
             .flatten()
             .min()
@@ -276,7 +322,7 @@ impl Connection {
         Ok(Handled { consumed: received.consumed, event })
     }
 
-    fn tick(&mut self, now: Instant) -> Result<(), Disconnect> {
+    fn tick(&mut self, now: Instant) -> Result<Option<Event>, Disconnect> {
         self.transport.handle_timeout(now)?;
         let late = self.auth_deadline.is_some_and(|deadline| now >= deadline);
         if late && self.phase != Phase::Open {
@@ -289,7 +335,7 @@ impl Connection {
         let owed = self.awaiting != Awaiting::Nothing;
         match self.keepalive.tick(now, owed) {
             Tick::Quiet => {}
-            Tick::Ask(message) => self.transport.queue(&message),
+            Tick::Ask => self.ask_for_life(),
             Tick::Dead(asked) => {
                 return Err(Disconnect {
                     reason: DisconnectReason::ConnectionLost,
@@ -297,7 +343,13 @@ impl Connection {
                 });
             }
         }
-        Ok(())
+        // One event a call: a second channel's deadline is still due, so another call follows.
+        let late = self.channels.abandon_overdue(now);
+        Ok(late.map(|channel| Event::ChannelOpenFailed {
+            channel,
+            reason: refusal::CONNECT_FAILED,
+            description: "the peer did not answer in time".to_owned(),
+        }))
     }
 
     /// Ends the connection with a DISCONNECT of ours.

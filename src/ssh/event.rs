@@ -53,25 +53,28 @@ pub enum Event {
     },
     /// Client: text the server shows before login. Untrusted: escape it before a terminal sees it.
     Banner(String),
-    /// Server: answer with `handle_channel_verdict`. Kinds other than `session` never get here.
+    /// The peer asks for a channel: answer with `handle_channel_verdict`. Only kinds that the
+    /// configuration lists get here.
     ChannelOpenRequested {
         /// The number the channel will have.
         channel: ChannelId,
         /// The channel type.
         kind: String,
+        /// What the type adds to the request (RFC 4254 7.2), as sent; empty for a session.
+        data: Vec<u8>,
     },
-    /// Client: the server agreed to open the channel.
+    /// The peer agreed to open the channel.
     ChannelOpened {
         /// Which.
         channel: ChannelId,
     },
-    /// Client: the server refused the channel; it is gone.
+    /// The peer refused the channel, or did not answer in time; it is gone.
     ChannelOpenFailed {
         /// Which.
         channel: ChannelId,
         /// RFC 4254 5.1: 1 prohibited, 2 connect failed, 3 unknown type, 4 resource shortage.
         reason: u32,
-        /// The server's words. Untrusted.
+        /// The peer's words. Untrusted.
         description: String,
     },
     /// The peer asks something of a channel. Answer with `handle_channel_verdict` when
@@ -88,6 +91,13 @@ pub enum Event {
         channel: ChannelId,
         /// CHANNEL_SUCCESS or CHANNEL_FAILURE.
         success: bool,
+    },
+    /// The answer to the oldest unanswered `global_request` of ours.
+    GlobalReply {
+        /// REQUEST_SUCCESS or REQUEST_FAILURE.
+        success: bool,
+        /// What came with it, which only a success may have.
+        data: Vec<u8>,
     },
     /// Channel data. The window it used comes back with `adjust`.
     Data {

@@ -70,13 +70,47 @@ impl IdentReader {
     }
 }
 
-/// Whether `ident` can be ours.
-pub(crate) fn check(ident: &str) -> Result<(), Disconnect> {
-    let max = IDENT_LINE_BYTES_MAX - 2;
-    if ident.len() > max {
-        return Err(Disconnect::protocol(format!("longer than {max} bytes")));
+/// Our own line, without its line end.
+pub(crate) fn compose(software: &str, comment: &str) -> String {
+    let separator = if comment.is_empty() { "" } else { " " };
+    format!("SSH-2.0-{software}{separator}{comment}")
+}
+
+/// Whether `software` can name ours: RFC 4253 section 4.2 forbids blanks and the minus sign, which
+/// peers do not always keep to.
+pub(crate) fn check_software(software: &str) -> Result<(), String> {
+    let fits = |byte: u8| byte.is_ascii_graphic() && byte != b'-';
+    match software.bytes().find(|byte| !fits(*byte)) {
+        _ if software.is_empty() => Err("it is empty".to_owned()),
+        Some(byte) => Err(format!(
+            "{software:?} holds {:?}, but only printable US-ASCII without blank and minus sign may \
+             stand there",
+            char::from(byte)
+        )),
+        None => Ok(()),
     }
-    parse(ident.as_bytes()).map(drop)
+}
+
+/// Whether `comment` can follow `software` in our line.
+pub(crate) fn check_comment(software: &str, comment: &str) -> Result<(), String> {
+    if !comment.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
+        return Err(format!("{comment:?} holds something other than printable US-ASCII"));
+    }
+    let (bytes, max) = (compose(software, comment).len(), IDENT_LINE_BYTES_MAX - 2);
+    if bytes > max {
+        return Err(format!("the identification line has {bytes} bytes, and {max} fit"));
+    }
+    Ok(())
+}
+
+/// What a peer's checked line says behind the version of the protocol.
+pub(crate) fn software(ident: &str) -> &str {
+    ident.splitn(3, '-').nth(2).unwrap_or_default()
+}
+
+/// The end of a peer whose version is not among those taken.
+pub(crate) fn refused(ident: &str) -> Disconnect {
+    unsupported(format!("{ident:?} is not among the versions accepted here"))
 }
 
 /// Checks a line that starts with `SSH-`: version 2.0, or 1.99 for "2.0 and older ones too".
@@ -120,6 +154,25 @@ mod tests {
                 assert_eq!(server(&input[..cut]), Ok(Step::More), "cut at {cut}");
             }
         }
+    }
+
+    #[test]
+    fn our_own_line_keeps_the_rules() {
+        for good in ["ringferry_0.1.0", "x", "OpenSSH_9.2p1"] {
+            assert_eq!(check_software(good), Ok(()));
+            assert_eq!(check_comment(good, "Debian-2 and more"), Ok(()));
+            let line = compose(good, "Debian-2 and more");
+            assert_eq!(parse(line.as_bytes()).as_deref(), Ok(&*line));
+            assert_eq!(software(&line), format!("{good} Debian-2 and more"));
+            assert_eq!(compose(good, ""), format!("SSH-2.0-{good}"));
+        }
+        for bad in ["", "a b", "a-b", "a\n", "a\0", "caf\u{e9}"] {
+            assert!(check_software(bad).is_err(), "{bad:?}");
+        }
+        assert!(check_comment("x", "two\nlines").is_err());
+        assert!(check_comment("x", &"y".repeat(243)).is_ok());
+        assert!(check_comment("x", &"y".repeat(244)).is_err());
+        assert_eq!(software("SSH-1.99-Cisco-1.25"), "Cisco-1.25");
     }
 
     #[test]

@@ -9,8 +9,8 @@ use super::kexinit::{Negotiated, Way};
 use super::numbers::{KEX_ECDH_INIT, KEX_ECDH_REPLY};
 use super::wire::{Reader, WireError, Writer};
 use crate::crypto::{
-    self, CryptoError, HashAlgorithm, KexClient, MacKey, PacketOpen, PacketSeal, Random,
-    SharedSecret, Signer,
+    self, CryptoError, HashAlgorithm, KexAlgorithm, KexClient, MacKey, PacketOpen, PacketSeal,
+    Random, SharedSecret, Signer,
 };
 
 /// What both sides have said before the exchange itself.
@@ -87,10 +87,10 @@ pub(crate) struct Answer {
 impl Pending {
     /// Makes the key pair of one exchange and the payload of its KEX_ECDH_INIT.
     pub(crate) fn start(
-        negotiated: &Negotiated,
+        method: &KexAlgorithm,
         random: &mut dyn Random,
     ) -> Result<(Self, Vec<u8>), Disconnect> {
-        let kex = negotiated.kex.client(random).map_err(failed)?;
+        let kex = method.client(random).map_err(failed)?;
         let mut payload = vec![KEX_ECDH_INIT];
         payload.put_string(kex.init());
         Ok((Self { kex }, payload))

@@ -41,9 +41,15 @@ pub const QUEUE_BYTES_FULL: usize = 256 * 1024;
 /// sequence number comes round, and OpenSSH asks for them at the same number.
 pub const REKEY_PACKETS_MAX: u64 = 1 << 31;
 
-/// Packets under one key that are the end. Past this a sequence number, and with it a nonce, could
-/// come twice. Far enough above [`REKEY_PACKETS_MAX`] for an exchange to finish in between.
-pub const KEY_PACKETS_MAX: u64 = (1 << 32) - 1;
+/// Packets under one key that are the end. Past 2^32 a sequence number, and with it a nonce, could
+/// come twice; this stops a quarter of the way before. Far enough above [`REKEY_PACKETS_MAX`] for
+/// an exchange to finish in between.
+pub const KEY_PACKETS_MAX: u64 = 3 << 30;
+
+/// How many times the bytes after which new keys are asked for may go through under the old ones,
+/// while the peer has not answered. The deadline of the exchange is earlier on all but the fastest
+/// networks, and what a peer has under way when it is asked is far less.
+pub const KEY_BYTES_FACTOR_MAX: u64 = 2;
 
 /// Key exchanges a peer may start before it is authenticated. OpenSSH starts none; the cost of one
 /// is ours as much as the peer's, and an unknown peer should not cause much of it.
@@ -56,6 +62,10 @@ pub const PEER_REKEYS_IDLE_MAX: u32 = 32;
 
 /// Extensions kept from a peer's EXT_INFO. All known ones together are fewer than ten.
 pub const EXTENSIONS_MAX: usize = 32;
+
+/// EXT_INFO messages a server may send: behind its NEWKEYS, and once during the login (RFC 8308
+/// section 2.4, OpenSSH's PROTOCOL 1.10). A client sends one.
+pub const EXT_INFOS_MAX: u32 = 2;
 
 /// Bytes of the peer's DISCONNECT text that go into the log.
 pub const DISCONNECT_TEXT_BYTES_MAX: usize = 1024;

@@ -133,6 +133,11 @@ impl Sealer {
         FrameShape::new(self.cipher.shape())
     }
 
+    /// The number of the next packet.
+    pub(crate) fn sequence(&self) -> u32 {
+        self.sequence
+    }
+
     /// What went out under the present key.
     pub(crate) fn usage(&self) -> Usage {
         self.usage
@@ -234,6 +239,11 @@ impl Opener {
     /// Takes packets as large as those of authenticated peers.
     pub(crate) fn lift_limits(&mut self) {
         self.length_max = PACKET_BYTES_MAX;
+    }
+
+    /// The number of the next packet.
+    pub(crate) fn sequence(&self) -> u32 {
+        self.sequence
     }
 
     /// What came in under the present key.

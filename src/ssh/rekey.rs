@@ -4,7 +4,10 @@
 use std::time::{Duration, Instant};
 
 use super::disconnect::Disconnect;
-use super::limits::{PEER_REKEYS_BEFORE_AUTH_MAX, PEER_REKEYS_IDLE_MAX, REKEY_PACKETS_MAX};
+use super::limits::{
+    KEY_BYTES_FACTOR_MAX, KEY_PACKETS_MAX, PEER_REKEYS_BEFORE_AUTH_MAX, PEER_REKEYS_IDLE_MAX,
+    REKEY_PACKETS_MAX,
+};
 use super::packet::Usage;
 
 /// What one direction may carry under one key.
@@ -12,13 +15,33 @@ use super::packet::Usage;
 pub(crate) struct Allowance {
     bytes: u64,
     packets: u64,
+    cipher_bytes: u64,
 }
 
 impl Allowance {
-    /// `bytes` and `packets` as configured; more than 2^31 packets are never allowed, and less than
-    /// one of either would exchange keys for ever.
-    pub(crate) fn new(bytes: u64, packets: u64) -> Self {
-        Self { bytes: bytes.max(1), packets: packets.clamp(1, REKEY_PACKETS_MAX) }
+    /// Under the `none` cipher, where only deadlines count.
+    pub(crate) const PLAIN: Self =
+        Self { bytes: u64::MAX, packets: REKEY_PACKETS_MAX, cipher_bytes: u64::MAX };
+
+    /// The cipher's own number of bytes, or fewer as configured, and packets as configured. More
+    /// than 2^31 packets are never allowed, and less than one of either would exchange keys for
+    /// ever.
+    pub(crate) fn new(cipher_bytes: u64, bytes: Option<u64>, packets: u64) -> Self {
+        Self {
+            bytes: bytes.unwrap_or(cipher_bytes).min(cipher_bytes).max(1),
+            packets: packets.clamp(1, REKEY_PACKETS_MAX),
+            cipher_bytes,
+        }
+    }
+
+    /// Whether nothing more may go through. Before authentication nobody asks for new keys, so the
+    /// cipher's own numbers are the end; afterwards there is as much again for the peer's answer.
+    pub(crate) fn is_spent(&self, usage: Usage, authenticated: bool) -> bool {
+        let (factor, packets) = match authenticated {
+            true => (KEY_BYTES_FACTOR_MAX, KEY_PACKETS_MAX),
+            false => (1, REKEY_PACKETS_MAX),
+        };
+        usage.packets >= packets || usage.bytes >= self.cipher_bytes.saturating_mul(factor)
     }
 
     /// Whether `usage` has reached it.
@@ -82,14 +105,38 @@ mod tests {
 
     #[test]
     fn an_allowance_counts_both_kinds() {
-        let allowance = Allowance::new(1000, 10);
+        let allowance = Allowance::new(5000, Some(1000), 10);
         assert!(!allowance.is_used(Usage { packets: 9, bytes: 999 }));
         assert!(allowance.is_used(Usage { packets: 10, bytes: 0 }));
         assert!(allowance.is_used(Usage { packets: 1, bytes: 1000 }));
         let fresh = Usage { packets: 0, bytes: 0 };
-        assert!(!Allowance::new(0, 0).is_used(fresh), "a fresh key is not used up");
+        assert!(!Allowance::new(9, Some(0), 0).is_used(fresh), "a fresh key is not used up");
         let long = Usage { packets: 1 << 31, bytes: 0 };
-        assert!(Allowance::new(u64::MAX, u64::MAX).is_used(long), "2^31 packets whatever is set");
+        let all = Allowance::new(u64::MAX, None, u64::MAX);
+        assert!(all.is_used(long), "2^31 packets whatever is set");
+    }
+
+    #[test]
+    fn no_setting_goes_past_the_ciphers_own_number() {
+        let usage = |bytes| Usage { packets: 0, bytes };
+        for bytes in [None, Some(5000), Some(u64::MAX)] {
+            let allowance = Allowance::new(5000, bytes, 10);
+            assert!(allowance.is_used(usage(5000)) && !allowance.is_used(usage(4999)));
+        }
+    }
+
+    /// OpenSSH 10.3's rule before authentication, and ours behind it.
+    #[test]
+    fn commit_ca313fef2_hard_limits() {
+        let allowance = Allowance::new(5000, Some(1000), 10);
+        let usage = |packets, bytes| Usage { packets, bytes };
+        assert!(!allowance.is_spent(usage(10, 1000), false), "what is configured is not the end");
+        assert!(allowance.is_spent(usage(1, 5000), false));
+        assert!(allowance.is_spent(usage(1 << 31, 0), false));
+        assert!(!allowance.is_spent(usage((1 << 31) + 1000, 9999), true));
+        assert!(allowance.is_spent(usage(0, 10_000), true));
+        assert!(allowance.is_spent(usage(3 << 30, 0), true), "well before 2^32");
+        assert!(!Allowance::PLAIN.is_spent(usage(1000, u64::MAX - 1), false));
     }
 
     #[test]

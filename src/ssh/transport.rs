@@ -39,13 +39,22 @@ pub use info::{DirectionInfo, Role, TransportInfo};
 use self::exchange::Exchange;
 use self::outbox::Outbox;
 use super::disconnect::{Disconnect, DisconnectReason};
-use super::ident::IdentReader;
-use super::limits::KEY_PACKETS_MAX;
-use super::numbers::{UNIMPLEMENTED, allowed_in_key_exchange};
+use super::ident::{self, IdentReader};
+use super::numbers::{EXT_INFO, UNIMPLEMENTED, allowed_in_key_exchange};
 use super::packet::{FrameShape, Opener, Sealer};
 use super::rekey::{Allowance, PeerBudget};
+use super::trace::PacketTrace;
 use super::wire::Writer;
 use crate::crypto::{PacketSeal, Random};
+
+/// The extension that names the signatures a server takes from users (RFC 8308 section 3.1).
+pub(crate) const SERVER_SIG_ALGS: &str = "server-sig-algs";
+/// A server's: it takes the method `publickey-hostbound-v00@openssh.com` (OpenSSH's PROTOCOL 3.1).
+pub(crate) const PUBLICKEY_HOSTBOUND: &str = "publickey-hostbound@openssh.com";
+/// A client's: it takes EXT_INFO at any time during the login (OpenSSH's PROTOCOL 1.10).
+const EXT_INFO_IN_AUTH: &str = "ext-info-in-auth@openssh.com";
+/// A server's: it answers PING (OpenSSH's PROTOCOL 1.8).
+const PING_EXTENSION: &str = "ping@openssh.com";
 
 /// What one call of [`Transport::receive`] did.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -121,8 +130,19 @@ pub struct Transport {
     host_key: Option<Vec<u8>>,
     extensions: Vec<(Vec<u8>, Vec<u8>)>,
     authenticated: bool,
-    /// The next packet is the first one under the peer's new keys, where EXT_INFO may come.
+    /// The next packet is the first one under the peer's first keys, where EXT_INFO may come.
     after_newkeys: bool,
+    /// EXT_INFO messages that have come.
+    ext_infos: u32,
+    /// A USERAUTH_REQUEST has gone by.
+    login_begun: bool,
+    /// Client only: we have said that EXT_INFO may come at any time during the login.
+    ext_info_in_auth: bool,
+    /// Client only: an EXT_INFO has come that nothing but USERAUTH_SUCCESS may follow.
+    success_must_follow: bool,
+    /// Server only: EXT_INFO has been sent during the login.
+    told_again: bool,
+    trace: Option<PacketTrace>,
     /// When the latest exchange was over.
     keys_since: Instant,
     /// The latest time anybody told us.
@@ -131,9 +151,6 @@ pub struct Transport {
     /// What went wrong where no error could be returned; the next call that can returns it.
     failure: Option<Disconnect>,
     closed: bool,
-    /// The numbers of all messages in the order they were sealed.
-    #[cfg(test)]
-    pub(super) sealed: Vec<u8>,
 }
 
 impl Transport {
@@ -147,14 +164,17 @@ impl Transport {
     ) -> Self {
         let mut transport = Self {
             role,
-            info: TransportInfo::new(role, config.ident.clone()),
+            info: TransportInfo::new(
+                role,
+                ident::compose(&config.software_version, &config.comment),
+            ),
             ident: Some(IdentReader::new(role)),
             ident_sent: false,
             sealer: Sealer::new(),
             opener: Opener::new(),
             next_seal: None,
-            sent_allowance: Allowance::new(u64::MAX, u64::MAX),
-            received_allowance: Allowance::new(u64::MAX, u64::MAX),
+            sent_allowance: Allowance::PLAIN,
+            received_allowance: Allowance::PLAIN,
             outbox: Outbox::default(),
             exchange: None,
             peer_budget: PeerBudget::new(now),
@@ -163,13 +183,17 @@ impl Transport {
             extensions: Vec::new(),
             authenticated: false,
             after_newkeys: false,
+            ext_infos: 0,
+            login_begun: false,
+            ext_info_in_auth: false,
+            success_must_follow: false,
+            told_again: false,
+            trace: None,
             keys_since: now,
             now,
             ident_deadline: now + config.ident_timeout,
             failure: None,
             closed: false,
-            #[cfg(test)]
-            sealed: Vec::new(),
             config,
             random,
         };
@@ -201,6 +225,11 @@ impl Transport {
         if self.ident.is_some() || !self.wants_input() { 0 } else { self.opener.needed() }
     }
 
+    /// The latest time anybody told us.
+    pub(crate) fn latest_now(&self) -> Instant {
+        self.now
+    }
+
     /// Bytes of messages that wait to be sealed. Do not queue channel data from
     /// [`QUEUE_BYTES_FULL`](super::limits::QUEUE_BYTES_FULL) on.
     pub fn queued_bytes(&self) -> usize {
@@ -219,7 +248,8 @@ impl Transport {
         self.session_id.as_deref()
     }
 
-    /// Client only: the server's host key as it came, once it is proved.
+    /// The server's host key of the first exchange as on the wire: for a client once it is proved,
+    /// for a server once it has shown it.
     pub fn host_key(&self) -> Option<&[u8]> {
         self.host_key.as_deref()
     }
@@ -228,6 +258,11 @@ impl Transport {
     pub fn peer_extension(&self, name: &str) -> Option<&[u8]> {
         let found = self.extensions.iter().find(|(listed, _)| listed == name.as_bytes());
         found.map(|(_, value)| value.as_slice())
+    }
+
+    /// Everything the peer has sent in EXT_INFO, names and values.
+    pub fn peer_extensions(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.extensions.iter().map(|(name, value)| (name.as_slice(), value.as_slice()))
     }
 
     /// Whether keys are being exchanged, in either direction.
@@ -271,6 +306,28 @@ impl Transport {
         let mut message = vec![UNIMPLEMENTED];
         message.put_u32(sequence);
         self.queue(&message);
+    }
+
+    /// Shows every packet from here on to `trace`, secrets left out.
+    pub fn set_trace(&mut self, trace: PacketTrace) {
+        self.trace = Some(trace);
+    }
+
+    /// Server only: tells the client, during its login, which signatures are taken from this user
+    /// (OpenSSH's PROTOCOL 1.10). Nothing happens with a client that has not asked for it, a second
+    /// time, or before its first USERAUTH_REQUEST and after its last.
+    pub fn tell_signature_algorithms(&mut self, algorithms: &[&str]) {
+        let asked = self.peer_extension(EXT_INFO_IN_AUTH) == Some(b"0".as_slice());
+        if self.role == Role::Client || self.authenticated || !asked || !self.login_begun {
+            return;
+        }
+        if !std::mem::replace(&mut self.told_again, true) {
+            let mut message = vec![EXT_INFO];
+            message.put_u32(1);
+            message.put_string(SERVER_SIG_ALGS.as_bytes());
+            message.put_name_list(algorithms.iter().copied());
+            self.queue(&message);
+        }
     }
 
     /// Asks the peer for new keys. Nothing happens while keys are exchanged anyway, or after the
@@ -391,8 +448,25 @@ impl Transport {
 
     /// The directions' allowances under new keys: as configured, or the ciphers' own.
     fn allowance(&self, cipher_bytes: u64) -> Allowance {
-        let bytes = self.config.rekey_bytes.unwrap_or(cipher_bytes);
-        Allowance::new(bytes, self.config.rekey_packets.min(KEY_PACKETS_MAX))
+        Allowance::new(cipher_bytes, self.config.rekey_bytes, self.config.rekey_packets)
+    }
+
+    /// The end of a connection whose keys have carried all they may and that has no new ones.
+    fn check_keys(&self) -> Result<(), Disconnect> {
+        let ways = [
+            ("sent", self.sent_allowance, self.sealer.usage()),
+            ("received", self.received_allowance, self.opener.usage()),
+        ];
+        for (way, allowance, usage) in ways {
+            if allowance.is_spent(usage, self.authenticated) {
+                let (bytes, packets) = (usage.bytes, usage.packets);
+                return Err(Disconnect::protocol(format!(
+                    "the keys are used up: {bytes} bytes and {packets} packets were {way} under \
+                     them, and there are no new ones"
+                )));
+            }
+        }
+        Ok(())
     }
 }
 

@@ -8,7 +8,7 @@
 mod client;
 mod server;
 
-pub(crate) use client::{Attempt, ClientAuth};
+pub(crate) use client::{Attempt, ClientAuth, Offered};
 pub(crate) use server::{Decision, ServerAuth, Then};
 
 use super::numbers::USERAUTH_REQUEST;
@@ -29,12 +29,28 @@ fn request_head(user: &str, method: &str) -> Vec<u8> {
     message
 }
 
-/// A signed publickey request without its signature.
-fn publickey_request(user: &str, algorithm: &str, blob: &[u8]) -> Vec<u8> {
-    let mut message = request_head(user, "publickey");
+/// The method whose request also names the server's host key (OpenSSH's PROTOCOL 3.1).
+const HOSTBOUND: &str = "publickey-hostbound-v00@openssh.com";
+
+/// The connection, as far as a signature can be tied to it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Binding<'a> {
+    /// The exchange hash of the first exchange.
+    pub(crate) session_id: &'a [u8],
+    /// The key the server showed in it.
+    pub(crate) host_key: &'a [u8],
+}
+
+/// A signed publickey request without its signature; with a `host_key` it is host-bound.
+fn publickey_request(user: &str, algorithm: &str, blob: &[u8], host_key: Option<&[u8]>) -> Vec<u8> {
+    let method = if host_key.is_some() { HOSTBOUND } else { "publickey" };
+    let mut message = request_head(user, method);
     message.put_bool(true);
     message.put_string(algorithm.as_bytes());
     message.put_string(blob);
+    if let Some(host_key) = host_key {
+        message.put_string(host_key);
+    }
     message
 }
 

@@ -61,6 +61,10 @@ fn shell_and_commands_are_refused() {
         assert!(matches!(finished.code, Some(code) if code != 0), "{finished:?}");
         assert!(!finished.stdout.contains("uid="), "{finished:?}");
     }
+    if server.subject.logs_fields() {
+        let readable = r#"request="exec touch /made-by-a-command""#;
+        server.log.wait_line(SOON, |line| line.contains(readable));
+    }
     assert_eq!(fs::read_dir(scratch.root()).expect("list").count(), 0);
     server.sftp(&[], "ls /\n", SOON).expect_success();
 }

@@ -2,6 +2,7 @@
 //! seeded files (`files`), the server under test (`server`) and its log (`log`), OpenSSH's clients
 //! with a deadline (`client`), and two peers no stock client can play: raw bytes on a TCP socket or
 //! through a proxy that damages them (`wire`), and raw SFTP packets through `ssh -s` (`packets`).
+//! The other way round, our client role on a socket (`driver`) against Debian's sshd (`sshd`).
 //!
 //! The server under test is a variable. `RINGFERRY_TEST_SUBJECT=sshd` runs the same tests against
 //! Debian's sshd (as root, in a chroot, so that paths look alike): a test that fails there asks for
@@ -12,11 +13,14 @@
 // Each test binary compiles this module and uses its own part of it.
 #![allow(dead_code)]
 
+pub(crate) mod algorithms;
 pub(crate) mod client;
+pub(crate) mod driver;
 pub(crate) mod files;
 pub(crate) mod log;
 pub(crate) mod packets;
 pub(crate) mod server;
+pub(crate) mod sshd;
 pub(crate) mod wire;
 
 use std::time::{Duration, Instant};

@@ -5,12 +5,13 @@ use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
 use super::files::Scratch;
 use super::log::Log;
-use super::{SOON, wait_for};
+use super::{SOON, sshd, wait_for};
 
 /// Which server the tests run against.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,10 +43,21 @@ pub(crate) struct Options {
     pub(crate) read_only: bool,
     /// Seconds a connection may take to log in.
     pub(crate) login_grace_seconds: Option<u32>,
-    /// Key exchange methods to offer, between commas; `None` leaves the server's own default.
-    pub(crate) kex_algorithms: Option<String>,
+    /// Keys of our configuration and their values; sshd is told those it has another name for.
+    pub(crate) settings: Vec<(&'static str, String)>,
+    /// Private host keys by their names in the scratch folder; none is `host_key`.
+    pub(crate) host_keys: Vec<String>,
     /// Mounts a tmpfs of so many MiB over the root, in a mount namespace of the server's own.
     pub(crate) tmpfs_root_mib: Option<u32>,
+}
+
+impl Options {
+    fn host_keys(&self, scratch: &Scratch) -> Vec<PathBuf> {
+        match &self.host_keys[..] {
+            [] => vec![scratch.path("host_key")],
+            names => names.iter().map(|name| scratch.path(name)).collect(),
+        }
+    }
 }
 
 /// A running server; stopped on drop.
@@ -66,7 +78,9 @@ impl Server {
 
     pub(crate) fn start_with(scratch: &Scratch, options: &Options) -> Server {
         let subject = Subject::chosen();
-        let log_path = scratch.path("server.log");
+        // A scratch folder may see several servers, one after the other or at once.
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let log_path = scratch.path(&format!("server-{number}.log"));
         let user = user_name();
         let (mut command, port) = match subject {
             Subject::Ringferry => (ringferry_command(scratch, options, &user), None),
@@ -83,10 +97,10 @@ impl Server {
             None => ready_address(&mut child, &log),
             Some(port) => wait_for_ident(port, &log),
         };
-        let known_hosts = scratch.path("known_hosts");
-        let host_key = fs::read_to_string(scratch.path("host_key.pub")).expect("host key");
-        fs::write(&known_hosts, format!("[127.0.0.1]:{} {host_key}", address.port()))
-            .expect("known_hosts");
+        let known_hosts = scratch.path(&format!("known_hosts-{number}"));
+        let keys = options.host_keys(scratch);
+        let lines: String = keys.iter().map(|path| known_host(path, address)).collect();
+        fs::write(&known_hosts, lines).expect("known_hosts");
         let scratch_key = scratch.path("client_key");
         Server { child, subject, address, log, user, scratch_key, known_hosts }
     }
@@ -166,27 +180,42 @@ impl Drop for Server {
     }
 }
 
+/// Servers this process has started so far.
+static STARTED: AtomicU32 = AtomicU32::new(0);
+
+/// The line of a known_hosts file for a host key.
+fn known_host(private: &Path, address: SocketAddr) -> String {
+    let public = fs::read_to_string(private.with_extension("pub")).expect("a public host key");
+    format!("[127.0.0.1]:{} {public}", address.port())
+}
+
 pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
 /// The name of the user who runs the test: sshd knows no other, ours is told it.
-fn user_name() -> String {
+pub(crate) fn user_name() -> String {
     let output = Command::new("id").arg("-un").output().expect("id runs");
     String::from_utf8(output.stdout).expect("a name").trim().to_owned()
 }
 
-fn ringferry_command(scratch: &Scratch, options: &Options, user: &str) -> Command {
+/// Our program.
+pub(crate) fn ringferry() -> Command {
     let built = || env!("CARGO_BIN_EXE_ringferry").into();
-    let mut command = Command::new(std::env::var_os("RINGFERRY_TEST_BINARY").unwrap_or_else(built));
+    Command::new(std::env::var_os("RINGFERRY_TEST_BINARY").unwrap_or_else(built))
+}
+
+fn ringferry_command(scratch: &Scratch, options: &Options, user: &str) -> Command {
+    let mut command = ringferry();
     let driver = std::env::var("RINGFERRY_TEST_DRIVER").unwrap_or_else(|_| "ring".into());
     command
         .args(["serve", "--listen", "127.0.0.1:0", "--driver", &driver, "--user", user, "--root"])
         .arg(scratch.root())
         .arg("--authorized-keys")
-        .arg(scratch.path("authorized_keys"))
-        .arg("--host-key")
-        .arg(scratch.path("host_key"));
+        .arg(scratch.path("authorized_keys"));
+    for path in options.host_keys(scratch) {
+        command.arg("--host-key").arg(path);
+    }
     if let Some(shards) = options.shards {
         command.args(["--shards", &shards.to_string()]);
     }
@@ -196,43 +225,33 @@ fn ringferry_command(scratch: &Scratch, options: &Options, user: &str) -> Comman
     if let Some(seconds) = options.login_grace_seconds {
         command.args(["--set", &format!("login_grace_time={seconds}")]);
     }
-    if let Some(names) = &options.kex_algorithms {
-        command.args(["--set", &format!("kex_algorithms={names}")]);
+    for (key, value) in &options.settings {
+        command.args(["--set", &format!("{key}={value}")]);
     }
     command
 }
 
 fn sshd_command(scratch: &Scratch, options: &Options) -> (Command, Option<u16>) {
     assert!(is_root(), "RINGFERRY_TEST_SUBJECT=sshd needs root: it serves from a chroot");
-    fs::create_dir_all("/run/sshd").expect("sshd's privilege separation folder");
-    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let port = taken.local_addr().expect("its address").port();
+    let port = free_port();
     let subsystem = if options.read_only { "internal-sftp -R" } else { "internal-sftp" };
-    let text = [
-        format!("ListenAddress 127.0.0.1:{port}"),
-        format!("HostKey {}", scratch.path("host_key").display()),
-        format!("AuthorizedKeysFile {}", scratch.path("authorized_keys").display()),
+    let own = [
         format!("ChrootDirectory {}", scratch.root().display()),
         format!("Subsystem sftp {subsystem}"),
         format!("LoginGraceTime {}", options.login_grace_seconds.unwrap_or(120)),
-        "StrictModes no".into(),
-        "UsePAM no".into(),
-        "PasswordAuthentication no".into(),
-        "KbdInteractiveAuthentication no".into(),
-        "PermitRootLogin prohibit-password".into(),
-        "PidFile none".into(),
-        "MaxStartups 1000".into(),
-        "LogLevel DEBUG1".into(),
-    ]
-    .into_iter()
-    .chain(options.kex_algorithms.iter().map(|names| format!("KexAlgorithms {names}")))
-    .collect::<Vec<_>>()
-    .join("\n");
-    let config = scratch.path("sshd_config");
-    fs::write(&config, text + "\n").expect("sshd_config");
-    let mut command = Command::new("/usr/sbin/sshd");
-    command.args(["-D", "-e", "-f"]).arg(config);
-    (command, Some(port))
+    ];
+    let settings = options.settings.iter().filter_map(|(key, value)| {
+        let keyword = match *key {
+            "kex_algorithms" => "KexAlgorithms",
+            "host_key_algorithms" => "HostKeyAlgorithms",
+            "ciphers" => "Ciphers",
+            "macs" => "MACs",
+            _ => return None,
+        };
+        Some(format!("{keyword} {value}"))
+    });
+    let lines: Vec<String> = own.into_iter().chain(settings).collect();
+    (sshd::command(scratch, port, &options.host_keys(scratch), &lines), Some(port))
 }
 
 /// Whether this machine lets us mount a tmpfs in a namespace.
@@ -291,7 +310,14 @@ fn ready_address(child: &mut Child, log: &Log) -> SocketAddr {
     })
 }
 
-fn wait_for_ident(port: u16, log: &Log) -> SocketAddr {
+/// A port nobody listens on, for a program that cannot take one itself.
+pub(crate) fn free_port() -> u16 {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    taken.local_addr().expect("its address").port()
+}
+
+/// Waits until sshd answers on the port.
+pub(crate) fn wait_for_ident(port: u16, log: &Log) -> SocketAddr {
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     let ready = wait_for(SOON, || {
         let mut stream = TcpStream::connect(address).ok()?;

@@ -21,6 +21,9 @@ impl Driver {
             if handled.consumed == 0 && handled.event.is_none() {
                 break;
             }
+            if handled.event.as_ref().is_some_and(|it| !matches!(it, Event::KexDone { .. })) {
+                self.last_used = place.now;
+            }
             match handled.event {
                 Some(Event::Data { channel, range, extended: None }) => {
                     self.data(place, channel, start + range.start..start + range.end);
@@ -109,11 +112,17 @@ impl Driver {
     }
 
     fn authenticated(&mut self, user: String) {
+        let info = self.ssh.info();
         tracing::info!(
             connection = self.number,
             peer = %self.peer,
             %user,
             client = self.peer_ident.as_str(),
+            kex = info.kex,
+            strict_kex = info.strict,
+            host_key = info.host_key_algorithm,
+            received = %info.received.names(),
+            sent = %info.sent.names(),
             "authenticated"
         );
         self.party = Rc::new(Party { connection: self.number, peer: self.peer, user });
@@ -125,11 +134,8 @@ impl Driver {
 
     fn keys_exchanged(&mut self, first: bool) {
         let info = self.ssh.info();
-        if first {
-            tracing::debug!(connection = self.number, peer = %self.peer, keys = ?info, "exchanged");
-        } else {
-            self.rekeys += 1;
-        }
+        tracing::debug!(connection = self.number, peer = %self.peer, keys = ?info, "exchanged");
+        self.rekeys += u64::from(!first);
     }
 
     fn authenticate(&mut self, place: &Place<'_>, request: &AuthRequest) {
@@ -165,6 +171,12 @@ impl Driver {
     }
 
     fn channel_request(&mut self, place: &Place<'_>, channel: ChannelId, request: &ChannelRequest) {
+        if *request == ChannelRequest::EndOfWrite {
+            // Nobody reads replies any more: an sftp-server behind sshd would get EPIPE.
+            if let Some(session) = self.session(channel) {
+                session.stop();
+            }
+        }
         if !request.needs_verdict() {
             return;
         }
@@ -182,13 +194,16 @@ impl Driver {
                 );
                 true
             }
-            ChannelRequest::Env { .. } => false,
+            // What ssh sends without being told to, and what no session here has a use for.
+            ChannelRequest::Env { .. }
+            | ChannelRequest::WindowChange(_)
+            | ChannelRequest::Signal { .. } => false,
             other => {
                 tracing::info!(
                     connection = self.number,
                     peer = %self.peer,
                     user = self.ssh.user(),
-                    request = %format!("{other:?}"),
+                    request = described(other).as_str(),
                     "channel request refused: only the sftp subsystem is served"
                 );
                 false
@@ -257,4 +272,16 @@ pub(super) fn site<'p>(
         wall_clock: place.wall_clock,
         party,
     }
+}
+
+/// What a client asked for, for a log line, which escapes it: its name, and the command or the
+/// subsystem it names, of which at most 200 bytes are shown.
+fn described(request: &ChannelRequest) -> String {
+    let what = match request {
+        ChannelRequest::Exec { command } => command.as_slice(),
+        ChannelRequest::Subsystem { name } => name.as_bytes(),
+        _ => return request.name().to_owned(),
+    };
+    let shown = what.get(..200).unwrap_or(what);
+    format!("{} {}", request.name(), String::from_utf8_lossy(shown))
 }

@@ -45,6 +45,7 @@ impl Driver {
             self.starved = true;
             return false;
         }
+        self.last_used = place.now;
         let channel = train.channel;
         let control = std::mem::take(&mut self.outbound.control);
         let (range, unsealed) = train.seal(&mut self.ssh, &mut buffer, &control);
@@ -64,35 +65,37 @@ impl Driver {
     }
 
     /// Lays out a train for the next session that has something to say. `false` if there is none.
+    /// A session whose replies do not fit its peer's window leaves the turn to the next one.
     fn lay_train(&mut self, place: &mut Place<'_>) -> bool {
         let busy = self.outbound.reading.is_some() || self.outbound.complete.is_some();
         if busy || self.ssh.is_closed() || !self.ssh.can_send_data() {
             return false;
         }
         let count = self.sessions.len();
-        let Some(index) = (0..count)
-            .map(|step| (self.next_session + step) % count)
-            .find(|&index| self.sessions.get(index).is_some_and(|own| speaks(own, &self.ssh)))
-        else {
-            return false;
-        };
-        let Some(mut buffer) = place.pool.large() else {
-            self.starved = true;
-            return false;
-        };
-        let Some(session) = self.sessions.get_mut(index) else { return false };
-        self.next_session = index + 1;
-        match train::lay(&mut self.ssh, session.channel, &mut session.replies, &mut buffer) {
-            None => false,
-            Some((train, None)) => {
-                self.outbound.complete = Some((train, buffer));
-                true
+        let mut spare = None;
+        for step in 0..count {
+            let index = (self.next_session + step) % count;
+            let Some(session) = self.sessions.get_mut(index) else { continue };
+            if !speaks(session, &self.ssh) {
+                continue;
             }
-            Some((train, Some(read))) => {
-                self.read_file(place, train, read, buffer);
-                true
+            let Some(mut buffer) = spare.take().or_else(|| place.pool.large()) else {
+                self.starved = true;
+                return false;
+            };
+            match train::lay(&mut self.ssh, session.channel, &mut session.replies, &mut buffer) {
+                None => spare = Some(buffer),
+                Some((train, read)) => {
+                    self.next_session = index + 1;
+                    match read {
+                        None => self.outbound.complete = Some((train, buffer)),
+                        Some(read) => self.read_file(place, train, read, buffer),
+                    }
+                    return true;
+                }
             }
         }
+        false
     }
 
     fn read_file(&mut self, place: &mut Place<'_>, train: Train, read: FileRead, buffer: Buffer) {

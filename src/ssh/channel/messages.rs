@@ -1,9 +1,8 @@
 //! The channel messages we send (RFC 4254 5), as payloads. `peer` is always the peer's number.
 
 use crate::ssh::channel::Offer;
-use crate::ssh::event::ChannelId;
 use crate::ssh::numbers;
-use crate::ssh::requests::ChannelRequest;
+use crate::ssh::requests::{ChannelRequest, GlobalRequest};
 use crate::ssh::wire::Writer;
 
 /// Bytes of a CHANNEL_DATA payload before its data: number, recipient, length.
@@ -53,12 +52,13 @@ pub(crate) fn plain(number: u8, peer: u32) -> Vec<u8> {
     message
 }
 
-/// CHANNEL_OPEN for a session.
-pub(crate) fn open_session(id: ChannelId, window: u32, packet_max: u32) -> Vec<u8> {
+/// CHANNEL_OPEN for a channel of `kind`, whose own data is `data`; `ours` describes our side.
+pub(crate) fn open(kind: &str, ours: Offer, data: &[u8]) -> Vec<u8> {
     let mut message = vec![numbers::CHANNEL_OPEN];
-    message.put_string(SESSION);
-    message.put_u32(id.0);
-    message.extend(two(window, packet_max));
+    message.put_string(kind.as_bytes());
+    message.put_u32(ours.peer);
+    message.extend(two(ours.window, ours.packet_max));
+    message.extend_from_slice(data);
     message
 }
 
@@ -88,13 +88,38 @@ pub(crate) fn request(peer: u32, request: &ChannelRequest, want_reply: bool) -> 
     message
 }
 
-/// The only kind of channel either side opens.
-pub(crate) const SESSION: &[u8] = b"session";
+/// GLOBAL_REQUEST.
+pub(crate) fn global_request(request: &GlobalRequest, want_reply: bool) -> Vec<u8> {
+    let mut message = vec![numbers::GLOBAL_REQUEST];
+    message.put_string(request.name().as_bytes());
+    message.put_bool(want_reply);
+    request.encode(&mut message);
+    message
+}
+
+/// The kind of channel that files are moved over.
+pub(crate) const SESSION: &str = "session";
+
+/// Kinds that have a meaning somewhere: refused as prohibited, where others are unknown.
+pub(crate) const KNOWN_KINDS: &[&str] = &[
+    SESSION,
+    "x11",
+    "direct-tcpip",
+    "forwarded-tcpip",
+    "auth-agent@openssh.com",
+    "direct-streamlocal@openssh.com",
+    "forwarded-streamlocal@openssh.com",
+    "tun@openssh.com",
+];
 
 /// The reasons of RFC 4254 5.1 we give.
 pub(crate) mod refusal {
     /// SSH_OPEN_ADMINISTRATIVELY_PROHIBITED.
     pub(crate) const PROHIBITED: u32 = 1;
+    /// SSH_OPEN_CONNECT_FAILED, which also stands for an answer that never came.
+    pub(crate) const CONNECT_FAILED: u32 = 2;
+    /// SSH_OPEN_UNKNOWN_CHANNEL_TYPE.
+    pub(crate) const UNKNOWN_CHANNEL_TYPE: u32 = 3;
     /// SSH_OPEN_RESOURCE_SHORTAGE.
     pub(crate) const RESOURCE_SHORTAGE: u32 = 4;
 }

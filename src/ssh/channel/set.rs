@@ -1,6 +1,7 @@
 //! The channels of one connection, by our numbers.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use super::{Channel, Offer};
 use crate::ssh::disconnect::Disconnect;
@@ -12,31 +13,62 @@ use crate::ssh::event::ChannelId;
 pub(crate) struct Channels {
     by_id: BTreeMap<u32, Channel>,
     next: u32,
-    max: usize,
-    window_bytes: u32,
+    rules: ChannelRules,
+}
+
+/// What holds for every channel of a connection.
+#[derive(Debug)]
+pub(crate) struct ChannelRules {
+    /// Channels at a time.
+    pub(crate) max: usize,
+    /// The inbound window of each.
+    pub(crate) window_bytes: u32,
+    /// Kinds the peer may ask for.
+    pub(crate) kinds: Vec<&'static str>,
+    /// Time the peer has to answer when we ask.
+    pub(crate) open_timeout: Option<Duration>,
 }
 
 impl Channels {
-    /// Room for `max` channels whose inbound window is `window_bytes`.
-    pub(crate) fn new(max: usize, window_bytes: u32) -> Self {
-        Self { by_id: BTreeMap::new(), next: 0, max, window_bytes }
+    /// Room for as many channels as the rules say.
+    pub(crate) fn new(rules: ChannelRules) -> Self {
+        Self { by_id: BTreeMap::new(), next: 0, rules }
+    }
+
+    /// The kind by this name, if the peer may ask for it.
+    pub(crate) fn kind(&self, name: &[u8]) -> Option<&'static str> {
+        self.rules.kinds.iter().copied().find(|kind| kind.as_bytes() == name)
     }
 
     /// Whether another channel would be one too many.
     pub(crate) fn is_full(&self) -> bool {
         // The last number is never given out, so counting up cannot wrap.
-        self.by_id.len() >= self.max || self.next == u32::MAX
+        self.by_id.len() >= self.rules.max || self.next == u32::MAX
     }
 
-    /// Adds a channel we ask for; `None` if there is no room.
-    pub(crate) fn open(&mut self) -> Option<ChannelId> {
-        let window_bytes = self.window_bytes;
-        self.insert(|id| Channel::opening(id, window_bytes))
+    /// Adds a channel we ask for now; `None` if there is no room.
+    pub(crate) fn open(&mut self, now: Instant) -> Option<ChannelId> {
+        let window_bytes = self.rules.window_bytes;
+        let answer_by = self.rules.open_timeout.and_then(|timeout| now.checked_add(timeout));
+        self.insert(|id| Channel::opening(id, window_bytes, answer_by))
+    }
+
+    /// When the next of our requests must have been answered.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.by_id.values().filter_map(Channel::answer_by).min()
+    }
+
+    /// Gives up one channel whose answer is overdue at `now`.
+    pub(crate) fn abandon_overdue(&mut self, now: Instant) -> Option<ChannelId> {
+        let late = |channel: &&mut Channel| channel.answer_by().is_some_and(|at| at <= now);
+        let channel = self.by_id.values_mut().find(late)?;
+        channel.abandon();
+        Some(channel.id())
     }
 
     /// Adds a channel the peer asks for; `None` if there is no room.
     pub(crate) fn offer(&mut self, offer: Offer) -> Option<ChannelId> {
-        let window_bytes = self.window_bytes;
+        let window_bytes = self.rules.window_bytes;
         self.insert(|id| Channel::offered(id, window_bytes, offer))
     }
 
@@ -74,7 +106,7 @@ impl Channels {
 
     /// The window every channel starts with, as we advertise it.
     pub(crate) fn window_bytes(&self) -> u32 {
-        self.window_bytes
+        self.rules.window_bytes
     }
 
     /// How many there are.

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::*;
 
 const WINDOW: u32 = 1000;
@@ -87,7 +89,7 @@ fn data_past_the_window_is_an_error() {
 
 #[test]
 fn a_channel_that_is_not_open_takes_nothing() {
-    let mut channel = Channel::opening(ChannelId(0), WINDOW);
+    let mut channel = Channel::opening(ChannelId(0), WINDOW, None);
     assert!(channel.receive_data(1).is_err());
     assert!(channel.receive_eof().is_err());
     assert!(channel.receive_close().is_err());
@@ -103,7 +105,7 @@ fn a_channel_that_is_not_open_takes_nothing() {
 
 #[test]
 fn a_confirmation_without_packets_is_an_error() {
-    let mut channel = Channel::opening(ChannelId(0), WINDOW);
+    let mut channel = Channel::opening(ChannelId(0), WINDOW, None);
     assert!(channel.confirm(Offer { peer: 0, window: 1, packet_max: 0 }).is_err());
 }
 
@@ -133,15 +135,40 @@ fn replies_are_counted_both_ways() {
     assert!(channel.await_reply());
 }
 
+fn channels(max: usize, open_timeout: Option<Duration>) -> Channels {
+    Channels::new(ChannelRules { max, window_bytes: WINDOW, kinds: vec!["session"], open_timeout })
+}
+
+#[test]
+fn an_answer_that_comes_too_late_opens_nothing() {
+    let (now, second) = (Instant::now(), Duration::from_secs(1));
+    let mut channels = channels(3, Some(second));
+    let [first, second_one] = [0, 1].map(|_| channels.open(now).unwrap());
+    assert_eq!(channels.next_deadline(), Some(now + second));
+    assert_eq!(channels.abandon_overdue(now), None);
+    let late = [0, 1].map(|_| channels.abandon_overdue(now + second));
+    assert_eq!(late, [Some(first), Some(second_one)]);
+    assert_eq!((channels.abandon_overdue(now + second), channels.next_deadline()), (None, None));
+    let channel = channels.get_mut(first).unwrap();
+    assert!(channel.is_forgotten() && channel.check_open().is_err());
+    assert!(channel.refused().is_ok());
+    assert_eq!(channel.confirm(offer(5)).unwrap(), Confirmed::TooLate);
+    assert_eq!(channel.receive_data(3).unwrap(), Arrival::Drop);
+    assert_eq!(channel.reserve(1), None);
+    assert!(!channel.receive_close().unwrap(), "our CLOSE has gone out");
+    assert!(channel.confirm(offer(5)).is_err());
+}
+
 #[test]
 fn numbers_are_not_used_twice_and_channels_are_counted() {
-    let mut channels = Channels::new(2, WINDOW);
+    let now = Instant::now();
+    let mut channels = channels(2, None);
     let first = channels.offer(offer(1)).unwrap();
-    let second = channels.open().unwrap();
+    let second = channels.open(now).unwrap();
     assert_eq!(channels.offer(offer(1)), None);
     assert!(channels.is_full());
     channels.remove(first);
-    let third = channels.open().unwrap();
+    let third = channels.open(now).unwrap();
     assert!(third != first && third != second);
     assert!(channels.named(first.0).is_err());
     for _ in 0..1_000_000 {

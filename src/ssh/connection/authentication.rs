@@ -10,7 +10,8 @@ use super::{Awaiting, Connection, Side};
 use crate::crypto::Signer;
 use crate::ssh::disconnect::Disconnect;
 use crate::ssh::event::{AuthVerdict, Event};
-use crate::ssh::userauth::{Attempt, Decision, Then};
+use crate::ssh::transport::{PUBLICKEY_HOSTBOUND, SERVER_SIG_ALGS, Transport};
+use crate::ssh::userauth::{Attempt, Binding, Decision, Offered, Then};
 
 impl Connection {
     /// Server: answers [`Event::AuthRequest`]. Accepting a proof logs the user in and
@@ -32,6 +33,17 @@ impl Connection {
                 self.keepalive.start(now);
                 self.events.push_back(event);
             }
+        }
+    }
+
+    /// Server, while [`Event::AuthRequest`] waits for its answer: of this user takes only these
+    /// signatures from here on, and tells a client that understands it. A proof with another one,
+    /// the one that waits included, is rejected whatever the answer.
+    pub fn take_only_signatures(&mut self, algorithms: &[&'static str]) {
+        let Side::Server { auth, .. } = &mut self.side else { return };
+        if !self.closed && self.awaiting == Awaiting::Auth {
+            auth.take_only(algorithms);
+            self.transport.tell_signature_algorithms(algorithms);
         }
     }
 
@@ -78,9 +90,13 @@ impl Connection {
     /// Client: sends the attempt that waits, if its time has come.
     pub(super) fn send_attempt(&mut self) -> Result<(), Disconnect> {
         let Side::Client { auth } = &mut self.side else { return Ok(()) };
-        let Some(session_id) = self.transport.session_id() else { return Ok(()) };
-        let server_sig_algs = self.transport.peer_extension("server-sig-algs");
-        if let Some(message) = auth.next_message(session_id, server_sig_algs)? {
+        let transport = &self.transport;
+        let Some(binding) = binding(transport) else { return Ok(()) };
+        let offered = Offered {
+            server_sig_algs: transport.peer_extension(SERVER_SIG_ALGS),
+            hostbound: transport.peer_extension(PUBLICKEY_HOSTBOUND) == Some(b"0".as_slice()),
+        };
+        if let Some(message) = auth.next_message(binding, offered)? {
             self.transport.queue(&message);
         }
         Ok(())
@@ -89,10 +105,10 @@ impl Connection {
     /// Server: handles USERAUTH_REQUEST from after its number.
     pub(super) fn userauth_request(&mut self, body: &[u8]) -> Result<Option<Event>, Disconnect> {
         let Side::Server { config, auth } = &mut self.side else { return Ok(None) };
-        let Some(session_id) = self.transport.session_id() else {
+        let Some(binding) = binding(&self.transport) else {
             return Err(Disconnect::protocol("a login before the first key exchange"));
         };
-        let answer = auth.request(body, session_id, config)?;
+        let answer = auth.request(body, binding, config)?;
         if let Some(banner) = answer.banner {
             self.transport.queue(&banner);
         }
@@ -114,4 +130,10 @@ impl Connection {
         self.user = Some(user.clone());
         Event::Authenticated { user }
     }
+}
+
+/// What signatures are tied to, once the first exchange has happened.
+fn binding(transport: &Transport) -> Option<Binding<'_>> {
+    let (session_id, host_key) = (transport.session_id()?, transport.host_key()?);
+    Some(Binding { session_id, host_key })
 }

@@ -1,4 +1,4 @@
-//! The channel and global messages of RFC 4254, as they arrive after authentication.
+//! The channel messages of RFC 4254, as they arrive after authentication.
 
 use std::time::Instant;
 
@@ -6,7 +6,7 @@ use super::dispatch::Wrong;
 use super::limits::TEXT_BYTES_MAX;
 use super::{Awaiting, Connection};
 use crate::ssh::channel::messages::{self, refusal};
-use crate::ssh::channel::{Arrival, Offer};
+use crate::ssh::channel::{Arrival, Confirmed, Offer};
 use crate::ssh::disconnect::Disconnect;
 use crate::ssh::event::{ChannelId, Event};
 use crate::ssh::numbers;
@@ -14,10 +14,10 @@ use crate::ssh::requests::ChannelRequest;
 use crate::ssh::transport::Role;
 use crate::ssh::wire::{Reader, WireError};
 
-type Handling = Result<Option<Event>, Wrong>;
+pub(super) type Handling = Result<Option<Event>, Wrong>;
 
 impl Connection {
-    /// Server: answers [`Event::ChannelOpenRequested`], or a [`Event::ChannelRequest`] that needs
+    /// Answers [`Event::ChannelOpenRequested`], or a [`Event::ChannelRequest`] that needs
     /// a verdict. Without a question this does nothing.
     pub fn handle_channel_verdict(&mut self, _now: Instant, accept: bool) {
         match self.awaiting {
@@ -41,11 +41,11 @@ impl Connection {
             self.transport.queue(&messages::confirmation(peer, ours));
         } else {
             self.channels.remove(id);
-            self.refuse(peer, refusal::PROHIBITED, "the session was refused");
+            self.refuse(peer, refusal::PROHIBITED, "the channel was refused");
         }
     }
 
-    fn our_offer(&self, id: ChannelId) -> Offer {
+    pub(super) fn our_offer(&self, id: ChannelId) -> Offer {
         let window = self.channels.window_bytes();
         Offer { peer: id.0, window, packet_max: self.packet_bytes_max }
     }
@@ -67,14 +67,21 @@ impl Connection {
         let kind = read.string()?;
         let offer = offer(&mut read)?;
         let peer = offer.peer;
-        if self.role() == Role::Client || kind != messages::SESSION {
-            self.refuse(peer, refusal::PROHIBITED, "only sessions are opened here");
+        let Some(kind) = self.channels.kind(kind) else {
+            let (reason, why) = match messages::KNOWN_KINDS.iter().any(|it| it.as_bytes() == kind) {
+                true => (refusal::PROHIBITED, "this kind of channel is not opened here"),
+                false => (refusal::UNKNOWN_CHANNEL_TYPE, "this kind of channel is not known here"),
+            };
+            self.refuse(peer, reason, why);
             return Ok(None);
+        };
+        if kind == messages::SESSION {
+            read.end()?;
+            if self.no_more_sessions {
+                return Err(Disconnect::protocol("a session after no-more-sessions").into());
+            }
         }
-        read.end()?;
-        if self.no_more_sessions {
-            return Err(Disconnect::protocol("a session after no-more-sessions").into());
-        }
+        let data = read.rest().to_vec();
         if offer.packet_max == 0 {
             self.refuse(peer, refusal::PROHIBITED, "packets of 0 bytes carry nothing");
             return Ok(None);
@@ -84,23 +91,29 @@ impl Connection {
             return Ok(None);
         };
         self.awaiting = Awaiting::ChannelOpen(channel);
-        Ok(Some(Event::ChannelOpenRequested { channel, kind: "session".to_owned() }))
+        Ok(Some(Event::ChannelOpenRequested { channel, kind: kind.to_owned(), data }))
     }
 
     pub(super) fn channel_confirmation(&mut self, mut read: Reader<'_>) -> Handling {
         let channel = self.channels.named(read.u32()?)?;
-        channel.confirm(offer(&mut read)?)?;
-        Ok(Some(Event::ChannelOpened { channel: channel.id() }))
+        match channel.confirm(offer(&mut read)?)? {
+            Confirmed::Open => Ok(Some(Event::ChannelOpened { channel: channel.id() })),
+            Confirmed::TooLate => {
+                let peer = channel.peer();
+                self.transport.queue(&messages::plain(numbers::CHANNEL_CLOSE, peer));
+                Ok(None)
+            }
+        }
     }
 
     pub(super) fn channel_refused(&mut self, mut read: Reader<'_>) -> Handling {
         let channel = self.channels.named(read.u32()?)?;
         channel.refused()?;
-        let channel = channel.id();
+        let (channel, forgotten) = (channel.id(), channel.is_forgotten());
         let reason = read.u32()?;
         let description = words(read.string()?);
         self.channels.remove(channel);
-        Ok(Some(Event::ChannelOpenFailed { channel, reason, description }))
+        Ok((!forgotten).then_some(Event::ChannelOpenFailed { channel, reason, description }))
     }
 
     /// `bytes` is the whole body's length and `at` its place in the input.
@@ -146,12 +159,12 @@ impl Connection {
     pub(super) fn channel_close(&mut self, mut read: Reader<'_>) -> Handling {
         let channel = self.channels.named(read.u32()?)?;
         read.end()?;
-        let (id, peer) = (channel.id(), channel.peer());
+        let (id, peer, forgotten) = (channel.id(), channel.peer(), channel.is_forgotten());
         if channel.receive_close()? {
             self.transport.queue(&messages::plain(numbers::CHANNEL_CLOSE, peer));
         }
         self.channels.remove(id);
-        Ok(Some(Event::Closed { channel: id }))
+        Ok((!forgotten).then_some(Event::Closed { channel: id }))
     }
 
     pub(super) fn channel_request(&mut self, mut read: Reader<'_>) -> Handling {
@@ -172,7 +185,8 @@ impl Connection {
         if verdict {
             self.awaiting = Awaiting::ChannelRequest { channel: id, want_reply };
         } else if want_reply {
-            // What only informs is granted; PuTTY's winadj and its like want this refusal.
+            // What only informs is granted. PuTTY's winadj and OpenSSH's keepalive want the
+            // refusal: without an answer PuTTY, WinSCP and FileZilla stall.
             self.answer_request(id, known);
         }
         Ok(known.then_some(Event::ChannelRequest { channel: id, request }))
@@ -185,20 +199,6 @@ impl Connection {
         let channel = ChannelId(number);
         let awaited = self.channels.get_mut(channel).is_some_and(|it| it.receive_reply());
         Ok(awaited.then_some(Event::ChannelReply { channel, success }))
-    }
-
-    /// No global request is granted. What follows `want_reply` depends on the name and is not
-    /// looked into.
-    pub(super) fn global_request(&mut self, mut read: Reader<'_>) -> Handling {
-        let name = read.string()?;
-        let want_reply = read.bool()?;
-        if name == b"no-more-sessions@openssh.com" {
-            self.no_more_sessions = true;
-        }
-        if want_reply {
-            self.transport.queue(&[numbers::REQUEST_FAILURE]);
-        }
-        Ok(None)
     }
 }
 

@@ -90,16 +90,27 @@ impl Connection {
         self.request(channel, &ChannelRequest::ExitStatus(status), false);
     }
 
-    /// Client: asks for a session channel; `None` before login or when there are too many.
-    /// [`Event::ChannelOpened`](crate::ssh::Event::ChannelOpened) or
-    /// [`Event::ChannelOpenFailed`](crate::ssh::Event::ChannelOpenFailed) follows.
+    /// Client: asks for a session channel; otherwise as [`open_channel`](Self::open_channel).
     pub fn open_session(&mut self) -> Option<ChannelId> {
-        if self.closed || self.role() == Role::Server || self.phase != Phase::Open {
+        // RFC 4254 6.1: no server asks for a session.
+        if self.role() == Role::Server {
             return None;
         }
-        let id = self.channels.open()?;
-        let window = self.channels.window_bytes();
-        self.transport.queue(&messages::open_session(id, window, self.packet_bytes_max));
+        self.open_channel(messages::SESSION, &[])
+    }
+
+    /// Asks for a channel of `kind`, with `data` as RFC 4254 7.2 has it for the kind; `None` before
+    /// login or when there are too many.
+    /// [`Event::ChannelOpened`](crate::ssh::Event::ChannelOpened) or
+    /// [`Event::ChannelOpenFailed`](crate::ssh::Event::ChannelOpenFailed) follows, the latter also
+    /// when no answer comes in time. Then the channel counts until its answer has come.
+    pub fn open_channel(&mut self, kind: &str, data: &[u8]) -> Option<ChannelId> {
+        if self.closed || self.phase != Phase::Open {
+            return None;
+        }
+        let now = self.transport.latest_now();
+        let id = self.channels.open(now)?;
+        self.transport.queue(&messages::open(kind, self.our_offer(id), data));
         Some(id)
     }
 

@@ -92,8 +92,9 @@ impl Connection {
             numbers::CHANNEL_REQUEST => self.channel_request(read),
             numbers::CHANNEL_SUCCESS => self.channel_reply(read, true),
             numbers::CHANNEL_FAILURE => self.channel_reply(read, false),
-            numbers::GLOBAL_REQUEST => self.global_request(read),
-            // Answers to our keepalives, or to nothing: hearing them was all there is to it.
+            numbers::GLOBAL_REQUEST => self.global_requested(read),
+            numbers::REQUEST_SUCCESS => Ok(self.global_reply(read, true)),
+            numbers::REQUEST_FAILURE => Ok(self.global_reply(read, false)),
             _ => Ok(None),
         };
         handled.map_err(|error| match error {

@@ -23,6 +23,9 @@ pub(crate) const DATA_BYTES_MAX: u32 = 128 * 1024;
 /// Our requests on one channel that may wait for an answer at a time.
 pub(crate) const REPLIES_AWAITED_MAX: u32 = 64;
 
+/// Our global requests that may wait for an answer at a time; keepalives are not among them.
+pub(crate) const GLOBAL_REPLIES_AWAITED_MAX: u32 = 64;
+
 /// Window is granted once this share of it was consumed (1/8): few messages, and a peer that has
 /// used the rest still finds seven eighths of the window behind the grant on its way.
 pub(crate) const GRANT_SHARE: u32 = 8;

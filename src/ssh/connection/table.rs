@@ -49,8 +49,6 @@ fn to_server(phase: Phase, number: u8) -> Action {
         // RFC 4252 5.3: requests sent before the client saw SUCCESS.
         (Phase::Open, USERAUTH_REQUEST) => Action::Ignore,
         (Phase::Open, ..=79) => Action::Disconnect,
-        // We open no channels, so nothing can confirm or refuse one.
-        (Phase::Open, CHANNEL_OPEN_CONFIRMATION | CHANNEL_OPEN_FAILURE) => Action::Disconnect,
         (Phase::Open, number) => connection(number),
     }
 }
@@ -84,14 +82,9 @@ mod tests {
         match (role, phase) {
             (Role::Server, Phase::Service) => vec![5],
             (Role::Server, Phase::Auth) => vec![5, 50],
-            (Role::Server, Phase::Open) => {
-                [vec![80, 81, 82, 90], (93..=100).collect::<Vec<_>>()].concat()
-            }
             (Role::Client, Phase::Service) => vec![6],
             (Role::Client, Phase::Auth) => vec![51, 52, 53],
-            (Role::Client, Phase::Open) => {
-                [vec![80, 81, 82], (90..=100).collect::<Vec<_>>()].concat()
-            }
+            (_, Phase::Open) => [vec![80, 81, 82], (90..=100).collect::<Vec<_>>()].concat(),
         }
     }
 

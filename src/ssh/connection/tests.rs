@@ -3,10 +3,13 @@
 
 mod channels;
 mod gate;
+mod globals;
 mod login;
 mod matrix;
+mod opening;
 mod pair;
 mod raw;
 mod rekey;
 mod time;
+mod trace;
 mod transfer;

@@ -8,6 +8,7 @@ use super::Role;
 use crate::crypto::{self, Preset, Signer};
 use crate::ssh::ident;
 use crate::ssh::limits::{IDENT_TIMEOUT, KEX_TIMEOUT, REKEY_PACKETS_MAX};
+use crate::ssh::pattern::is_pattern;
 
 /// What is made of the strict key exchange (OpenSSH's PROTOCOL 1.9), which keeps packets from being
 /// slipped into the first exchange and cut out behind it (CVE-2023-48795).
@@ -43,8 +44,14 @@ impl StrictKex {
 /// Settings of the transport layer, one for any number of connections.
 #[derive(Clone)]
 pub struct TransportConfig {
-    /// Our identification line without its line end, `SSH-2.0-...`, at most 253 bytes.
-    pub ident: String,
+    /// The software in our identification line: printable US-ASCII without blank and minus sign.
+    pub software_version: String,
+    /// What follows it behind a blank, if anything: printable US-ASCII, 253 bytes with the rest of
+    /// the line. sshd's `VersionAddendum`.
+    pub comment: String,
+    /// The peers we talk to, as patterns for what their identification lines say behind `SSH-2.0-`:
+    /// `*`, `?`, and `!` in front of those that are refused. Empty for all.
+    pub peer_versions: Vec<String>,
     /// Key exchange methods in order of preference.
     pub kexes: Vec<&'static str>,
     /// Host key algorithms in order of preference: those a client takes. A server offers the ones
@@ -59,6 +66,12 @@ pub struct TransportConfig {
     pub compressions: Vec<&'static str>,
     /// Whether the first exchange is to be strict.
     pub strict_kex: StrictKex,
+    /// Whether a client sends the first message of its first method along with its first KEXINIT.
+    /// If the server's lists begin alike it saves a round trip, and costs some work if not.
+    pub guess: bool,
+    /// The signatures a server takes from users, in order of preference, and announces in
+    /// `server-sig-algs`. sshd's `PubkeyAcceptedAlgorithms`.
+    pub signature_algorithms: Vec<&'static str>,
     /// A server's host keys.
     pub host_keys: Vec<Arc<dyn Signer>>,
     /// Bytes in one direction after which keys are exchanged again; `None` for the cipher's own
@@ -78,13 +91,17 @@ impl TransportConfig {
     /// What a preset offers, and no host key.
     pub fn preset(preset: Preset) -> Self {
         Self {
-            ident: concat!("SSH-2.0-ringferry_", env!("CARGO_PKG_VERSION")).to_owned(),
+            software_version: concat!("ringferry_", env!("CARGO_PKG_VERSION")).to_owned(),
+            comment: String::new(),
+            peer_versions: Vec::new(),
             kexes: preset.kexes(),
             host_key_algorithms: preset.host_key_algorithms(),
             ciphers: preset.ciphers(),
             macs: preset.macs(),
             compressions: preset.compressions(),
             strict_kex: StrictKex::default(),
+            guess: false,
+            signature_algorithms: crypto::signature_algorithms().to_vec(),
             host_keys: Vec::new(),
             rekey_bytes: None,
             rekey_packets: REKEY_PACKETS_MAX,
@@ -126,8 +143,25 @@ impl TransportConfig {
     /// The first setting that cannot work in this `role`, and why.
     pub fn check(&self, role: Role) -> Result<(), ConfigError> {
         let wrong = |setting, problem| Err(ConfigError { setting, problem });
-        if let Err(end) = ident::check(&self.ident) {
-            return wrong("ident", end.description);
+        if let Err(problem) = ident::check_software(&self.software_version) {
+            return wrong("software_version", problem);
+        }
+        if let Err(problem) = ident::check_comment(&self.software_version, &self.comment) {
+            return wrong("comment", problem);
+        }
+        if let Some(bad) = self.peer_versions.iter().find(|listed| !is_pattern(listed)) {
+            return wrong("peer_versions", format!("{bad:?} can match nothing"));
+        }
+        let verified = crypto::signature_algorithms();
+        known_names("signature_algorithms", &self.signature_algorithms, |name| {
+            verified.contains(&name)
+        })?;
+        for (setting, timeout) in
+            [("ident_timeout", self.ident_timeout), ("kex_timeout", self.kex_timeout)]
+        {
+            if timeout.is_zero() {
+                return wrong(setting, "no time at all ends every connection".to_owned());
+            }
         }
         let known = crypto::host_key_algorithms();
         known_names("kexes", &self.kexes, |name| crypto::kex(name).is_some())?;
@@ -167,13 +201,17 @@ fn known_names(
 impl fmt::Debug for TransportConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TransportConfig")
-            .field("ident", &self.ident)
+            .field("software_version", &self.software_version)
+            .field("comment", &self.comment)
+            .field("peer_versions", &self.peer_versions)
             .field("kexes", &self.kexes)
             .field("host_key_algorithms", &self.host_key_algorithms)
             .field("ciphers", &self.ciphers)
             .field("macs", &self.macs)
             .field("compressions", &self.compressions)
             .field("strict_kex", &self.strict_kex)
+            .field("guess", &self.guess)
+            .field("signature_algorithms", &self.signature_algorithms)
             .field("host_keys", &self.host_keys.len())
             .field("rekey_bytes", &self.rekey_bytes)
             .field("rekey_packets", &self.rekey_packets)
@@ -198,11 +236,16 @@ mod tests {
         assert_eq!(good().check(Role::Server), Ok(()));
         assert_eq!(TransportConfig::default().check(Role::Client), Ok(()));
         type Change = fn(&mut TransportConfig);
-        let cases: [(&str, Change); 11] = [
+        let cases: [(&str, Change); 16] = [
             ("host_keys", |config| config.host_keys.clear()),
-            ("ident", |config| config.ident = "OpenSSH".to_owned()),
-            ("ident", |config| config.ident.push('\n')),
-            ("ident", |config| config.ident.push_str(&"x".repeat(240))),
+            ("software_version", |config| config.software_version.clear()),
+            ("software_version", |config| config.software_version.push('-')),
+            ("comment", |config| config.comment.push('\n')),
+            ("comment", |config| config.comment = "x".repeat(240)),
+            ("peer_versions", |config| config.peer_versions.push("!".to_owned())),
+            ("signature_algorithms", |config| config.signature_algorithms.push("ssh-rsa")),
+            ("ident_timeout", |config| config.ident_timeout = Duration::ZERO),
+            ("kex_timeout", |config| config.kex_timeout = Duration::ZERO),
             ("ciphers", |config| config.ciphers.clear()),
             ("ciphers", |config| config.ciphers.push("arcfour")),
             ("macs", |config| config.macs.clear()),

@@ -11,12 +11,16 @@
 use std::time::{Duration, Instant};
 
 use super::receive::unexpected;
-use super::{Item, Role, StrictKex, Transport, TransportInfo};
-use crate::crypto::{PacketOpen, signature_algorithms};
+use super::{
+    EXT_INFO_IN_AUTH, Item, PING_EXTENSION, PUBLICKEY_HOSTBOUND, Role, SERVER_SIG_ALGS, StrictKex,
+    Transport, TransportInfo,
+};
+use crate::crypto::{self, PacketOpen};
 use crate::ssh::disconnect::{Disconnect, DisconnectReason};
 use crate::ssh::kex::{Answer, Outcome, Pending, Transcript, respond};
 use crate::ssh::kexinit::{
-    self, EXT_INFO_CLIENT, KexInit, Negotiated, STRICT_CLIENT, STRICT_SERVER, Shape, Way, negotiate,
+    self, EXT_INFO_CLIENT, EXT_INFO_SERVER, KexInit, Negotiated, STRICT_CLIENT, STRICT_SERVER,
+    Shape, Way, negotiate,
 };
 use crate::ssh::limits::KEXINIT_BYTES_MAX;
 use crate::ssh::numbers::{EXT_INFO, KEX_ECDH_INIT, KEX_ECDH_REPLY, NEWKEYS};
@@ -31,8 +35,10 @@ pub(super) struct Exchange {
     deadline: Option<Instant>,
     /// The peer guessed the algorithms wrong: its next message is for another method.
     skip_guess: bool,
-    /// The peer is a client that takes EXT_INFO.
+    /// The peer takes EXT_INFO.
     wants_ext_info: bool,
+    /// What we have sent ahead for the first method of our list.
+    guess: Option<Pending>,
     step: Step,
 }
 
@@ -84,7 +90,13 @@ impl Transport {
     pub(super) fn begin_exchange(&mut self) {
         let first = self.session_id.is_none();
         let waits = first && self.role == Role::Server && self.config.strict_kex == StrictKex::Safe;
-        let ours = if waits { Vec::new() } else { self.offer(first, !first) };
+        let guess = self.guess(first);
+        let follows = guess.is_some();
+        let ours = if waits { Vec::new() } else { self.offer(first, !first, follows) };
+        let guess = guess.map(|(pending, init)| {
+            self.push(&init);
+            pending
+        });
         let deadline = (!first).then(|| self.now + self.config.kex_timeout);
         self.exchange = Some(Exchange {
             first,
@@ -92,21 +104,31 @@ impl Transport {
             deadline,
             skip_guess: false,
             wants_ext_info: false,
+            guess,
             step: Step::KexInit,
         });
     }
 
     /// Queues our KEXINIT and returns it. `met` says whether the peer's first one has come, so that
-    /// it is known what the peer can do.
-    fn offer(&mut self, first: bool, met: bool) -> Vec<u8> {
+    /// it is known what the peer can do; `follows` that a guess comes next.
+    fn offer(&mut self, first: bool, met: bool, follows: bool) -> Vec<u8> {
         let mut cookie = [0; 16];
         self.random.fill(&mut cookie);
         let safe = self.config.strict_kex == StrictKex::Safe;
         let unaffected = safe && met && !self.info.strict;
-        let shape = Shape { first, unaffected, follows: false };
+        let shape = Shape { first, unaffected, follows };
         let ours = kexinit::write(self.role, &self.config, cookie, shape);
         self.push(&ours);
         ours
+    }
+
+    /// The first message of a client's first method, if it is to be sent ahead.
+    fn guess(&mut self, first: bool) -> Option<(Pending, Vec<u8>)> {
+        if !first || self.role == Role::Server || !self.config.guess {
+            return None;
+        }
+        let kex = self.config.kexes.first().and_then(|name| crypto::kex(name))?;
+        Pending::start(kex, &mut *self.random).ok()
     }
 
     /// The peer's KEXINIT, where one may come. Answers with ours if we have not sent it yet.
@@ -128,10 +150,13 @@ impl Transport {
         };
         if exchange.first {
             self.note_markers(&theirs, sequence)?;
-            exchange.wants_ext_info = self.role == Role::Server && theirs.marks(EXT_INFO_CLIENT);
+            exchange.wants_ext_info = theirs.marks(match self.role {
+                Role::Client => EXT_INFO_SERVER,
+                Role::Server => EXT_INFO_CLIENT,
+            });
         }
         if exchange.ours.is_empty() {
-            exchange.ours = self.offer(exchange.first, true);
+            exchange.ours = self.offer(exchange.first, true, false);
         }
         let ours = KexInit::parse(&exchange.ours)
             .map_err(|error| Disconnect::key_exchange(format!("our own KEXINIT: {error}")))?;
@@ -153,8 +178,16 @@ impl Transport {
         exchange.step = match self.role {
             Role::Server => Step::Init { theirs, negotiated },
             Role::Client => {
-                let (pending, init) = Pending::start(&negotiated, &mut *self.random)?;
-                self.push(&init);
+                // A wrong guess has been passed over by the server, and the right message follows.
+                let guess = exchange.guess.take().filter(|_| negotiated.guess_right);
+                let pending = match guess {
+                    Some(pending) => pending,
+                    None => {
+                        let (pending, init) = Pending::start(negotiated.kex, &mut *self.random)?;
+                        self.push(&init);
+                        pending
+                    }
+                };
                 Step::Reply { theirs, negotiated, pending }
             }
         };
@@ -227,6 +260,9 @@ impl Transport {
         let transcript = transcript(&self.info, &exchange.ours, theirs);
         let answer = respond(&negotiated, &transcript, &*signer, body, &mut *self.random);
         let (reply, outcome) = answer?;
+        if exchange.first {
+            self.host_key = Some(signer.public_blob().to_vec());
+        }
         self.push(&reply);
         self.change_keys(exchange, negotiated, &outcome)
     }
@@ -296,7 +332,7 @@ impl Transport {
         let opener = outcome.open(received, &negotiated, session_id)?;
         self.push(&[NEWKEYS]);
         if exchange.first && exchange.wants_ext_info {
-            self.push(&ext_info());
+            self.push_ext_info();
         }
         self.outbox.release();
         self.sent_allowance = self.allowance(negotiated.direction(sent).cipher.rekey_bytes);
@@ -310,6 +346,27 @@ impl Transport {
         Ok(())
     }
 
+    /// What we tell the peer behind our first NEWKEYS (RFC 8308). A server: the signatures it takes
+    /// from users, if any, and that it answers PINGs. A client: that it may be told again later.
+    fn push_ext_info(&mut self) {
+        let signatures = self.config.signature_algorithms.join(",");
+        let said: &[(&str, &str)] = match self.role {
+            Role::Client => &[(EXT_INFO_IN_AUTH, "0")],
+            Role::Server if signatures.is_empty() => &[(PING_EXTENSION, "0")],
+            Role::Server => {
+                &[(SERVER_SIG_ALGS, &signatures), (PUBLICKEY_HOSTBOUND, "0"), (PING_EXTENSION, "0")]
+            }
+        };
+        let mut message = vec![EXT_INFO];
+        message.put_u32(u32::try_from(said.len()).unwrap_or_default());
+        for (name, value) in said {
+            message.put_string(name.as_bytes());
+            message.put_string(value.as_bytes());
+        }
+        self.ext_info_in_auth = self.role == Role::Client;
+        self.push(&message);
+    }
+
     /// The peer's NEWKEYS: what follows is under the new keys, and the exchange is over.
     pub(super) fn on_newkeys(&mut self, payload: &[u8], sequence: u32) -> Result<Item, Disconnect> {
         let wrong = || unexpected(NEWKEYS, sequence, "no keys have been agreed on");
@@ -321,13 +378,14 @@ impl Transport {
             return Err(wrong());
         };
         self.opener.change(opener, self.info.strict);
+        self.info.received.sequence = self.opener.sequence();
         let direction = negotiated.direction(Way::received_by(self.role));
         self.received_allowance = self.allowance(direction.cipher.rekey_bytes);
         self.info.received.cipher = direction.cipher.name;
         self.info.received.mac = direction.mac.map_or("", |mac| mac.name);
         self.info.exchanges += 1;
         self.keys_since = self.now;
-        self.after_newkeys = true;
+        self.after_newkeys = exchange.first;
         Ok(Item::KexDone { first: exchange.first })
     }
 }
@@ -362,15 +420,4 @@ fn transcript<'a>(info: &'a TransportInfo, ours: &'a [u8], theirs: &'a [u8]) -> 
             server_kexinit: ours,
         },
     }
-}
-
-/// What a server tells a client: the signatures it takes from users, and that it answers PINGs.
-fn ext_info() -> Vec<u8> {
-    let mut message = vec![EXT_INFO];
-    message.put_u32(2);
-    message.put_string(b"server-sig-algs");
-    message.put_name_list(signature_algorithms().iter().copied());
-    message.put_string(b"ping@openssh.com");
-    message.put_string(b"0");
-    message
 }

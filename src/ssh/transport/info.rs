@@ -16,10 +16,26 @@ pub struct DirectionInfo {
     pub cipher: &'static str,
     /// The MAC; empty where the cipher needs none.
     pub mac: &'static str,
+    /// The sequence number of the next packet.
+    pub sequence: u32,
     /// Packets since the connection began.
     pub packets: u64,
     /// Bytes of packets since the connection began, with lengths, padding and tags.
     pub bytes: u64,
+}
+
+impl DirectionInfo {
+    /// Whether packets are encrypted and authenticated; there is not one without the other.
+    pub fn is_protected(&self) -> bool {
+        !self.cipher.is_empty()
+    }
+
+    /// The algorithms in one word, with commas between: those that are empty are left out.
+    pub fn names(&self) -> String {
+        let names = [self.cipher, self.mac];
+        let named: Vec<_> = names.into_iter().filter(|name| !name.is_empty()).collect();
+        named.join(",")
+    }
 }
 
 /// What is known about a transport.
@@ -46,6 +62,11 @@ pub struct TransportInfo {
 }
 
 impl TransportInfo {
+    /// How often keys were exchanged again.
+    pub fn rekeys(&self) -> u64 {
+        self.exchanges.saturating_sub(1)
+    }
+
     pub(super) fn new(role: Role, ident: String) -> Self {
         Self {
             role,

@@ -4,12 +4,14 @@ use std::time::Instant;
 
 use super::{Item, Received, Role, Transport};
 use crate::ssh::disconnect::{Disconnect, read_peer};
-use crate::ssh::ident::Step;
-use crate::ssh::limits::{DISCONNECT_TEXT_BYTES_MAX, EXTENSIONS_MAX};
+use crate::ssh::ident::{self, Step};
+use crate::ssh::limits::{DISCONNECT_TEXT_BYTES_MAX, EXT_INFOS_MAX, EXTENSIONS_MAX};
 use crate::ssh::numbers::{
     self, DEBUG, DISCONNECT, EXT_INFO, IGNORE, KEXINIT, NEWKEYS, PING, PONG, SERVICE_ACCEPT,
-    SERVICE_REQUEST, UNIMPLEMENTED,
+    SERVICE_REQUEST, UNIMPLEMENTED, USERAUTH_REQUEST, USERAUTH_SUCCESS,
 };
+use crate::ssh::pattern::list_matches;
+use crate::ssh::trace::PacketRecord;
 use crate::ssh::wire::{Reader, WireError};
 
 /// What the peer may send.
@@ -137,6 +139,10 @@ impl Transport {
             Step::Ident(ident, consumed) => {
                 self.ident = None;
                 self.info.peer_ident = Some(ident.clone());
+                let taken = &self.config.peer_versions;
+                if !taken.is_empty() && !list_matches(taken, ident::software(&ident)) {
+                    return Err(ident::refused(&ident));
+                }
                 Received { consumed, sequence: 0, item: Some(Item::Ident(ident)) }
             }
         })
@@ -148,6 +154,8 @@ impl Transport {
         };
         self.info.received.packets += 1;
         self.info.received.bytes += opened.bytes as u64;
+        self.info.received.sequence = self.opener.sequence();
+        self.check_keys()?;
         let payload = input.get(opened.payload.clone()).unwrap_or_default();
         let item = match self.dispatch(payload, opened.sequence)? {
             Passed::On => Some(Item::Payload(opened.payload)),
@@ -173,6 +181,9 @@ impl Transport {
         let number = payload.first().copied().unwrap_or_default();
         let class = Class::of(number);
         let state = self.state();
+        if let Some(trace) = &mut self.trace {
+            trace(&PacketRecord::new(false, sequence, payload));
+        }
         if let Some(why) = class.refusal(state, self.info.strict) {
             return Err(unexpected(number, sequence, why));
         }
@@ -182,6 +193,11 @@ impl Transport {
         let after_newkeys = std::mem::take(&mut self.after_newkeys);
         match class {
             Class::Above => {
+                let why = "only USERAUTH_SUCCESS may follow an EXT_INFO during the login";
+                if std::mem::take(&mut self.success_must_follow) && number != USERAUTH_SUCCESS {
+                    return Err(unexpected(number, sequence, why));
+                }
+                self.login_begun |= number == USERAUTH_REQUEST;
                 self.peer_budget.earn();
                 Ok(Passed::On)
             }
@@ -223,17 +239,22 @@ impl Transport {
         Item::Disconnected { reason, description }
     }
 
-    /// EXT_INFO comes right behind the first NEWKEYS; a server may send another one until the login
-    /// is over (RFC 8308 section 2.4). Anywhere else it may have been smuggled in.
+    /// EXT_INFO comes right behind the first NEWKEYS; a server may send another one right before
+    /// USERAUTH_SUCCESS (RFC 8308 section 2.4), or at any time during the login if the client has
+    /// said so (OpenSSH's PROTOCOL 1.10). Anywhere else it may have been smuggled in.
     fn on_ext_info(
         &mut self,
         payload: &[u8],
         sequence: u32,
         after_newkeys: bool,
     ) -> Result<Passed, Disconnect> {
-        if !after_newkeys && (self.role == Role::Server || self.authenticated) {
-            return Err(unexpected(EXT_INFO, sequence, "it may only follow NEWKEYS"));
+        let in_login = self.role == Role::Client && self.login_begun && !self.authenticated;
+        self.ext_infos += 1;
+        if !(after_newkeys || in_login) || self.ext_infos > EXT_INFOS_MAX {
+            let why = "it may only follow the first NEWKEYS, or come once during the login";
+            return Err(unexpected(EXT_INFO, sequence, why));
         }
+        self.success_must_follow = !after_newkeys && !self.ext_info_in_auth;
         self.read_extensions(payload)
             .map_err(|error| Disconnect::protocol(format!("malformed EXT_INFO: {error}")))?;
         Ok(Passed::Nothing)

@@ -4,8 +4,9 @@ use std::time::Instant;
 
 use super::Transport;
 use crate::ssh::disconnect::{Disconnect, DisconnectReason};
-use crate::ssh::numbers::{NEWKEYS, allowed_in_key_exchange};
-use crate::ssh::packet::SealError;
+use crate::ssh::numbers::{NEWKEYS, USERAUTH_REQUEST, allowed_in_key_exchange};
+use crate::ssh::packet::{FrameShape, SealError};
+use crate::ssh::trace::PacketRecord;
 
 impl Transport {
     /// Appends everything that can be sent to `out`: our identification line, then the queued
@@ -26,6 +27,9 @@ impl Transport {
         self.rekey_if_due();
         while let Some(payload) = self.outbox.front() {
             let number = payload.first().copied().unwrap_or_default();
+            if let Some(trace) = &mut self.trace {
+                trace(&PacketRecord::new(true, self.sealer.sequence(), payload));
+            }
             let sealed = self.sealer.append(&mut *self.random, out, payload);
             self.outbox.pop();
             match sealed {
@@ -51,13 +55,14 @@ impl Transport {
         if self.data_shape().is_none() {
             return Err(SealError::Rekeying);
         }
-        #[cfg(test)]
-        let number = frame.get(crate::ssh::FrameShape::PAYLOAD_AT).copied();
+        if let Some(trace) = &mut self.trace {
+            let payload = frame.get(FrameShape::PAYLOAD_AT..FrameShape::PAYLOAD_AT + payload_len);
+            let payload = payload.unwrap_or_default();
+            trace(&PacketRecord::new(true, self.sealer.sequence(), payload));
+        }
         let sealed = self.sealer.seal(&mut *self.random, frame, payload_len);
         match sealed {
             Ok(()) => {
-                #[cfg(test)]
-                self.sealed.extend(number);
                 self.peer_budget.earn();
                 self.count_sent(frame.len());
             }
@@ -68,8 +73,6 @@ impl Transport {
     }
 
     fn sent(&mut self, number: u8, bytes: usize) {
-        #[cfg(test)]
-        self.sealed.push(number);
         self.count_sent(bytes);
         if !allowed_in_key_exchange(number) {
             self.peer_budget.earn();
@@ -78,12 +81,18 @@ impl Transport {
             && let Some(cipher) = self.next_seal.take()
         {
             self.sealer.change(cipher, self.info.strict);
+            self.info.sent.sequence = self.sealer.sequence();
+        }
+        self.login_begun |= number == USERAUTH_REQUEST;
+        if let Err(end) = self.check_keys() {
+            self.failure.get_or_insert(end);
         }
     }
 
     fn count_sent(&mut self, bytes: usize) {
         self.info.sent.packets += 1;
         self.info.sent.bytes += bytes as u64;
+        self.info.sent.sequence = self.sealer.sequence();
     }
 
     fn sealing_failed(&mut self, error: SealError) {

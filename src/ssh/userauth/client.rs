@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::{USERAUTH_SERVICE, publickey_request, request_head, signed_data};
+use super::{Binding, USERAUTH_SERVICE, publickey_request, request_head, signed_data};
 use crate::crypto::Signer;
 use crate::ssh::connection::limits::{AUTH_METHODS_MAX, TEXT_BYTES_MAX};
 use crate::ssh::disconnect::{Disconnect, DisconnectReason};
@@ -20,6 +20,15 @@ pub(crate) enum Attempt {
     PublicKey(Arc<dyn Signer>),
     /// With a password.
     Password(Zeroizing<String>),
+}
+
+/// What the server has said in EXT_INFO about how keys log in.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Offered<'a> {
+    /// The signatures it takes.
+    pub(crate) server_sig_algs: Option<&'a [u8]>,
+    /// Whether it takes host-bound requests.
+    pub(crate) hostbound: bool,
 }
 
 /// Where the client's side of authentication stands.
@@ -60,8 +69,8 @@ impl ClientAuth {
     /// The next attempt's message, once it may be sent.
     pub(crate) fn next_message(
         &mut self,
-        session_id: &[u8],
-        server_sig_algs: Option<&[u8]>,
+        binding: Binding<'_>,
+        offered: Offered<'_>,
     ) -> Result<Option<Zeroizing<Vec<u8>>>, Disconnect> {
         if !self.service_granted || self.under_way.is_some() {
             return Ok(None);
@@ -75,9 +84,7 @@ impl ClientAuth {
                 message.put_string(password.as_bytes());
                 message
             }
-            Attempt::PublicKey(signer) => {
-                signed_request(&user, signer.as_ref(), session_id, server_sig_algs)?
-            }
+            Attempt::PublicKey(signer) => signed_request(&user, signer.as_ref(), binding, offered)?,
         };
         self.under_way = Some(user);
         Ok(Some(Zeroizing::new(message)))
@@ -117,14 +124,15 @@ fn read_failure(body: &[u8]) -> Result<Event, WireError> {
     Ok(Event::AuthFailed { methods, partial })
 }
 
-/// RFC 4252 7, with the first algorithm of the key's that the server takes (RFC 8308 3.1).
+/// RFC 4252 7, host-bound where the server takes that, with the first algorithm of the key's that
+/// the server takes (RFC 8308 3.1).
 fn signed_request(
     user: &str,
     signer: &dyn Signer,
-    session_id: &[u8],
-    server_sig_algs: Option<&[u8]>,
+    binding: Binding<'_>,
+    offered: Offered<'_>,
 ) -> Result<Vec<u8>, Disconnect> {
-    let taken = |name: &&str| match server_sig_algs {
+    let taken = |name: &&str| match offered.server_sig_algs {
         None => true,
         Some(list) => list.split(|byte| *byte == b',').any(|listed| listed == name.as_bytes()),
     };
@@ -134,9 +142,10 @@ fn signed_request(
     else {
         return Err(cannot_sign("the key has no signature algorithm"));
     };
-    let mut message = publickey_request(user, algorithm, signer.public_blob());
+    let host_key = offered.hostbound.then_some(binding.host_key);
+    let mut message = publickey_request(user, algorithm, signer.public_blob(), host_key);
     let signature = signer
-        .sign(algorithm, &signed_data(session_id, &message))
+        .sign(algorithm, &signed_data(binding.session_id, &message))
         .map_err(|error| cannot_sign(&format!("the key does not sign: {error}")))?;
     message.put_string(&signature);
     Ok(message)

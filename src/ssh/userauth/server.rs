@@ -2,7 +2,9 @@
 
 use zeroize::Zeroizing;
 
-use super::{CONNECTION_SERVICE, USERAUTH_SERVICE, publickey_request, signed_data};
+use super::{
+    Binding, CONNECTION_SERVICE, HOSTBOUND, USERAUTH_SERVICE, publickey_request, signed_data,
+};
 use crate::crypto;
 use crate::ssh::config::ServerConfig;
 use crate::ssh::connection::limits::{
@@ -23,6 +25,8 @@ pub(crate) struct ServerAuth {
     attempts: u32,
     failures: u32,
     banner_sent: bool,
+    /// The signatures taken from this user, where they are not those of the configuration.
+    algorithms: Option<Vec<&'static str>>,
     asked: Option<Asked>,
 }
 
@@ -31,8 +35,8 @@ pub(crate) struct ServerAuth {
 enum Asked {
     /// May this key sign? Accept answers PK_OK and logs nobody in.
     Key { algorithm: String, blob: Vec<u8> },
-    /// The proof is complete. Accept logs in.
-    Proof,
+    /// The proof is complete. Accept logs in. A key's proof names its algorithm.
+    Proof { algorithm: Option<String> },
 }
 
 /// What comes of one request.
@@ -94,7 +98,7 @@ impl ServerAuth {
     pub(crate) fn request(
         &mut self,
         body: &[u8],
-        session_id: &[u8],
+        binding: Binding<'_>,
         config: &ServerConfig,
     ) -> Result<Answer, Disconnect> {
         self.count_request()?;
@@ -102,7 +106,8 @@ impl ServerAuth {
         let request = Request::read(body).map_err(|error| malformed("USERAUTH_REQUEST", error))?;
         let user = self.same_user(&request)?;
         let banner = self.banner(config);
-        let checked = check_method(&user, &request, session_id, config)
+        let taken = self.algorithms.as_ref().unwrap_or(&config.transport.signature_algorithms);
+        let checked = check_method(&user, &request, binding, config, taken)
             .map_err(|error| malformed("USERAUTH_REQUEST", error))?;
         let then = match checked {
             Checked::Ask(method, asked) => {
@@ -125,8 +130,18 @@ impl ServerAuth {
         config: &ServerConfig,
     ) -> Option<Result<Decision, Disconnect>> {
         let asked = self.asked.take()?;
+        let algorithm = match &asked {
+            Asked::Key { algorithm, .. } => Some(algorithm),
+            Asked::Proof { algorithm } => algorithm.as_ref(),
+        };
+        // The application may have ruled it out after it was asked.
+        let taken = |name: &String| {
+            let only = self.algorithms.as_ref();
+            only.is_none_or(|only| only.contains(&name.as_str()))
+        };
+        let verdict = if algorithm.is_none_or(taken) { verdict } else { AuthVerdict::Reject };
         Some(match (verdict, asked) {
-            (AuthVerdict::Accept, Asked::Proof) => Ok(Decision::Success {
+            (AuthVerdict::Accept, Asked::Proof { .. }) => Ok(Decision::Success {
                 user: self.user.clone().unwrap_or_default(),
                 message: vec![numbers::USERAUTH_SUCCESS],
             }),
@@ -138,6 +153,11 @@ impl ServerAuth {
             }
             (AuthVerdict::Reject, _) => self.fail(config, true).map(Decision::Reply),
         })
+    }
+
+    /// From here on, takes these signatures only.
+    pub(crate) fn take_only(&mut self, algorithms: &[&'static str]) {
+        self.algorithms = Some(algorithms.to_vec());
     }
 
     /// How many attempts have failed.
@@ -224,50 +244,64 @@ impl<'a> Request<'a> {
 fn check_method(
     user: &str,
     request: &Request<'_>,
-    session_id: &[u8],
+    binding: Binding<'_>,
     config: &ServerConfig,
+    taken: &[&'static str],
 ) -> Result<Checked, WireError> {
     let offered = |name| config.methods.contains(&name);
     match request.method {
         b"publickey" if offered("publickey") => {
-            check_publickey(user, request.details.clone(), session_id)
+            check_publickey(user, request.details.clone(), binding, taken, false)
+        }
+        method if method == HOSTBOUND.as_bytes() && offered("publickey") => {
+            check_publickey(user, request.details.clone(), binding, taken, true)
         }
         b"password" if offered("password") => check_password(request.details.clone()),
         _ => Ok(Checked::Fail),
     }
 }
 
-/// RFC 4252 7: with a signature it is a proof, without one a question.
+/// RFC 4252 7: with a signature it is a proof, without one a question. Host-bound, it also names
+/// the host key that the client believes to log in to.
 fn check_publickey(
     user: &str,
     mut details: Reader<'_>,
-    session_id: &[u8],
+    binding: Binding<'_>,
+    taken: &[&'static str],
+    hostbound: bool,
 ) -> Result<Checked, WireError> {
     let signed = details.bool()?;
     let algorithm = details.string()?;
     let blob = details.string()?;
+    let host_key = if hostbound { Some(details.string()?) } else { None };
     let signature = if signed { Some(details.string()?) } else { None };
     details.end()?;
-    let Some(algorithm) = usable_algorithm(algorithm, blob) else { return Ok(Checked::Fail) };
+    if host_key.is_some_and(|named| named != binding.host_key) {
+        return Ok(Checked::Fail);
+    }
+    let Some(algorithm) = usable_algorithm(algorithm, blob, taken) else {
+        return Ok(Checked::Fail);
+    };
     let (name, key) = (algorithm.to_owned(), blob.to_vec());
     let Some(signature) = signature else {
         let asked = Asked::Key { algorithm: name.clone(), blob: key.clone() };
         return Ok(Checked::Ask(AuthMethod::KeyOffered { algorithm: name, blob: key }, asked));
     };
     // The data is rebuilt from what was parsed: what is verified is what is acted on.
-    let data = signed_data(session_id, &publickey_request(user, algorithm, blob));
+    let request = publickey_request(user, algorithm, blob, host_key);
+    let data = signed_data(binding.session_id, &request);
     Ok(match crypto::verify(blob, algorithm, &data, signature) {
         Ok(()) => {
-            Checked::Ask(AuthMethod::KeyVerified { algorithm: name, blob: key }, Asked::Proof)
+            let asked = Asked::Proof { algorithm: Some(name.clone()) };
+            Checked::Ask(AuthMethod::KeyVerified { algorithm: name, blob: key }, asked)
         }
         Err(_) => Checked::Fail,
     })
 }
 
-/// The algorithm, if we verify it and the key is of the type it needs.
-fn usable_algorithm(algorithm: &[u8], blob: &[u8]) -> Option<&'static str> {
-    let known = crypto::signature_algorithms();
-    let algorithm = known.iter().copied().find(|name| name.as_bytes() == algorithm)?;
+/// The algorithm, if it is taken and the key is of the type it needs.
+fn usable_algorithm(algorithm: &[u8], blob: &[u8], taken: &[&'static str]) -> Option<&'static str> {
+    let algorithm = taken.iter().copied().find(|name| name.as_bytes() == algorithm)?;
     let fits = blob.len() <= KEY_BLOB_BYTES_MAX
         && crypto::key_type_of(blob) == Some(crypto::key_type_for_algorithm(algorithm));
     fits.then_some(algorithm)
@@ -285,7 +319,7 @@ fn check_password(mut details: Reader<'_>) -> Result<Checked, WireError> {
     Ok(match text {
         Some(text) if !changes => {
             let password = Zeroizing::new(text.to_owned());
-            Checked::Ask(AuthMethod::Password(password), Asked::Proof)
+            Checked::Ask(AuthMethod::Password(password), Asked::Proof { algorithm: None })
         }
         _ => Checked::Fail,
     })

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::client::{Attempt, ClientAuth};
+use super::client::{Attempt, ClientAuth, Offered};
 use super::server::{Answer, Decision, ServerAuth, Then};
 use super::*;
 use crate::crypto::{Ed25519Signer, Signer};
@@ -11,7 +11,8 @@ use crate::ssh::disconnect::DisconnectReason;
 use crate::ssh::event::{AuthMethod, AuthRequest, AuthVerdict, Event};
 use crate::ssh::numbers;
 
-const SESSION: &[u8] = b"the session identifier";
+const SESSION: Binding<'static> =
+    Binding { session_id: b"the session identifier", host_key: b"the server's key" };
 
 fn signer(seed: u8) -> Ed25519Signer {
     Ed25519Signer::from_seed([seed; 32])
@@ -22,7 +23,7 @@ fn body(user: &str, attempt: Attempt) -> Vec<u8> {
     let mut client = ClientAuth::default();
     client.service_accept(b"").unwrap();
     client.attempt(user, attempt);
-    let message = client.next_message(SESSION, None).unwrap().unwrap();
+    let message = client.next_message(SESSION, Offered::default()).unwrap().unwrap();
     assert_eq!(message[0], numbers::USERAUTH_REQUEST);
     message[1..].to_vec()
 }
@@ -90,7 +91,7 @@ fn a_password_reaches_the_application_once() {
 }
 
 #[test]
-fn a_probed_key_is_not_the_key_that_signs() {
+fn cve_2024_45337_a_probed_key_is_not_the_key_that_signs() {
     let (mut auth, config) = (ServerAuth::default(), ServerConfig::default());
     let (a, b) = (signer(1), signer(2));
     let probe = offered("alice", "ssh-ed25519", a.public_blob());
@@ -107,11 +108,102 @@ fn a_probed_key_is_not_the_key_that_signs() {
     assert_eq!(request.method, AuthMethod::KeyVerified { algorithm, blob });
 }
 
+/// What a client sends for a key of `seed` where the server takes host-bound requests.
+fn hostbound(binding: Binding<'_>, seed: u8) -> Vec<u8> {
+    let mut client = ClientAuth::default();
+    client.service_accept(b"").unwrap();
+    client.attempt("alice", Attempt::PublicKey(Arc::new(signer(seed))));
+    let offered = Offered { hostbound: true, ..Offered::default() };
+    client.next_message(binding, offered).unwrap().unwrap()[1..].to_vec()
+}
+
+#[test]
+fn a_hostbound_request_logs_in_to_its_own_host_only() {
+    let config = ServerConfig::default();
+    let good = hostbound(SESSION, 1);
+    assert!(good.windows(HOSTBOUND.len()).any(|part| part == HOSTBOUND.as_bytes()));
+    let request = asked(ServerAuth::default().request(&good, SESSION, &config).unwrap());
+    let blob = signer(1).public_blob().to_vec();
+    let algorithm = "ssh-ed25519".to_owned();
+    assert_eq!(request.method, AuthMethod::KeyVerified { algorithm, blob });
+    // A client that met another server, honestly signed or with the name changed afterwards.
+    let elsewhere = Binding { host_key: b"another's key!!!", ..SESSION };
+    let mut renamed = hostbound(elsewhere, 1);
+    let at = renamed.windows(16).position(|part| part == elsewhere.host_key).unwrap();
+    renamed[at..at + 16].copy_from_slice(SESSION.host_key);
+    // Signed without naming the host, then dressed up as if it had been.
+    let plain = signed("alice", 1);
+    let signature = plain.len() - 4 - 83;
+    let mut dressed = named("alice", CONNECTION_SERVICE, HOSTBOUND);
+    dressed.extend_from_slice(
+        &plain[named("alice", CONNECTION_SERVICE, "publickey").len()..signature],
+    );
+    dressed.put_string(SESSION.host_key);
+    dressed.extend_from_slice(&plain[signature..]);
+    for (what, bytes) in
+        [("another host", hostbound(elsewhere, 1)), ("renamed", renamed), ("dressed up", dressed)]
+    {
+        let mut auth = ServerAuth::default();
+        assert_eq!(replied(auth.request(&bytes, SESSION, &config).unwrap()), failure(), "{what}");
+        assert_eq!(auth.failures(), 1);
+    }
+    for cut in 0..good.len() {
+        assert!(ServerAuth::default().request(&good[..cut], SESSION, &config).is_err());
+    }
+    let passwords = ServerConfig { methods: vec!["password"], ..config };
+    let mut auth = ServerAuth::default();
+    replied(auth.request(&good, SESSION, &passwords).unwrap());
+    assert_eq!(auth.failures(), 1, "publickey is not offered in either form");
+}
+
+#[test]
+fn cve_2024_45337_a_hostbound_probe_is_not_the_key_that_signs() {
+    let (mut auth, config) = (ServerAuth::default(), ServerConfig::default());
+    let mut probe = offered("alice", "ssh-ed25519", signer(1).public_blob());
+    let method = named("alice", CONNECTION_SERVICE, "publickey").len();
+    probe.splice(..method, named("alice", CONNECTION_SERVICE, HOSTBOUND));
+    probe.put_string(SESSION.host_key);
+    let request = asked(auth.request(&probe, SESSION, &config).unwrap());
+    assert!(matches!(request.method, AuthMethod::KeyOffered { .. }));
+    match auth.decide(AuthVerdict::Accept, &config).unwrap().unwrap() {
+        Decision::Reply(message) => assert_eq!(message[0], numbers::USERAUTH_PK_OK),
+        Decision::Success { .. } => panic!("nobody has signed"),
+    }
+    let request = asked(auth.request(&hostbound(SESSION, 2), SESSION, &config).unwrap());
+    let (algorithm, blob) = ("ssh-ed25519".to_owned(), signer(2).public_blob().to_vec());
+    assert_eq!(request.method, AuthMethod::KeyVerified { algorithm, blob });
+}
+
+#[test]
+fn a_user_can_be_held_to_some_signatures() {
+    let config = ServerConfig::default();
+    let mut auth = ServerAuth::default();
+    asked(auth.request(&signed("alice", 1), SESSION, &config).unwrap());
+    auth.take_only(&["rsa-sha2-512"]);
+    match auth.decide(AuthVerdict::Accept, &config).unwrap().unwrap() {
+        Decision::Reply(message) => assert_eq!(message, failure()),
+        Decision::Success { .. } => panic!("ssh-ed25519 has just been ruled out"),
+    }
+    replied(auth.request(&signed("alice", 1), SESSION, &config).unwrap());
+    assert_eq!(auth.failures(), 2);
+    asked(auth.request(&password("alice", "secret"), SESSION, &config).unwrap());
+    let decided = auth.decide(AuthVerdict::Accept, &config).unwrap().unwrap();
+    assert!(matches!(decided, Decision::Success { .. }), "a password signs nothing");
+    // The same by configuration, for everybody.
+    let mut config = ServerConfig::default();
+    config.transport.signature_algorithms = vec!["rsa-sha2-512"];
+    replied(ServerAuth::default().request(&signed("alice", 1), SESSION, &config).unwrap());
+}
+
 #[test]
 fn a_signature_for_anything_else_fails() {
     let config = ServerConfig::default();
     let good = signed("alice", 1);
-    let mut cases = vec![("another session", good.clone(), &b"another session"[..])];
+    let mut cases = vec![(
+        "another session",
+        good.clone(),
+        Binding { session_id: b"another session", ..SESSION },
+    )];
     // Every byte of the signature and of the key is covered.
     for at in [good.len() - 1, good.len() - 64, good.len() - 100] {
         let mut bad = good.clone();
@@ -274,15 +366,15 @@ fn a_client_takes_no_answer_it_did_not_ask_for() {
     assert!(client.success(b"").is_err());
     assert!(client.failure(&failure()[1..]).is_err());
     client.attempt("alice", Attempt::None);
-    assert!(client.next_message(SESSION, None).unwrap().is_none(), "no service yet");
+    assert!(client.next_message(SESSION, Offered::default()).unwrap().is_none(), "no service yet");
     client.service_accept(b"").unwrap();
-    assert!(client.next_message(SESSION, None).unwrap().is_some());
+    assert!(client.next_message(SESSION, Offered::default()).unwrap().is_some());
     client.attempt("alice", Attempt::None);
-    assert!(client.next_message(SESSION, None).unwrap().is_none(), "one at a time");
+    assert!(client.next_message(SESSION, Offered::default()).unwrap().is_none(), "one at a time");
     let methods = vec!["publickey".to_owned(), "password".to_owned()];
     let event = client.failure(&failure()[1..]).unwrap();
     assert_eq!(event, Event::AuthFailed { methods, partial: false });
-    assert!(client.next_message(SESSION, None).unwrap().is_some());
+    assert!(client.next_message(SESSION, Offered::default()).unwrap().is_some());
     assert_eq!(client.success(b"").unwrap(), "alice");
 }
 
@@ -309,7 +401,10 @@ fn a_client_keeps_to_the_algorithms_the_server_names() {
         let mut client = ClientAuth::default();
         client.service_accept(b"").unwrap();
         client.attempt("alice", Attempt::PublicKey(Arc::new(Two)));
-        let message = client.next_message(SESSION, listed).unwrap().unwrap();
+        let message = client
+            .next_message(SESSION, Offered { server_sig_algs: listed, ..Offered::default() })
+            .unwrap()
+            .unwrap();
         assert!(message.ends_with(used.as_bytes()), "{listed:?}");
     }
 }

@@ -10,9 +10,20 @@ const OURS: ChannelId = ChannelId(0);
 #[test]
 fn only_sessions_are_opened() {
     let mut raw = Raw::server_logged_in();
-    for kind in [&b"direct-tcpip"[..], b"x11", b"tun@openssh.com", b"", b"session\0", b"\xff"] {
+    let prohibited = [
+        &b"direct-tcpip"[..],
+        b"forwarded-tcpip",
+        b"x11",
+        b"auth-agent@openssh.com",
+        b"tun@openssh.com",
+    ];
+    for kind in prohibited {
         let heard = raw.answers(&open(kind, 40, 1000, 1000));
         assert_eq!(heard[0][..9], [92, 0, 0, 0, 40, 0, 0, 0, 1]);
+    }
+    for kind in [&b""[..], b"session\0", b"\xff", b"direct-tcpi"] {
+        let heard = raw.answers(&open(kind, 40, 1000, 1000));
+        assert_eq!(heard[0][..9], [92, 0, 0, 0, 40, 0, 0, 0, 3], "unknown");
     }
     assert!(!raw.events.iter().any(|it| matches!(it, Event::ChannelOpenRequested { .. })));
     assert_eq!(raw.ours.channel_count(), 0);
@@ -189,7 +200,13 @@ fn unknown_requests_are_refused_and_known_ones_answered_in_order() {
             message.put_bool(want_reply);
         })
     };
-    for name in [&b"winadj@putty.projects.tartarus.org"[..], b"auth-agent-req@openssh.com", b""] {
+    let refused = [
+        &b"winadj@putty.projects.tartarus.org"[..],
+        b"simple@putty.projects.tartarus.org",
+        b"keepalive@openssh.com",
+        b"",
+    ];
+    for name in refused {
         assert_eq!(raw.answers(&request(name, true)), [about(100, 40, |_| {})]);
         assert!(raw.answers(&request(name, false)).is_empty());
     }
@@ -208,35 +225,6 @@ fn unknown_requests_are_refused_and_known_ones_answered_in_order() {
     let exit = ChannelRequest::ExitStatus(0);
     let exit = crate::ssh::channel::messages::request(0, &exit, true);
     assert_eq!(raw.answers(&exit), [about(100, 40, |_| {})]);
-}
-
-#[test]
-fn global_requests_are_refused() {
-    let mut raw = Raw::server_logged_in();
-    for (name, rest) in [
-        (&b"keepalive@openssh.com"[..], &b""[..]),
-        (b"tcpip-forward", b"\0\0\0\x01a\0\0\0\x50"),
-        (b"", b"xyz"),
-    ] {
-        for want_reply in [false, true] {
-            let mut message = vec![numbers::GLOBAL_REQUEST];
-            message.put_string(name);
-            message.put_bool(want_reply);
-            message.extend_from_slice(rest);
-            let heard = raw.answers(&message);
-            assert_eq!(heard, vec![vec![numbers::REQUEST_FAILURE]; usize::from(want_reply)]);
-        }
-    }
-}
-
-#[test]
-fn no_more_sessions_is_held_to() {
-    let mut raw = Raw::server_with_session(1000, 1000);
-    let mut message = vec![numbers::GLOBAL_REQUEST];
-    message.put_string(b"no-more-sessions@openssh.com");
-    message.put_bool(false);
-    assert!(raw.answers(&message).is_empty());
-    raw.refuses(&open(b"session", 41, 1000, 1000));
 }
 
 #[test]

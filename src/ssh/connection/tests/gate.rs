@@ -5,7 +5,7 @@ use super::raw::{Raw, about, data, open};
 use crate::ssh::connection::table::{Action, Phase, action};
 use crate::ssh::transport::Role;
 use crate::ssh::wire::Writer;
-use crate::ssh::{ChannelRequest, Event, WindowSize, numbers};
+use crate::ssh::{ChannelRequest, Event, TerminalModes, WindowSize, numbers};
 
 /// Numbers the transport keeps to itself: what it does with them is its own tests' business.
 fn is_transports(number: u8) -> bool {
@@ -92,7 +92,7 @@ fn whole_messages() -> Vec<Vec<u8>> {
         ChannelRequest::Subsystem { name: "sftp".into() },
         ChannelRequest::Exec { command: b"ls".to_vec() },
         ChannelRequest::Shell,
-        ChannelRequest::Pty { term: "xterm".into(), size, modes: vec![0] },
+        ChannelRequest::Pty { term: "xterm".into(), size, modes: TerminalModes::default() },
         ChannelRequest::Env { name: "A".into(), value: b"b".to_vec() },
         ChannelRequest::WindowChange(size),
         ChannelRequest::Signal { name: "TERM".into() },

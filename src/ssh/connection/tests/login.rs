@@ -156,7 +156,7 @@ fn a_signature_made_for_one_connection_is_worth_nothing_on_another() {
     let stolen = first.signed("alice", 1);
     let mut second = Raw::server(ServerConfig {
         transport: crate::ssh::TransportConfig {
-            ident: "SSH-2.0-another".into(),
+            software_version: "another".into(),
             ..super::pair::transport()
         },
         ..server_config()

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::pair::{client_config, random, server_config, transport};
 use crate::crypto::Ed25519Signer;
 use crate::ssh::transport::{Item, Role, Transport};
-use crate::ssh::userauth::{Attempt, ClientAuth};
+use crate::ssh::userauth::{Attempt, Binding, ClientAuth, Offered};
 use crate::ssh::wire::Writer;
 use crate::ssh::{AuthVerdict, ClientConfig, Connection, Event, ServerConfig, numbers};
 
@@ -92,7 +92,11 @@ impl Raw {
 
     /// A client of ours with the service granted and an attempt under way.
     pub(super) fn client_in_auth() -> Self {
-        let mut raw = Self::client(client_config());
+        Self::client_in_auth_with(client_config())
+    }
+
+    fn client_in_auth_with(config: ClientConfig) -> Self {
+        let mut raw = Self::client(config);
         let mut accept = vec![numbers::SERVICE_ACCEPT];
         accept.put_string(b"ssh-userauth");
         raw.say(&accept);
@@ -103,7 +107,11 @@ impl Raw {
     }
 
     pub(super) fn client_logged_in() -> Self {
-        let mut raw = Self::client_in_auth();
+        Self::client_logged_in_with(client_config())
+    }
+
+    pub(super) fn client_logged_in_with(config: ClientConfig) -> Self {
+        let mut raw = Self::client_in_auth_with(config);
         raw.peer.set_authenticated();
         raw.say(&[numbers::USERAUTH_SUCCESS]);
         assert!(raw.ours.is_authenticated());
@@ -116,8 +124,9 @@ impl Raw {
         client.service_accept(b"").unwrap();
         let key = Arc::new(Ed25519Signer::from_seed([seed; 32]));
         client.attempt(user, Attempt::PublicKey(key));
-        let session_id = self.peer.session_id().unwrap();
-        client.next_message(session_id, None).unwrap().unwrap().to_vec()
+        let (session_id, host_key) = (self.peer.session_id(), self.peer.host_key());
+        let binding = Binding { session_id: session_id.unwrap(), host_key: host_key.unwrap() };
+        client.next_message(binding, Offered::default()).unwrap().unwrap().to_vec()
     }
 
     /// The peer sends `payload`, and everything that follows happens.

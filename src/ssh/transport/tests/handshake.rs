@@ -4,7 +4,7 @@ use super::*;
 use crate::crypto::{kexes, macs, signature_algorithms};
 use crate::ssh::disconnect::DisconnectReason;
 use crate::ssh::limits::{BANNER_LINES_MAX, KEX_TIMEOUT};
-use crate::ssh::numbers::{KEX_ECDH_INIT, SERVICE_REQUEST};
+use crate::ssh::numbers::{KEX_ECDH_INIT, SERVICE_REQUEST, USERAUTH_REQUEST};
 
 #[test]
 fn every_cipher_and_method_carries_traffic() {
@@ -162,9 +162,148 @@ fn the_server_names_its_signature_algorithms() {
     let pair = Pair::connected();
     let listed = pair.client.transport.peer_extension("server-sig-algs").unwrap();
     assert_eq!(listed, signature_algorithms().join(",").as_bytes());
-    assert_eq!(pair.client.transport.peer_extension("ping@openssh.com"), Some(&b"0"[..]));
+    let names = |end: &End| -> Vec<_> {
+        let names = end.transport.peer_extensions().map(|(name, _)| name.to_vec());
+        names.map(|name| String::from_utf8(name).unwrap()).collect()
+    };
+    let told = ["server-sig-algs", "publickey-hostbound@openssh.com", "ping@openssh.com"];
+    assert_eq!(names(&pair.client), told);
+    for name in &told[1..] {
+        assert_eq!(pair.client.transport.peer_extension(name), Some(&b"0"[..]));
+    }
     assert_eq!(pair.client.transport.peer_extension("other"), None);
-    assert_eq!(pair.server.transport.peer_extension("server-sig-algs"), None);
+    assert_eq!(names(&pair.server), ["ext-info-in-auth@openssh.com"]);
+    // Where no key logs in there is less to say.
+    let server = TransportConfig { signature_algorithms: Vec::new(), ..server_config() };
+    let pair = Pair::connected_with(TransportConfig::default(), server);
+    assert_eq!(names(&pair.client), ["ping@openssh.com"]);
+}
+
+#[test]
+fn a_client_is_told_again_during_the_login() {
+    let mut pair = Pair::new();
+    pair.run();
+    let tell = |pair: &mut Pair, names: &[&str]| {
+        pair.server.transport.tell_signature_algorithms(names);
+        pair.run();
+        pair.client.transport.peer_extension("server-sig-algs").unwrap().to_vec()
+    };
+    let all = signature_algorithms().join(",").into_bytes();
+    assert_eq!(tell(&mut pair, &["rsa-sha2-512"]), all, "nobody is logging in");
+    pair.client.transport.queue(&[USERAUTH_REQUEST]);
+    pair.run();
+    assert_eq!(tell(&mut pair, &["rsa-sha2-512"]), b"rsa-sha2-512");
+    assert_eq!(tell(&mut pair, &["ssh-ed25519"]), b"rsa-sha2-512", "once");
+    pair.authenticate();
+    pair.check_traffic();
+}
+
+#[test]
+fn both_ends_know_the_first_host_key() {
+    let mut pair = Pair::connected();
+    let blob = crate::crypto::Signer::public_blob(&Ed25519Signer::from_seed([7; 32])).to_vec();
+    pair.client.transport.start_rekey(pair.now);
+    pair.run();
+    for end in [&pair.client, &pair.server] {
+        assert_eq!(end.transport.host_key(), Some(&blob[..]));
+        let info = end.transport.info();
+        assert_eq!((info.rekeys(), info.exchanges), (1, 2));
+        assert!(info.sent.is_protected() && info.received.is_protected());
+    }
+    // Both count from their NEWKEYS on, and agree.
+    pair.check_traffic();
+    let (client, server) = (pair.client.transport.info(), pair.server.transport.info());
+    assert_eq!((client.sent.sequence, client.received.sequence), (1, 1));
+    assert_eq!((server.received.sequence, server.sent.sequence), (1, 1));
+    assert!(client.sent.packets > 5);
+    assert!(!Pair::new().client.transport.info().sent.is_protected());
+}
+
+/// A client that sends the first message of its first method ahead.
+fn eager(kexes: &[&'static str], strict_kex: StrictKex) -> TransportConfig {
+    TransportConfig { guess: true, kexes: kexes.to_vec(), strict_kex, ..TransportConfig::default() }
+}
+
+#[test]
+fn our_own_guess_right_and_wrong() {
+    const HYBRID: &str = "mlkem768x25519-sha256";
+    const CURVE: &str = "curve25519-sha256";
+    let cases = [
+        (&[HYBRID, CURVE][..], &[HYBRID, CURVE][..], HYBRID, 1),
+        // The server's first is another, and yet both agree on what was guessed.
+        (&[HYBRID, CURVE], &[CURVE, HYBRID], HYBRID, 2),
+        (&[HYBRID, CURVE], &[CURVE], CURVE, 2),
+    ];
+    for strict in [StrictKex::Off, StrictKex::On] {
+        for (client, server, agreed, inits) in cases {
+            let server = TransportConfig { kexes: server.to_vec(), ..server_config() };
+            let mut pair = Pair::with(eager(client, strict), server);
+            let greeting = pair.client.transmit(pair.now);
+            assert_eq!(split_plain(&greeting).len(), 3, "identification, KEXINIT and the guess");
+            pair.server.feed(pair.now, &greeting);
+            let answer = pair.server.transmit(pair.now);
+            // Identification, KEXINIT, and for a right guess at once REPLY, NEWKEYS, EXT_INFO.
+            assert_eq!(split_plain(&answer).len(), if inits == 1 { 5 } else { 2 });
+            pair.client.feed(pair.now, &answer);
+            pair.run();
+            for end in [&pair.client, &pair.server] {
+                assert_eq!(end.failure, None, "{agreed} {strict:?}");
+                assert_eq!(end.transport.info().kex, agreed);
+                assert_eq!(end.transport.info().strict, strict == StrictKex::On);
+            }
+            pair.authenticate();
+            // Later exchanges are asked for in a running connection: nothing is guessed there.
+            pair.client.transport.start_rekey(pair.now);
+            pair.run();
+            assert_eq!(pair.server.exchanges(), 2);
+            pair.check_traffic();
+        }
+    }
+}
+
+/// RFC 4253 section 7: the host key counts too.
+#[test]
+fn our_own_guess_is_wrong_with_another_host_key_first() {
+    let config = eager(&["curve25519-sha256"], StrictKex::On);
+    let names = vec!["ecdsa-sha2-nistp256", "ssh-ed25519"];
+    let mut pair =
+        Pair::with(TransportConfig { host_key_algorithms: names, ..config }, server_config());
+    pair.run();
+    assert_eq!(pair.server.failure, None);
+    pair.authenticate();
+    pair.check_traffic();
+}
+
+#[test]
+fn versions_that_are_not_accepted_are_told_so() {
+    for (patterns, taken) in [
+        (&["ringferry_*"][..], true),
+        (&["!OpenSSH_*", "*"], true),
+        (&["OpenSSH_*", "PuTTY*"], false),
+        (&["*", "!ringferry_?.*"], false),
+    ] {
+        let peer_versions: Vec<_> = patterns.iter().map(|text| (*text).to_owned()).collect();
+        for role in [Role::Client, Role::Server] {
+            let mut configs = [TransportConfig::default(), server_config()];
+            configs[usize::from(role == Role::Server)].peer_versions.clone_from(&peer_versions);
+            let [client, server] = configs;
+            let mut pair = Pair::with(client, server);
+            pair.run();
+            let (ours, theirs) = match role {
+                Role::Client => (&mut pair.client, &mut pair.server),
+                Role::Server => (&mut pair.server, &mut pair.client),
+            };
+            assert_eq!(ours.failure.is_none(), taken, "{patterns:?}");
+            let Some(failure) = ours.failure.clone() else { continue };
+            assert_eq!(failure.reason, DisconnectReason::ProtocolVersionNotSupported);
+            assert!(failure.description.contains("\"SSH-2.0-ringferry_"), "{failure}");
+            assert_eq!(ours.exchanges(), 0);
+            ours.transport.disconnect(&failure);
+            let bytes = ours.transmit(pair.now);
+            theirs.feed(pair.now, &bytes);
+            assert!(matches!(theirs.items.last(), Some(Item::Disconnected { reason: 8, .. })));
+        }
+    }
 }
 
 #[test]
@@ -305,8 +444,8 @@ fn a_right_guess_is_taken() {
 
 #[test]
 fn older_identifications_and_lines_before_them() {
-    let server = TransportConfig { ident: "SSH-1.99-old".to_owned(), ..server_config() };
-    let mut pair = Pair::with(TransportConfig::default(), server);
+    let mut pair = Pair::new();
+    pair.server.transport.info.ident = "SSH-1.99-old".to_owned();
     for _ in 0..BANNER_LINES_MAX {
         pair.client.feed(pair.now, b"Hello there\r\n");
     }

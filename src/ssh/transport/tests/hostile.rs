@@ -7,7 +7,7 @@ use crate::ssh::limits::{
 };
 use crate::ssh::numbers::{
     CHANNEL_DATA, EXT_INFO, KEXINIT, NEWKEYS, PING, PONG, SERVICE_ACCEPT, SERVICE_REQUEST,
-    allowed_in_key_exchange,
+    USERAUTH_FAILURE, USERAUTH_REQUEST, USERAUTH_SUCCESS, allowed_in_key_exchange,
 };
 
 /// A server that knows its client's identification and nothing else.
@@ -184,7 +184,8 @@ fn every_number_in_every_state() {
 #[test]
 fn unknown_numbers_are_answered_with_their_sequence_number() {
     let mut pair = Pair::connected();
-    for sequence in 0..10 {
+    // EXT_INFO was packet 0.
+    for sequence in 1..10 {
         pair.client.transport.push(&[19]);
         pair.run();
         assert_eq!(pair.client.items.pop(), Some(Item::Unimplemented { sequence }));
@@ -203,34 +204,66 @@ fn ext_info_comes_right_behind_newkeys_or_not_at_all() {
     ext_info.put_u32(1);
     ext_info.put_string(b"ext-info-in-auth@openssh.com");
     ext_info.put_string(b"0");
+    let text = "it may only follow the first NEWKEYS";
+    // A client's has come behind its NEWKEYS; another one is one too many, right behind or later.
     let mut pair = Pair::new();
-    pair.client.trusting = false;
     pair.run();
-    pair.client.transport.host_key_verdict(true).unwrap();
-    pair.client.transport.push(&ext_info);
-    pair.run();
-    assert_eq!(pair.server.failure, None);
     let value = pair.server.transport.peer_extension("ext-info-in-auth@openssh.com");
     assert_eq!(value, Some(&b"0"[..]));
     pair.client.transport.push(&ext_info);
     pair.run();
-    assert!(pair.server.failure_text().contains("EXT_INFO"), "{}", pair.server.failure_text());
+    assert!(pair.server.failure_text().contains(text), "{}", pair.server.failure_text());
 
-    // A server may send it until the login is over.
-    let mut pair = Pair::new();
+    // A server may send another one during the login, but not before it nor after it.
+    for (asked, over, fine) in [(false, false, false), (true, false, true), (true, true, false)] {
+        let mut pair = Pair::new();
+        pair.run();
+        if asked {
+            pair.client.transport.queue(&[USERAUTH_REQUEST]);
+            pair.run();
+        }
+        if over {
+            pair.authenticate();
+        }
+        pair.server.transport.push(&ext_info);
+        pair.server.transport.queue(&channel_data(b"more"));
+        pair.run();
+        assert_eq!(pair.client.failure.is_none(), fine, "asked: {asked}, over: {over}");
+        pair.server.transport.push(&ext_info);
+        pair.run();
+        assert!(pair.client.failure_text().contains(text), "{}", pair.client.failure_text());
+    }
+
+    // Behind later keys there is nothing new to say.
+    let mut pair = Pair::connected();
+    pair.server.transport.start_rekey(pair.now);
     pair.run();
     pair.server.transport.push(&ext_info);
     pair.run();
-    assert_eq!(pair.client.failure, None);
-    pair.authenticate();
-    pair.server.transport.push(&ext_info);
-    pair.run();
-    assert!(pair.client.failure.is_some());
+    assert!(pair.client.failure_text().contains(text), "{}", pair.client.failure_text());
+}
+
+/// RFC 8308 section 2.4, where the client has not said that any time will do.
+#[test]
+fn a_late_ext_info_comes_right_before_success() {
+    for (next, fine) in [(USERAUTH_SUCCESS, true), (USERAUTH_FAILURE, false)] {
+        let mut pair = Pair::new();
+        pair.run();
+        pair.client.transport.ext_info_in_auth = false;
+        pair.client.transport.queue(&[USERAUTH_REQUEST]);
+        pair.run();
+        pair.server.transport.push(&[EXT_INFO, 0, 0, 0, 0]);
+        pair.server.transport.queue(&[next]);
+        pair.run();
+        assert_eq!(pair.client.failure.is_none(), fine, "{}", pair.client.failure_text());
+    }
 }
 
 #[test]
 fn an_ext_info_that_counts_to_four_billion_ends_at_once() {
     let mut pair = Pair::new();
+    pair.run();
+    pair.client.transport.queue(&[USERAUTH_REQUEST]);
     pair.run();
     pair.server.transport.push(&[EXT_INFO, 255, 255, 255, 255, 0, 0, 0, 1, b'a', 0, 0, 0, 0]);
     pair.run();

@@ -1,5 +1,5 @@
-//! Messages slipped into a key exchange at each of its steps, by the sender itself or by somebody on
-//! the wire: the first exchange is strict and takes none, a later one takes small talk.
+//! Messages slipped into a key exchange at each of its steps, by the sender or by somebody on the
+//! wire: the first exchange is strict and takes none, a later one takes small talk.
 
 use super::*;
 use crate::crypto;

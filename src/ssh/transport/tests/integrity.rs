@@ -173,7 +173,7 @@ fn sealed_with_padding(keys: &Keys, body_bytes: usize, padding: u8) -> Vec<u8> {
     packet
 }
 
-/// RFC 4253 section 6 under each cipher: at least 4 bytes of padding, and a payload of at least one.
+/// RFC 4253 section 6 under each cipher: 4 bytes of padding at least, and one byte of payload.
 #[test]
 fn rfc_4253_6_padding_rules_hold_under_every_cipher() {
     let mut end = receiver(Role::Server);

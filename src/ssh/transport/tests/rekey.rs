@@ -4,6 +4,7 @@ use super::*;
 use crate::ssh::disconnect::DisconnectReason;
 use crate::ssh::limits::{PEER_REKEYS_BEFORE_AUTH_MAX, PEER_REKEYS_IDLE_MAX};
 use crate::ssh::numbers::{IGNORE, SERVICE_REQUEST, UNIMPLEMENTED};
+use crate::ssh::rekey::Allowance;
 
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Starter {
@@ -314,4 +315,48 @@ fn a_server_may_not_change_its_host_key() {
     pair.run();
     let failure = pair.client.failure.unwrap();
     assert_eq!(failure.reason, DisconnectReason::HostKeyNotVerifiable);
+}
+
+/// Before the login nobody asks for new keys, so the ciphers' own numbers are the end (OpenSSH
+/// 10.3, ca313fef2); after it a peer that withholds its KEXINIT gets as much again.
+#[test]
+fn commit_ca313fef2_keys_that_are_used_up_are_the_end() {
+    let chunk = channel_data(&[0; 1000]);
+    let small = Allowance::new(5000, None, 1 << 31);
+    let mut stranger = Pair::new();
+    stranger.run();
+    stranger.server.transport.received_allowance = small;
+    for _ in 0..6 {
+        stranger.client.transport.queue(&chunk);
+    }
+    stranger.run();
+    let failure = stranger.server.failure.unwrap();
+    assert_eq!(failure.reason, DisconnectReason::ProtocolError);
+    assert!(failure.description.contains("received under them"), "{failure}");
+    assert_eq!(stranger.server.payloads.len(), 4);
+
+    let mut stranger = Pair::new();
+    stranger.run();
+    stranger.server.transport.sent_allowance = small;
+    for _ in 0..6 {
+        stranger.server.transport.queue(&chunk);
+    }
+    stranger.run();
+    let end = stranger.server.transport.handle_timeout(stranger.now).unwrap_err();
+    assert!(end.description.contains("sent under them"), "{end}");
+
+    let mut pair = Pair::connected();
+    pair.server.transport.received_allowance = small;
+    for sent in 0..20 {
+        let frame = pair.client.frame(&chunk).unwrap();
+        pair.server.feed(pair.now, &frame);
+        // Its KEXINIT never gets to the client.
+        pair.server.transmit(pair.now);
+        assert_eq!(pair.server.transport.is_exchanging(), sent >= 4, "after {sent}");
+        if pair.server.failure.is_some() {
+            break;
+        }
+    }
+    assert_eq!(pair.server.payloads.len(), 9);
+    assert!(pair.server.failure_text().contains("no new ones"), "{}", pair.server.failure_text());
 }

@@ -1,12 +1,14 @@
-//! What has gone wrong in other transports, a test for each: named by its CVE, or by the commit that
-//! mended it where there is none. `tests/cve.rs` holds the list.
+//! What has gone wrong in other transports, a test for each: named by its CVE, or by the commit
+//! that mended it where there is none. `tests/cve.rs` holds the list.
 
 use super::*;
 use crate::crypto::{kex, kexes};
 use crate::ssh::disconnect::DisconnectReason;
 use crate::ssh::kexinit;
 use crate::ssh::limits::PEER_REKEYS_IDLE_MAX;
-use crate::ssh::numbers::{IGNORE, KEX_ECDH_INIT, KEX_ECDH_REPLY, KEXINIT, USERAUTH_REQUEST};
+use crate::ssh::numbers::{
+    EXT_INFO, IGNORE, KEX_ECDH_INIT, KEX_ECDH_REPLY, KEXINIT, USERAUTH_REQUEST,
+};
 
 /// An end that knows its peer's identification and nothing else.
 fn greeted(role: Role) -> End {
@@ -126,7 +128,6 @@ fn cve_2025_8277_wrong_guesses_leave_nothing() {
         for end in [&mut pair.client, &mut pair.server] {
             end.payloads.clear();
             end.items.clear();
-            end.transport.sealed.clear();
         }
         pair.server.exchanges()
     };
@@ -216,21 +217,45 @@ fn cve_2018_7750_nothing_passes_before_the_first_keys() {
     }
 }
 
+impl Pair {
+    /// Runs with `other` in place of the server's first message of this number.
+    fn run_with_another(&mut self, number: u8, other: &[u8]) {
+        let mut replaced = false;
+        loop {
+            let mut ready = Vec::new();
+            let outbox = &mut self.server.transport.outbox;
+            while let Some(front) = outbox.front() {
+                let hit = front[0] == number && !replaced;
+                replaced |= hit;
+                ready.push(if hit { other.to_vec() } else { front.to_vec() });
+                outbox.pop();
+            }
+            ready.iter().for_each(|message| outbox.push_own(message));
+            let up = self.client.transmit(self.now);
+            let down = self.server.transmit(self.now);
+            if up.is_empty() && down.is_empty() {
+                break;
+            }
+            self.server.feed(self.now, &up);
+            self.client.feed(self.now, &down);
+        }
+        assert!(replaced, "there was no message {number}");
+    }
+}
+
 /// CVE-2026-55199: a count of 2^32 - 1 in a server's EXT_INFO, with and without entries behind it.
 #[test]
 fn cve_2026_55199_a_count_of_extensions_is_no_loop() {
     for count in [1, 33, 1 << 16, u32::MAX] {
         for entries in [0, 1, 40] {
             let mut pair = Pair::new();
-            pair.run();
-            let mut message = vec![crate::ssh::numbers::EXT_INFO];
+            let mut message = vec![EXT_INFO];
             message.put_u32(count);
             for entry in 0..entries {
                 message.put_string(format!("extension-{entry}").as_bytes());
                 message.put_string(b"");
             }
-            pair.server.transport.push(&message);
-            pair.run();
+            pair.run_with_another(EXT_INFO, &message);
             assert_eq!(pair.client.failure.is_none(), count == entries, "{entries} of {count}");
             assert!(pair.client.transport.extensions.len() <= 32);
         }

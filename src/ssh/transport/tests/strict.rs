@@ -86,8 +86,8 @@ fn run_with(intruder: &[u8], at: usize, to_server: bool) -> Pair {
 #[test]
 fn an_intruder_anywhere_in_the_first_exchange_is_fatal() {
     let [up, down] = undisturbed();
-    // Identification, KEXINIT, INIT or REPLY, NEWKEYS; the server's EXT_INFO is a fifth piece.
-    assert_eq!((up.len(), down.len()), (4, 5));
+    // Identification, KEXINIT, INIT or REPLY, NEWKEYS; EXT_INFO is a fifth piece.
+    assert_eq!((up.len(), down.len()), (5, 5));
     for intruder in intruders() {
         for (to_server, pieces) in [(true, up.len()), (false, down.len())] {
             for at in 1..pieces {

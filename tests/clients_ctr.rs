@@ -5,7 +5,7 @@ mod support;
 use std::process::Command;
 use std::time::Duration;
 
-use support::client::{Finished, Running, quoted};
+use support::client::{Finished, Running};
 use support::files::{Scratch, assert_same_bytes, sha256, write_random};
 use support::server::{Options, Server};
 use support::{MIB, skipped};

@@ -1,6 +1,6 @@
 //! What went wrong elsewhere, and the tests that would have caught it: one row for each CVE,
-//! advisory or commit, with the names of its tests, which must be there. A row that cannot happen here says
-//! why, so that whoever builds the missing feature finds it.
+//! advisory or commit, with the names of its tests, which must be there. A row that cannot happen
+//! here says why, so that whoever builds the missing feature finds it.
 //!
 //! Classes: A state machine, B authentication, C allocation, D loops and panics, E lifetime.
 

@@ -280,6 +280,13 @@ fn log_lines_carry_peer_user_and_no_escape_codes() {
     });
     let peer = support::log::field(&line, "peer").unwrap_or_default();
     assert!(peer.starts_with("127.0.0.1:"), "{line}");
+    let login = server.log.wait_line(support::SOON, |line| line.contains("authenticated"));
+    for (name, value) in [("strict_kex", "true"), ("user", &*user)] {
+        assert_eq!(support::log::field(&login, name), Some(value), "{login}");
+    }
+    for name in ["kex", "host_key", "received", "sent"] {
+        assert!(support::log::field(&login, name).is_some_and(|it| it.len() > 8), "{login}");
+    }
     assert!(!server.log.text().contains('\x1b'), "stderr is a file: no colours");
 }
 

@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,9 +26,10 @@ fn everything() -> TransportConfig {
     TransportConfig::preset(Preset::Legacy)
 }
 
-fn client_key(scratch: &Scratch, name: &str) -> Arc<dyn Signer> {
-    let text = std::fs::read_to_string(scratch.path(name)).expect("a private key");
-    Arc::new(Ed25519Signer::from_openssh_private_key(&text).expect("a key"))
+fn key(scratch: &Scratch, name: &str) -> Arc<dyn Signer> {
+    let key = ssh_key::PrivateKey::read_openssh_file(&scratch.path(name)).expect("a key");
+    let pair = key.key_data().ed25519().expect("an Ed25519 key");
+    Arc::new(Ed25519Signer::from_seed(pair.private.to_bytes()))
 }
 
 fn connect(sshd: &Sshd, transport: TransportConfig, patience: Duration) -> Client {
@@ -37,13 +39,13 @@ fn connect(sshd: &Sshd, transport: TransportConfig, patience: Duration) -> Clien
 /// Takes whatever host key is shown and logs in with the scratch folder's key.
 fn log_in(client: &mut Client, scratch: &Scratch) {
     accept_host_key(client);
-    client.connection.auth_publickey(&user_name(), client_key(scratch, "client_key"));
+    client.connection.auth_publickey(&user_name(), key(scratch, "client_key"));
     client.wait_for(|event| matches!(event, Event::Authenticated { .. }).then_some(()));
 }
 
 fn accept_host_key(client: &mut Client) -> Vec<u8> {
     let blob = client.wait_for(|event| match event {
-        Event::HostKeyOffered { blob } => Some(blob.clone()),
+        Event::HostKeyOffered { blob, .. } => Some(blob.clone()),
         _ => None,
     });
     client.connection.handle_host_key(Instant::now(), true);
@@ -157,12 +159,17 @@ fn has_sshd() -> bool {
 /// sshd with everything its build has, and a host key for every algorithm.
 fn generous(scratch: &Scratch, openssh: &Algorithms) -> Sshd {
     let keywords = ["KexAlgorithms", "HostKeyAlgorithms", "Ciphers", "MACs"];
-    let lines = keywords
+    let lists = keywords
         .iter()
         .zip(KINDS)
         .map(|(keyword, kind)| format!("{keyword} {}", openssh.of(kind).join(",")));
-    let keys = make_host_keys(scratch, &Algorithms::of_ringferry().in_common(openssh));
-    Sshd::start_with_keys(scratch, &keys, &lines.collect::<Vec<_>>())
+    let made = make_host_keys(scratch, &Algorithms::of_ringferry().in_common(openssh));
+    let path = |name: &String| scratch.path(name);
+    let certificates = made.certificates.iter().map(path);
+    let certificates = certificates.map(|path| format!("HostCertificate {}", path.display()));
+    let lines: Vec<String> = lists.chain(certificates).collect();
+    let keys: Vec<PathBuf> = made.keys.iter().map(path).collect();
+    Sshd::start_with_keys(scratch, &keys, &lines)
 }
 
 #[test]
@@ -225,8 +232,7 @@ fn the_host_key_is_shown_and_may_be_refused() {
     }
     let scratch = Scratch::new();
     let sshd = Sshd::start(&scratch, &[]);
-    let text = std::fs::read_to_string(scratch.path("host_key")).expect("the host key");
-    let host_key = Ed25519Signer::from_openssh_private_key(&text).expect("a key");
+    let host_key = key(&scratch, "host_key");
     let mut client = connect(&sshd, everything(), PATIENCE);
     assert_eq!(accept_host_key(&mut client), host_key.public_blob());
     client.wait_for(|event| matches!(event, Event::KexDone { first: true }).then_some(()));
@@ -264,10 +270,10 @@ fn a_key_logs_in_and_neither_password_nor_stranger_does() {
     assert_eq!(client.wait_for(failure), only_keys);
     client.connection.auth_password(&user, "guess");
     assert_eq!(client.wait_for(failure), only_keys);
-    client.connection.auth_publickey(&user, client_key(&scratch, "stranger_key"));
+    client.connection.auth_publickey(&user, key(&scratch, "stranger_key"));
     assert_eq!(client.wait_for(failure), only_keys);
     assert!(client.connection.open_session().is_none(), "no session before login");
-    client.connection.auth_publickey(&user, client_key(&scratch, "client_key"));
+    client.connection.auth_publickey(&user, key(&scratch, "client_key"));
     let name = client.wait_for(|event| match event {
         Event::Authenticated { user } => Some(user.clone()),
         _ => None,

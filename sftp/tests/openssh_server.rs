@@ -1,7 +1,7 @@
 //! The client's end against OpenSSH's own sftp-server, and our longnames against its.
 //!
-//! Debian's package `openssh-sftp-server` installs it. Where it is missing the test says so and
-//! passes: the crate's users need no OpenSSH.
+//! Debian's package `openssh-sftp-server` installs it. Where it is missing the test skips itself: the
+//! crate's users need no OpenSSH.
 
 use std::io::{Read, Write};
 use std::os::unix::fs::MetadataExt;
@@ -137,7 +137,8 @@ impl Drop for Scratch {
 fn start() -> Option<Server> {
     let program = PLACES.into_iter().find(|place| Path::new(place).exists());
     if program.is_none() {
-        eprintln!("no sftp-server of OpenSSH on this machine: nothing compared");
+        let thread = std::thread::current();
+        eprintln!("SKIPPED {}: no sftp-server of OpenSSH", thread.name().unwrap_or("test"));
     }
     let mut server = Server::start(program?);
     let mut wire = Vec::new();

@@ -18,6 +18,9 @@ pub enum CryptoError {
     /// A key, IV or MAC key of the wrong length was passed in.
     #[error("key material of the wrong length")]
     KeyLength,
+    /// A payload that cannot be compressed or expanded; the text says why.
+    #[error("compression: {0}")]
+    Compression(&'static str),
     /// The peer's key exchange value is not acceptable; the text says which rule it broke.
     #[error("key exchange value refused: {0}")]
     KeyExchange(&'static str),

@@ -29,3 +29,16 @@ pub(super) const BLOB_BYTES_MAX: usize = 8 * 1024;
 
 /// Longest private key file looked at. An ed25519 file is about 400 bytes and a comment.
 pub(super) const PRIVATE_KEY_TEXT_MAX: usize = 64 * 1024;
+
+/// How hard deflate tries, 1 to 9. zlib-rs's 1 makes what cannot be compressed 5 % longer; 6, which
+/// OpenSSH takes, makes source text a sixth smaller than 2 does for twice the work.
+pub(super) const DEFLATE_LEVEL: u32 = 2;
+
+/// How hard zstd tries, 1 to 22: already 1 gets as far as deflate's 6, for half the work of its 2.
+#[cfg(feature = "zstd")]
+pub(super) const ZSTD_LEVEL: i32 = 1;
+
+/// The window of a zstd frame, 256 KiB: what an expander keeps of the past, and so most of what a
+/// connection costs. A larger one in the peer's frame is refused.
+#[cfg(feature = "zstd")]
+pub(super) const ZSTD_WINDOW_LOG: u32 = 18;

@@ -1,7 +1,4 @@
-//! The tables of MACs and compressions, and HMAC (RFC 2104, RFC 6668) behind both libraries.
-//!
-//! Compression is as good as empty: it costs more than it brings on file data, most of which is
-//! compressed already.
+//! The table of MACs, and HMAC (RFC 2104, RFC 6668) behind both libraries.
 
 use hmac::{Hmac, KeyInit};
 use sha2::{Sha256, Sha512};
@@ -65,11 +62,6 @@ pub fn macs() -> &'static [MacAlgorithm] {
 /// The MAC of this name.
 pub fn mac(name: &str) -> Option<&'static MacAlgorithm> {
     MACS.iter().find(|mac| mac.name == name)
-}
-
-/// The compressions offered, in order of preference.
-pub fn compressions() -> &'static [&'static str] {
-    &["none"]
 }
 
 /// A keyed MAC from one library.

@@ -1,8 +1,8 @@
 //! Cryptography for the protocol: the algorithm tables and one trait for each kind of algorithm.
 //!
-//! Owns: packet ciphers, key exchange, hashes and key derivation, host key signatures, signature
-//! verification, fingerprints, the random number trait. Composes kept crates; no primitive is
-//! written here. Must not know: the transport's state machine, sockets, files, the clock.
+//! Owns: packet ciphers, compressions, key exchange, hashes and key derivation, host key signatures,
+//! signature verification, fingerprints, the random number trait. Composes kept crates; no primitive
+//! is written here. Must not know: the transport's state machine, sockets, files, the clock.
 //! Invariant: what a peer sends is refused with a [`CryptoError`], never a panic, and a packet
 //! whose tag does not verify leaves nothing decrypted behind. Each bulk algorithm exists twice,
 //! from aws-lc-rs (feature `aws-lc`) and from pure Rust crates, and the tests hold one against the
@@ -12,6 +12,7 @@ mod backend;
 mod blob;
 mod chacha;
 mod cipher;
+mod compression;
 mod ctr;
 mod error;
 mod fingerprint;
@@ -32,11 +33,12 @@ mod verify;
 pub use backend::{Backend, backend_name, backend_of};
 pub use blob::{key_type_for_algorithm, key_type_of};
 pub use cipher::{CipherAlgorithm, cipher, ciphers, suites};
+pub use compression::{Compress, CompressionAlgorithm, Expand, compression, compressions};
 pub use error::CryptoError;
 pub use fingerprint::fingerprint_sha256;
 pub use hash::HashAlgorithm;
 pub use kex::{KexAlgorithm, KexClient, kex, kexes};
-pub use mac::{MacAlgorithm, MacKey, compressions, mac, macs};
+pub use mac::{MacAlgorithm, MacKey, mac, macs};
 pub use packet::{PacketOpen, PacketSeal, Shape, plain_open, plain_seal};
 pub use preset::Preset;
 pub use random::{ChaChaRandom, Random};

@@ -14,7 +14,7 @@ pub(crate) fn list() -> String {
     let ciphers = crypto::ciphers().iter().map(|cipher| cipher.name);
     section(&mut out, "cipher", ciphers, Preset::ciphers);
     section(&mut out, "mac", crypto::macs().iter().map(|mac| mac.name), Preset::macs);
-    let compressions = crypto::compressions().iter().copied();
+    let compressions = crypto::compressions().iter().map(|it| it.name);
     section(&mut out, "compression", compressions, Preset::compressions);
     let user_keys = crypto::signature_algorithms().iter().copied();
     section(&mut out, "user-key", user_keys, |_| crypto::signature_algorithms().to_vec());

@@ -262,8 +262,9 @@ impl Driver {
                     self.event(place, event);
                 }
                 let idle = place.settings.idle_timeout;
-                if idle.is_some_and(|idle| self.last_used + idle <= place.now) {
-                    self.disconnect("idle timeout");
+                if let Some(idle) = idle.filter(|idle| self.last_used + *idle <= place.now) {
+                    let seconds = idle.as_secs();
+                    self.disconnect(&format!("idle timeout: nothing was asked for {seconds} s"));
                 }
             }
         }

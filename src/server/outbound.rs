@@ -18,7 +18,7 @@ pub(super) struct Outbound {
     pub(super) reading: Option<(Train, FileRead, OpId)>,
     /// A train that is complete and not sealed, since keys are being exchanged or a SEND is behind.
     pub(super) complete: Option<(Train, Buffer)>,
-    /// Sealed packets that belong to no train.
+    /// Sealed packets that belong to no train, or to one that was compressed.
     pub(super) control: Vec<u8>,
     /// Bytes handed to the kernel.
     pub(super) bytes_sent: u64,

@@ -7,7 +7,8 @@
 //!
 //! The data of READ replies is left as gaps which one PREADV fills straight from the page cache;
 //! then every packet is sealed where it lies and one SEND ships the train. Nothing is copied in
-//! user space but the replies that are not file data.
+//! user space but the replies that are not file data. A connection that compresses fills its trains
+//! the same way, and its packets leave their places as they are compressed.
 
 use std::ops::Range;
 use std::rc::Rc;
@@ -340,7 +341,8 @@ fn failure(id: u32, errno: rustix::io::Errno) -> Vec<u8> {
 }
 
 impl Train {
-    /// Seals the train's packets in place, after `control` (already sealed) in the headroom.
+    /// Seals the train's packets in place, after `control` (already sealed) in the headroom. Not for
+    /// a connection that compresses.
     ///
     /// Gives the range to send. Packets that cannot be sealed now, since keys are being exchanged
     /// or the cipher is another than when they were laid out, come back as plaintext.
@@ -367,6 +369,27 @@ impl Train {
             end = placed.bytes().end;
         }
         (start..end, None)
+    }
+
+    /// Compresses and seals the train's packets into `control`, behind what is there: what
+    /// compresses has no place of its own. What cannot be sealed now comes back as plaintext.
+    pub(super) fn compress(
+        self,
+        ssh: &mut Connection,
+        buffer: &mut Buffer,
+        control: &mut Vec<u8>,
+    ) -> Option<Unsealed> {
+        let mut frames = self.frames.into_iter();
+        for placed in frames.by_ref() {
+            let sealed = buffer
+                .get_mut(placed.bytes())
+                .is_some_and(|bytes| ssh.append_data(&placed.frame, bytes, control).is_ok());
+            if !sealed {
+                let rest = std::iter::once(placed).chain(frames);
+                return Some(Unsealed(plaintext(rest, ssh, buffer)));
+            }
+        }
+        None
     }
 
     /// Takes the train apart when the file gave `got` bytes instead of what was laid out for it.

@@ -16,7 +16,7 @@ mod table;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub use data::DataFrame;
 use global::GlobalReplies;
@@ -59,7 +59,8 @@ pub struct Connection {
     awaiting: Awaiting,
     channels: Channels,
     keepalive: Keepalive,
-    auth_deadline: Option<Instant>,
+    /// When the login must be over, and how long that was at first.
+    auth_deadline: Option<(Instant, Duration)>,
     user: Option<String>,
     packet_bytes_max: u32,
     global: GlobalReplies,
@@ -105,7 +106,7 @@ impl Connection {
             }),
             config.packet_bytes_max,
             Keepalive::new(config.keepalive_interval, config.keepalive_count_max),
-            config.auth_timeout.and_then(|timeout| now.checked_add(timeout)),
+            auth_deadline(now, config.auth_timeout),
             Side::Server { config, auth: ServerAuth::default() },
         )
     }
@@ -123,7 +124,7 @@ impl Connection {
             }),
             config.packet_bytes_max,
             Keepalive::new(config.keepalive_interval, config.keepalive_count_max),
-            config.auth_timeout.and_then(|timeout| now.checked_add(timeout)),
+            auth_deadline(now, config.auth_timeout),
             Side::Client { auth: ClientAuth::default() },
         )
     }
@@ -133,7 +134,7 @@ impl Connection {
         channels: Channels,
         packet_bytes_max: u32,
         keepalive: Keepalive,
-        auth_deadline: Option<Instant>,
+        auth_deadline: Option<(Instant, Duration)>,
         side: Side,
     ) -> Self {
         Self {
@@ -225,15 +226,21 @@ impl Connection {
     /// `consumed` ended, and bytes once given must be given again unchanged.
     pub fn handle_input(&mut self, now: Instant, input: &mut [u8]) -> Handled {
         if let Some(event) = self.events.pop_front() {
-            return Handled { consumed: 0, event: Some(event) };
+            return Handled::without_input(Some(event));
         }
         if !self.wants_input() {
-            return Handled { consumed: 0, event: None };
+            return Handled::without_input(None);
         }
         match self.step(now, input) {
             Ok(handled) => handled,
-            Err(cause) => Handled { consumed: 0, event: Some(self.fail(cause)) },
+            Err(cause) => Handled::without_input(Some(self.fail(cause))),
         }
+    }
+
+    /// The message of the packet that was opened last, if that came compressed; see
+    /// [`Handled::expanded`].
+    pub fn expanded(&self) -> &[u8] {
+        self.transport.expanded()
     }
 
     /// Acts on the deadlines that have passed.
@@ -257,7 +264,7 @@ impl Connection {
         if self.closed {
             return None;
         }
-        let login = self.auth_deadline.filter(|_| self.phase != Phase::Open);
+        let login = self.auth_deadline.filter(|_| self.phase != Phase::Open).map(|(at, _)| at);
         let open = self.channels.next_deadline();
         [self.transport.next_deadline(), login, self.keepalive.deadline(), open]
             .into_iter()
@@ -296,7 +303,14 @@ impl Connection {
             None | Some(Item::Unimplemented { .. }) => None,
             Some(Item::Payload(range)) => {
                 let before = self.phase;
-                let event = self.message(input, range, received.sequence)?;
+                let event = if received.expanded {
+                    let expanded = self.transport.take_expanded();
+                    let event = self.message(&expanded, range, received.sequence);
+                    self.transport.give_back(expanded);
+                    event?
+                } else {
+                    self.message(input, range, received.sequence)?
+                };
                 if before != Phase::Open && self.phase == Phase::Open {
                     self.keepalive.start(now);
                 }
@@ -319,17 +333,16 @@ impl Connection {
                 Some(Event::Disconnected { by_peer: true, reason, description })
             }
         };
-        Ok(Handled { consumed: received.consumed, event })
+        Ok(Handled { consumed: received.consumed, expanded: received.expanded, event })
     }
 
     fn tick(&mut self, now: Instant) -> Result<Option<Event>, Disconnect> {
         self.transport.handle_timeout(now)?;
-        let late = self.auth_deadline.is_some_and(|deadline| now >= deadline);
-        if late && self.phase != Phase::Open {
-            return Err(Disconnect {
-                reason: DisconnectReason::ByApplication,
-                description: "the time to log in is over".to_owned(),
-            });
+        if let Some((_, timeout)) = self.auth_deadline.filter(|(at, _)| now >= *at)
+            && self.phase != Phase::Open
+        {
+            let description = format!("the login was not over within {} s", timeout.as_secs());
+            return Err(Disconnect::new(DisconnectReason::ByApplication, description));
         }
         // A peer that waits for our verdict has no reason to speak.
         let owed = self.awaiting != Awaiting::Nothing;
@@ -370,6 +383,10 @@ impl Connection {
         let event = self.fail(cause);
         self.events.push_back(event);
     }
+}
+
+fn auth_deadline(now: Instant, timeout: Option<Duration>) -> Option<(Instant, Duration)> {
+    timeout.and_then(|timeout| Some((now.checked_add(timeout)?, timeout)))
 }
 
 #[cfg(test)]

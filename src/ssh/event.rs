@@ -15,8 +15,18 @@ pub struct ChannelId(pub u32);
 pub struct Handled {
     /// Bytes of the input that are done with. A [`Event::Data`] range still refers to them.
     pub consumed: usize,
+    /// The packet came compressed: the range of an [`Event::Data`] refers to
+    /// [`Connection::expanded`](super::Connection::expanded) instead of the input.
+    pub expanded: bool,
     /// What happened, if the application needs to know.
     pub event: Option<Event>,
+}
+
+impl Handled {
+    /// Nothing was taken from the input.
+    pub(crate) fn without_input(event: Option<Event>) -> Self {
+        Self { consumed: 0, expanded: false, event }
+    }
 }
 
 /// Something the application should know or decide.
@@ -103,7 +113,7 @@ pub enum Event {
     Data {
         /// Which channel.
         channel: ChannelId,
-        /// Where it lies in the input of this very call.
+        /// Where it lies in the input of this very call, or what [`Handled::expanded`] says.
         range: Range<usize>,
         /// The type code of extended data (1 is stderr); `None` for plain data.
         extended: Option<u32>,

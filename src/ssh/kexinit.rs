@@ -5,7 +5,7 @@ use super::disconnect::Disconnect;
 use super::numbers::KEXINIT;
 use super::transport::{StrictKex, TransportConfig};
 use super::wire::{NameList, Reader, WireError, Writer};
-use crate::crypto::{self, CipherAlgorithm, KexAlgorithm, MacAlgorithm};
+use crate::crypto::{self, CipherAlgorithm, CompressionAlgorithm, KexAlgorithm, MacAlgorithm};
 
 /// Says that the sender, a client, takes EXT_INFO (RFC 8308 section 2.1).
 pub(crate) const EXT_INFO_CLIENT: &str = "ext-info-c";
@@ -193,6 +193,7 @@ impl Way {
 pub(crate) struct Direction {
     pub(crate) cipher: &'static CipherAlgorithm,
     pub(crate) mac: Option<&'static MacAlgorithm>,
+    pub(crate) compression: &'static CompressionAlgorithm,
 }
 
 /// What two KEXINITs agree on.
@@ -260,9 +261,11 @@ fn direction(way: Way, client: &KexInit, server: &KexInit) -> Result<Direction, 
         let name = common(&kind("MAC"), ours, theirs)?;
         Some(crypto::mac(name).ok_or_else(|| nothing_common(&kind("MAC"), ours, theirs))?)
     };
-    // Nothing but "none" is ever offered, so a common name is that one.
-    common(&kind("compression"), way.of(client.compressions), way.of(server.compressions))?;
-    Ok(Direction { cipher, mac })
+    let (ours, theirs) = (way.of(client.compressions), way.of(server.compressions));
+    let name = common(&kind("compression"), ours, theirs)?;
+    let compression = crypto::compression(name)
+        .ok_or_else(|| nothing_common(&kind("compression"), ours, theirs))?;
+    Ok(Direction { cipher, mac, compression })
 }
 
 fn common<'a>(

@@ -12,7 +12,8 @@ pub const BANNER_LINE_BYTES_MAX: usize = 8 * 1024;
 /// client may send none at all.
 pub const BANNER_LINES_MAX: usize = 1024;
 
-/// `packet_length` before authentication: what RFC 4253 section 6.1 asks everybody to take.
+/// `packet_length` before authentication: what RFC 4253 section 6.1 asks everybody to take. A
+/// payload that comes compressed may not expand to more either; so with the next one.
 pub const PACKET_BYTES_MAX_BEFORE_AUTH: u32 = 35_000;
 
 /// `packet_length` after authentication: 256 KiB of channel data, which is the most OpenSSH takes

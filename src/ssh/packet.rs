@@ -11,7 +11,9 @@ use super::limits::{
     KEY_PACKETS_MAX, PACKET_BYTES_MAX, PACKET_BYTES_MAX_BEFORE_AUTH, PACKET_BYTES_MIN,
     PADDING_BYTES_MIN,
 };
-use crate::crypto::{CryptoError, PacketOpen, PacketSeal, Random, Shape, plain_open, plain_seal};
+use crate::crypto::{
+    Compress, CryptoError, Expand, PacketOpen, PacketSeal, Random, Shape, plain_open, plain_seal,
+};
 
 /// How a payload becomes a frame under the present cipher.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -52,6 +54,9 @@ pub enum SealError {
     Rekeying,
     /// Older bytes of the same channel are queued: `poll_transmit` has to come first.
     Queued,
+    /// What is sent is compressed, which cannot be done in place:
+    /// [`Connection::append_data`](super::Connection::append_data) does it.
+    Compressed,
     /// The connection is over, or the cipher failed. It will not get better.
     Closed,
 }
@@ -62,6 +67,7 @@ impl fmt::Display for SealError {
             Self::Shape => "the frame was laid out for another cipher",
             Self::Rekeying => "keys are being exchanged",
             Self::Queued => "older bytes of the channel are queued",
+            Self::Compressed => "what is sent is compressed and has no place in its frame",
             Self::Closed => "the connection is over",
         })
     }
@@ -108,6 +114,7 @@ impl Padding {
 /// The sending direction.
 pub(crate) struct Sealer {
     cipher: Box<dyn PacketSeal>,
+    compressor: Option<Box<dyn Compress>>,
     sequence: u32,
     usage: Usage,
     padding: Padding,
@@ -117,16 +124,29 @@ impl Sealer {
     /// Starts with the `none` cipher.
     pub(crate) fn new() -> Self {
         let padding = Padding { bytes: [0; Padding::BYTES], used: Padding::BYTES };
-        Self { cipher: plain_seal(), sequence: 0, usage: Usage::default(), padding }
+        let usage = Usage::default();
+        Self { cipher: plain_seal(), compressor: None, sequence: 0, usage, padding }
     }
 
-    /// Takes a new cipher into use, after NEWKEYS.
+    /// Takes a new cipher into use, after NEWKEYS. Payloads are not compressed until
+    /// [`Sealer::compress_by`].
     pub(crate) fn change(&mut self, cipher: Box<dyn PacketSeal>, reset_sequence: bool) {
         self.cipher = cipher;
+        self.compressor = None;
         self.usage = Usage::default();
         if reset_sequence {
             self.sequence = 0;
         }
+    }
+
+    /// Compresses payloads from the next packet on.
+    pub(crate) fn compress_by(&mut self, compressor: Option<Box<dyn Compress>>) {
+        self.compressor = compressor;
+    }
+
+    /// Whether payloads are compressed.
+    pub(crate) fn compresses(&self) -> bool {
+        self.compressor.is_some()
     }
 
     pub(crate) fn shape(&self) -> FrameShape {
@@ -143,7 +163,7 @@ impl Sealer {
         self.usage
     }
 
-    /// Seals a frame whose payload is in its place.
+    /// Seals a frame whose payload is in its place, and as it is.
     pub(crate) fn seal(
         &mut self,
         random: &mut dyn Random,
@@ -171,7 +191,7 @@ impl Sealer {
         Ok(())
     }
 
-    /// Appends `payload` to `out` as a sealed packet; one copy.
+    /// Appends `payload` to `out` as a sealed packet, compressed if that is on; one copy.
     pub(crate) fn append(
         &mut self,
         random: &mut dyn Random,
@@ -179,25 +199,43 @@ impl Sealer {
         payload: &[u8],
     ) -> Result<usize, SealError> {
         let at = out.len();
-        let bytes = self.shape().frame_bytes(payload.len());
-        out.reserve(bytes);
-        out.extend_from_slice(&[0; FrameShape::PAYLOAD_AT]);
-        out.extend_from_slice(payload);
-        out.resize(at + bytes, 0);
-        let frame = out.get_mut(at..).unwrap_or_default();
-        let sealed = self.seal(random, frame, payload.len());
+        let sealed = self.lay_and_seal(random, out, payload);
         if sealed.is_err() {
             out.truncate(at);
         }
-        sealed.map(|()| bytes)
+        sealed
+    }
+
+    fn lay_and_seal(
+        &mut self,
+        random: &mut dyn Random,
+        out: &mut Vec<u8>,
+        payload: &[u8],
+    ) -> Result<usize, SealError> {
+        let at = out.len();
+        out.reserve(self.shape().frame_bytes(payload.len()));
+        out.extend_from_slice(&[0; FrameShape::PAYLOAD_AT]);
+        match &mut self.compressor {
+            None => out.extend_from_slice(payload),
+            Some(compressor) => {
+                compressor.compress(payload, out).map_err(|_| SealError::Closed)?;
+            }
+        }
+        let payload_len = out.len() - at - FrameShape::PAYLOAD_AT;
+        let bytes = self.shape().frame_bytes(payload_len);
+        out.resize(at + bytes, 0);
+        let frame = out.get_mut(at..).unwrap_or_default();
+        self.seal(random, frame, payload_len).map(|()| bytes)
     }
 }
 
 /// One packet of the peer's, opened.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Opened {
-    /// Where the payload lies in the input; never empty.
+    /// Where the payload lies in the input, or in [`Opener::expanded`]; never empty.
     pub(crate) payload: Range<usize>,
+    /// Whether the payload came compressed.
+    pub(crate) expanded: bool,
     /// The bytes of the whole packet.
     pub(crate) bytes: usize,
     /// The packet's sequence number.
@@ -207,6 +245,9 @@ pub(crate) struct Opened {
 /// The receiving direction.
 pub(crate) struct Opener {
     cipher: Box<dyn PacketOpen>,
+    expander: Option<Box<dyn Expand>>,
+    /// The latest payload that came compressed. Kept for its room.
+    expanded: Vec<u8>,
     sequence: u32,
     usage: Usage,
     /// `packet_length` of the packet at the front: a cipher is asked for it only once.
@@ -219,6 +260,8 @@ impl Opener {
     pub(crate) fn new() -> Self {
         Self {
             cipher: plain_open(),
+            expander: None,
+            expanded: Vec::new(),
             sequence: 0,
             usage: Usage::default(),
             length: None,
@@ -226,14 +269,36 @@ impl Opener {
         }
     }
 
-    /// Takes a new cipher into use, after NEWKEYS.
+    /// Takes a new cipher into use, after NEWKEYS. Payloads are not expanded until
+    /// [`Opener::expand_by`].
     pub(crate) fn change(&mut self, cipher: Box<dyn PacketOpen>, reset_sequence: bool) {
         self.cipher = cipher;
+        self.expander = None;
         self.usage = Usage::default();
         self.length = None;
         if reset_sequence {
             self.sequence = 0;
         }
+    }
+
+    /// Expands payloads from the next packet on.
+    pub(crate) fn expand_by(&mut self, expander: Option<Box<dyn Expand>>) {
+        self.expander = expander;
+    }
+
+    /// Lends the latest payload that came compressed; [`Opener::give_back`] returns it.
+    pub(crate) fn take_expanded(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.expanded)
+    }
+
+    /// Returns what was lent.
+    pub(crate) fn give_back(&mut self, expanded: Vec<u8>) {
+        self.expanded = expanded;
+    }
+
+    /// The latest payload that came compressed.
+    pub(crate) fn expanded(&self) -> &[u8] {
+        &self.expanded
     }
 
     /// Takes packets as large as those of authenticated peers.
@@ -290,12 +355,31 @@ impl Opener {
             )));
         }
         self.cipher.open(self.sequence, packet).map_err(|error| self.failed(error))?;
-        let payload = self.payload(packet, length)?;
+        let mut payload = self.payload(packet, length)?;
+        let expanded = self.expand(packet.get(payload.clone()).unwrap_or_default())?;
+        if expanded {
+            payload = 0..self.expanded.len();
+        }
         let sequence = self.sequence;
         self.sequence = self.sequence.wrapping_add(1);
         self.usage.count(bytes);
         self.length = None;
-        Ok(Some(Opened { payload, bytes, sequence }))
+        Ok(Some(Opened { payload, expanded, bytes, sequence }))
+    }
+
+    /// Expands a compressed payload, which may become as long as a packet may be. Whether it was
+    /// one.
+    fn expand(&mut self, payload: &[u8]) -> Result<bool, Disconnect> {
+        let Some(expander) = &mut self.expander else {
+            return Ok(false);
+        };
+        let bytes_max = self.length_max as usize;
+        let expanded = expander.expand(payload, &mut self.expanded, bytes_max);
+        expanded.map_err(|error| self.failed(error))?;
+        if self.expanded.is_empty() {
+            return Err(self.failed(CryptoError::Compression("nothing comes out of it")));
+        }
+        Ok(true)
     }
 
     fn check_length(&self, length: u32) -> Result<(), Disconnect> {
@@ -330,6 +414,9 @@ impl Opener {
         let description = format!("packet {}: {error}", self.sequence);
         match error {
             CryptoError::PacketTag => Disconnect::new(DisconnectReason::MacError, description),
+            CryptoError::Compression(_) => {
+                Disconnect::new(DisconnectReason::CompressionError, description)
+            }
             _ => Disconnect::protocol(description),
         }
     }

@@ -18,6 +18,7 @@
 //!    anything            key exchange only ......  anything, new keys
 //! ```
 
+mod compression;
 mod config;
 mod exchange;
 mod info;
@@ -36,6 +37,7 @@ use std::time::Instant;
 pub use config::{ConfigError, StrictKex, TransportConfig};
 pub use info::{DirectionInfo, Role, TransportInfo};
 
+use self::compression::Compressions;
 use self::exchange::Exchange;
 use self::outbox::Outbox;
 use super::disconnect::{Disconnect, DisconnectReason};
@@ -64,6 +66,8 @@ pub struct Received {
     pub consumed: usize,
     /// The sequence number of the packet that was opened, for [`Transport::unimplemented`].
     pub sequence: u32,
+    /// The packet came compressed: its payload is [`Transport::expanded`], not in the input.
+    pub expanded: bool,
     /// What it means to the layers above, if anything.
     pub item: Option<Item>,
 }
@@ -71,8 +75,8 @@ pub struct Received {
 /// What the layers above hear of.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Item {
-    /// A message for the layers above, as a range of the input: a number from 50 on, or about
-    /// services. Never empty.
+    /// A message for the layers above, as a range of the input, or of [`Transport::expanded`] where
+    /// [`Received::expanded`] says so: a number from 50 on, or about services. Never empty.
     Payload(Range<usize>),
     /// The peer's identification line.
     Ident(String),
@@ -121,6 +125,7 @@ pub struct Transport {
     opener: Opener,
     /// Takes over when our NEWKEYS has been sealed.
     next_seal: Option<Box<dyn PacketSeal>>,
+    compressions: Compressions,
     sent_allowance: Allowance,
     received_allowance: Allowance,
     outbox: Outbox,
@@ -173,6 +178,7 @@ impl Transport {
             sealer: Sealer::new(),
             opener: Opener::new(),
             next_seal: None,
+            compressions: Compressions::new(),
             sent_allowance: Allowance::PLAIN,
             received_allowance: Allowance::PLAIN,
             outbox: Outbox::default(),
@@ -241,6 +247,21 @@ impl Transport {
     pub fn data_shape(&self) -> Option<FrameShape> {
         let open = !self.closed && !self.holds() && self.next_seal.is_none();
         open.then(|| self.sealer.shape())
+    }
+
+    /// The payload of the packet that was opened last, if that came compressed.
+    pub fn expanded(&self) -> &[u8] {
+        self.opener.expanded()
+    }
+
+    /// Lends what [`Transport::expanded`] shows; [`Transport::give_back`] returns it.
+    pub(crate) fn take_expanded(&mut self) -> Vec<u8> {
+        self.opener.take_expanded()
+    }
+
+    /// Returns what was lent.
+    pub(crate) fn give_back(&mut self, expanded: Vec<u8>) {
+        self.opener.give_back(expanded);
     }
 
     /// The exchange hash of the first exchange, once that has one (RFC 4253 section 7.2).
@@ -341,10 +362,16 @@ impl Transport {
     }
 
     /// The peer is authenticated: its packets may be larger, its PINGs are answered, and keys are
-    /// exchanged again when they are used up.
+    /// exchanged again when they are used up. A client, which has just received USERAUTH_SUCCESS,
+    /// compresses from here on; a server as soon as it has sealed that message.
     pub fn set_authenticated(&mut self) {
         self.authenticated = true;
         self.opener.lift_limits();
+        if self.role == Role::Client {
+            let started = self.see_login();
+            // The next call that can returns it.
+            let _ = self.remember(started);
+        }
     }
 
     /// Queues a DISCONNECT as the last message. What waits for the end of an exchange is dropped.

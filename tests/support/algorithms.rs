@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::files::Scratch;
@@ -123,6 +123,11 @@ pub(crate) fn is_aead(cipher: &str) -> bool {
     cipher.contains("-gcm@") || cipher.contains("poly1305")
 }
 
+/// Whether a host key algorithm is one of certificates.
+pub(crate) fn is_certified(algorithm: &str) -> bool {
+    algorithm.ends_with("-cert-v01@openssh.com")
+}
+
 /// The file in a scratch folder that [`make_host_keys`] makes for a host key algorithm.
 pub(crate) fn host_key_file(algorithm: &str) -> &'static str {
     match algorithm.trim_end_matches("-cert-v01@openssh.com") {
@@ -135,22 +140,54 @@ pub(crate) fn host_key_file(algorithm: &str) -> &'static str {
     }
 }
 
-/// Makes a host key for each host key algorithm, and says where they are.
-pub(crate) fn make_host_keys(scratch: &Scratch, algorithms: &Algorithms) -> Vec<PathBuf> {
-    let mut names: Vec<_> = algorithms.of("host-key").iter().map(|n| host_key_file(n)).collect();
-    names.sort_unstable();
-    names.dedup();
-    let paths: Vec<_> = names.iter().map(|name| scratch.path(name)).collect();
-    for (name, path) in names.into_iter().zip(&paths).filter(|(_, path)| !path.exists()) {
-        let (kind, bits) = match name {
-            "host_key_p256" => ("ecdsa", "256"),
-            "host_key_p384" => ("ecdsa", "384"),
-            "host_key_p521" => ("ecdsa", "521"),
-            _ => ("rsa", "3072"),
-        };
-        make_key(path, &["-t", kind, "-b", bits]);
+/// Names of files in a scratch folder.
+#[derive(Default)]
+pub(crate) struct HostKeys {
+    /// Private keys.
+    pub(crate) keys: Vec<String>,
+    /// Certificates for some of them, signed by `host_ca`.
+    pub(crate) certificates: Vec<String>,
+}
+
+/// Makes a host key, and where it is asked for a certificate, for each host key algorithm.
+pub(crate) fn make_host_keys(scratch: &Scratch, algorithms: &Algorithms) -> HostKeys {
+    let mut made = HostKeys::default();
+    for algorithm in algorithms.of("host-key") {
+        let name = host_key_file(algorithm);
+        let path = scratch.path(name);
+        if !path.exists() {
+            let (kind, bits) = match name {
+                "host_key_p256" => ("ecdsa", "256"),
+                "host_key_p384" => ("ecdsa", "384"),
+                "host_key_p521" => ("ecdsa", "521"),
+                _ => ("rsa", "3072"),
+            };
+            make_key(&path, &["-t", kind, "-b", bits]);
+        }
+        let certificate = format!("{name}-cert.pub");
+        if is_certified(algorithm) && !scratch.path(&certificate).exists() {
+            certify(scratch, &path);
+        }
+        for (name, list, wanted) in [
+            (name.to_owned(), &mut made.keys, true),
+            (certificate, &mut made.certificates, is_certified(algorithm)),
+        ] {
+            if wanted && !list.contains(&name) {
+                list.push(name);
+            }
+        }
     }
-    paths
+    made
+}
+
+fn certify(scratch: &Scratch, key: &Path) {
+    let authority = scratch.path("host_ca");
+    if !authority.exists() {
+        make_key(&authority, &["-t", "ed25519"]);
+    }
+    let mut command = Command::new("ssh-keygen");
+    command.arg("-q").arg("-s").arg(authority).args(["-I", "test", "-h", "-n", "127.0.0.1"]);
+    stdout(command.arg(key.with_extension("pub")));
 }
 
 fn make_key(path: &Path, kind: &[&str]) {

@@ -47,6 +47,8 @@ pub(crate) struct Options {
     pub(crate) settings: Vec<(&'static str, String)>,
     /// Private host keys by their names in the scratch folder; none is `host_key`.
     pub(crate) host_keys: Vec<String>,
+    /// Certificates for them, signed by `host_ca`, likewise.
+    pub(crate) host_certificates: Vec<String>,
     /// Mounts a tmpfs of so many MiB over the root, in a mount namespace of the server's own.
     pub(crate) tmpfs_root_mib: Option<u32>,
 }
@@ -57,6 +59,11 @@ impl Options {
             [] => vec![scratch.path("host_key")],
             names => names.iter().map(|name| scratch.path(name)).collect(),
         }
+    }
+
+    fn host_certificates(&self, scratch: &Scratch) -> Vec<String> {
+        let names = self.host_certificates.iter();
+        names.map(|name| scratch.path(name).display().to_string()).collect()
     }
 }
 
@@ -99,7 +106,11 @@ impl Server {
         };
         let known_hosts = scratch.path(&format!("known_hosts-{number}"));
         let keys = options.host_keys(scratch);
-        let lines: String = keys.iter().map(|path| known_host(path, address)).collect();
+        let mut lines: String = keys.iter().map(|path| known_host(path, address)).collect();
+        if !options.host_certificates.is_empty() {
+            let authority = known_host(&scratch.path("host_ca"), address);
+            lines.push_str(&format!("@cert-authority {authority}"));
+        }
         fs::write(&known_hosts, lines).expect("known_hosts");
         let scratch_key = scratch.path("client_key");
         Server { child, subject, address, log, user, scratch_key, known_hosts }
@@ -216,6 +227,10 @@ fn ringferry_command(scratch: &Scratch, options: &Options, user: &str) -> Comman
     for path in options.host_keys(scratch) {
         command.arg("--host-key").arg(path);
     }
+    let certificates = options.host_certificates(scratch);
+    if !certificates.is_empty() {
+        command.args(["--set", &format!("host_certificate={}", certificates.join(","))]);
+    }
     if let Some(shards) = options.shards {
         command.args(["--shards", &shards.to_string()]);
     }
@@ -250,7 +265,9 @@ fn sshd_command(scratch: &Scratch, options: &Options) -> (Command, Option<u16>) 
         };
         Some(format!("{keyword} {value}"))
     });
-    let lines: Vec<String> = own.into_iter().chain(settings).collect();
+    let certificates = options.host_certificates(scratch);
+    let certificates = certificates.iter().map(|path| format!("HostCertificate {path}"));
+    let lines: Vec<String> = own.into_iter().chain(certificates).chain(settings).collect();
     (sshd::command(scratch, port, &options.host_keys(scratch), &lines), Some(port))
 }
 

@@ -25,6 +25,9 @@ impl Driver {
                 self.last_used = place.now;
             }
             match handled.event {
+                Some(Event::Data { channel, range, extended: None }) if handled.expanded => {
+                    self.expanded_data(place, channel, range);
+                }
                 Some(Event::Data { channel, range, extended: None }) => {
                     self.data(place, channel, start + range.start..start + range.end);
                 }
@@ -53,6 +56,24 @@ impl Driver {
         let mut site = site(place, token, &self.party);
         let (buffer, _) = self.inbound.bytes();
         match session.input(&mut site, buffer, range) {
+            Ok(consumed) => self.ssh.adjust(channel, u32::try_from(consumed).unwrap_or(u32::MAX)),
+            Err(error) => self.broken(channel, &error.to_string()),
+        }
+    }
+
+    /// Channel data that came compressed. What it expanded to lasts until the next packet, so all
+    /// that is to be written of it is written at once.
+    fn expanded_data(&mut self, place: &mut Place<'_>, channel: ChannelId, range: Range<usize>) {
+        let token = self.token(channel);
+        let Some(session) = self.sessions.iter_mut().find(|own| own.channel == channel) else {
+            return;
+        };
+        let mut site = site(place, token, &self.party);
+        let (buffer, _) = self.inbound.bytes();
+        session.flush(buffer);
+        let taken = session.input(&mut site, self.ssh.expanded(), range);
+        session.flush(self.ssh.expanded());
+        match taken {
             Ok(consumed) => self.ssh.adjust(channel, u32::try_from(consumed).unwrap_or(u32::MAX)),
             Err(error) => self.broken(channel, &error.to_string()),
         }

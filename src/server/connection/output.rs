@@ -47,11 +47,20 @@ impl Driver {
         }
         self.last_used = place.now;
         let channel = train.channel;
-        let control = std::mem::take(&mut self.outbound.control);
-        let (range, unsealed) = train.seal(&mut self.ssh, &mut buffer, &control);
-        self.outbound.control = control;
-        self.outbound.control.clear();
-        self.outbound.queue(buffer, range);
+        let unsealed = if self.ssh.compresses() {
+            let unsealed = train.compress(&mut self.ssh, &mut buffer, &mut self.outbound.control);
+            // Its buffer goes back first, so that the packets find one.
+            drop(buffer);
+            self.starved |= !self.outbound.queue_control(place.pool);
+            unsealed
+        } else {
+            let control = std::mem::take(&mut self.outbound.control);
+            let (range, unsealed) = train.seal(&mut self.ssh, &mut buffer, &control);
+            self.outbound.control = control;
+            self.outbound.control.clear();
+            self.outbound.queue(buffer, range);
+            unsealed
+        };
         if let Some(unsealed) = unsealed {
             self.put_back(channel, unsealed.0);
         }

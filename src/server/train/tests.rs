@@ -83,7 +83,8 @@ impl Pair {
             match handled.event {
                 Some(Event::HostKeyOffered { .. }) => self.client.handle_host_key(self.now, true),
                 Some(Event::Data { channel, range, .. }) => {
-                    self.stream.extend_from_slice(&input[range.clone()]);
+                    let source = if handled.expanded { self.client.expanded() } else { &input[..] };
+                    self.stream.extend_from_slice(&source[range.clone()]);
                     if self.grants {
                         self.client.adjust(channel, range.len() as u32);
                     }
@@ -151,12 +152,17 @@ impl Pair {
         }
         let mut control = Vec::new();
         self.server.poll_transmit(self.now, &mut control);
-        let (range, unsealed) = train.seal(&mut self.server, &mut buffer, &control);
+        let unsealed = if self.server.compresses() {
+            train.compress(&mut self.server, &mut buffer, &mut control)
+        } else {
+            let (range, unsealed) = train.seal(&mut self.server, &mut buffer, &control);
+            control = buffer[range].to_vec();
+            unsealed
+        };
         if let Some(unsealed) = unsealed {
             replies.push_front_bytes(unsealed.0);
         }
-        let sealed = buffer[range].to_vec();
-        self.exchange(sealed);
+        self.exchange(control);
         true
     }
 
@@ -249,8 +255,12 @@ fn a_file_comes_back_whole_whatever_window_and_packets_the_client_has() {
     let folder = tempfile::tempdir().unwrap();
     let bytes = content(700_000);
     let file = open(folder.path(), &bytes);
-    for (window, packet) in [(2 << 20, 32 << 10), (100_000, 16 << 10), (40_000, 1000), (5000, 77)] {
-        let (mut pair, pool) = (Pair::new(client(window, packet)), pool());
+    let sizes = [(2 << 20, 32 << 10), (100_000, 16 << 10), (40_000, 1000), (5000, 77)];
+    for ((window, packet), compression) in
+        sizes.into_iter().flat_map(|sizes| COMPRESSIONS.map(|name| (sizes, name)))
+    {
+        let (mut pair, pool) =
+            (Pair::new(compressing(client(window, packet), compression)), pool());
         let mut replies = Replies::default();
         for (id, offset) in (0..).zip((0..bytes.len()).step_by(255 * 1024)) {
             ask(&mut replies, &file, id, offset as u64, 255 * 1024);
@@ -272,6 +282,14 @@ fn a_file_comes_back_whole_whatever_window_and_packets_the_client_has() {
         assert_eq!(rest[2], (101, Err(Status::Eof.code())));
         assert_eq!(pool.stats().outstanding, 0);
     }
+}
+
+const COMPRESSIONS: [&str; 2] = ["none", "zlib@openssh.com"];
+
+/// A client that takes this compression alone.
+fn compressing(mut client: ClientConfig, compression: &'static str) -> ClientConfig {
+    client.transport.compressions = vec![compression];
+    client
 }
 
 #[test]
@@ -333,12 +351,16 @@ fn a_train_laid_before_a_key_exchange_is_laid_again_after_it() {
     let folder = tempfile::tempdir().unwrap();
     let bytes = content(200_000);
     let file = open(folder.path(), &bytes);
-    let (mut pair, pool) = (Pair::new(ClientConfig::default()), pool());
-    let mut replies = Replies::default();
-    ask(&mut replies, &file, 1, 0, 200_000);
-    // The exchange begins while the file is read: nothing can be sealed until it is over.
-    let began = pair.train_with(&mut replies, &pool, |pair| pair.server.rekey(pair.now));
-    assert!(began);
-    pair.drain(&mut replies, &pool);
-    assert!(pair.answers() == [(1, Ok(bytes))]);
+    for compression in COMPRESSIONS {
+        let client = compressing(ClientConfig::default(), compression);
+        let (mut pair, pool) = (Pair::new(client), pool());
+        let mut replies = Replies::default();
+        ask(&mut replies, &file, 1, 0, 200_000);
+        // The exchange begins while the file is read: nothing can be sealed until it is over.
+        let began = pair.train_with(&mut replies, &pool, |pair| pair.server.rekey(pair.now));
+        assert!(began);
+        pair.drain(&mut replies, &pool);
+        assert!(pair.answers() == [(1, Ok(bytes.clone()))], "{compression}");
+        assert_eq!(pair.server.compresses(), compression != "none");
+    }
 }

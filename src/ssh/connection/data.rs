@@ -68,6 +68,13 @@ impl Connection {
         Some(DataFrame { channel, data_len: taken as usize, shape })
     }
 
+    /// Whether what is sent is compressed now: then [`append_data`](Self::append_data) seals, and
+    /// [`seal_data`](Self::seal_data) does not. It may change with every exchange of keys, and does
+    /// at the login.
+    pub fn compresses(&self) -> bool {
+        self.transport.compresses()
+    }
+
     /// Seals a reserved packet in place. `frame` is exactly [`DataFrame::frame_bytes`] long and
     /// holds the data at [`DataFrame::data_range`]; everything around it is written here. Its place
     /// on the wire is after all that was sealed or polled before, so send in that order.
@@ -77,8 +84,35 @@ impl Connection {
     /// length; see [`relayout`](Self::relayout). [`SealError::Rekeying`]: keys are being exchanged;
     /// try again after [`Event::KexDone`](crate::ssh::Event::KexDone). [`SealError::Queued`]: data
     /// written to this channel waits; call `poll_transmit`, send that first, try again.
-    /// [`SealError::Closed`]: the channel or the connection takes no more data.
+    /// [`SealError::Compressed`]: see [`compresses`](Self::compresses). [`SealError::Closed`]: the
+    /// channel or the connection takes no more data.
     pub fn seal_data(&mut self, reserved: &DataFrame, frame: &mut [u8]) -> Result<(), SealError> {
+        let data_len = self.write_header(reserved, frame)?;
+        self.transport.seal_frame(frame, DATA_HEADER_BYTES + reserved.data_len)?;
+        self.settle(reserved.channel, data_len);
+        Ok(())
+    }
+
+    /// As [`seal_data`](Self::seal_data), but the sealed packet is appended to `out` and `frame` is
+    /// free again. Compressed or not, it costs a copy.
+    ///
+    /// # Errors
+    /// As [`seal_data`](Self::seal_data), without [`SealError::Compressed`].
+    pub fn append_data(
+        &mut self,
+        reserved: &DataFrame,
+        frame: &mut [u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), SealError> {
+        let data_len = self.write_header(reserved, frame)?;
+        let payload = frame.get(FrameShape::PAYLOAD_AT..DATA_AT + reserved.data_len);
+        self.transport.append_frame(payload.ok_or(SealError::Shape)?, out)?;
+        self.settle(reserved.channel, data_len);
+        Ok(())
+    }
+
+    /// Checks that a reserved packet can go now and writes its CHANNEL_DATA header.
+    fn write_header(&mut self, reserved: &DataFrame, frame: &mut [u8]) -> Result<u32, SealError> {
         if self.closed {
             return Err(SealError::Closed);
         }
@@ -101,9 +135,13 @@ impl Connection {
             .get_mut(FrameShape::PAYLOAD_AT..DATA_AT)
             .ok_or(SealError::Shape)?
             .copy_from_slice(&header);
-        self.transport.seal_frame(frame, DATA_HEADER_BYTES + reserved.data_len)?;
-        channel.settle(data_len);
-        Ok(())
+        Ok(data_len)
+    }
+
+    fn settle(&mut self, channel: ChannelId, data_len: u32) {
+        if let Some(channel) = self.channels.get_mut(channel) {
+            channel.settle(data_len);
+        }
     }
 
     /// The same reservation laid out under the present cipher; it replaces `reserved`. `None` while

@@ -2,6 +2,7 @@
 //! transport that says whatever a test wants ([`raw`]).
 
 mod channels;
+mod compression;
 mod gate;
 mod globals;
 mod login;

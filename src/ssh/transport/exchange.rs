@@ -341,6 +341,7 @@ impl Transport {
         let direction = negotiated.direction(sent);
         self.info.sent.cipher = direction.cipher.name;
         self.info.sent.mac = direction.mac.map_or("", |mac| mac.name);
+        self.agree_to_send(direction.compression);
         exchange.step = Step::NewKeys { opener, negotiated };
         self.exchange = Some(exchange);
         Ok(())
@@ -383,6 +384,7 @@ impl Transport {
         self.received_allowance = self.allowance(direction.cipher.rekey_bytes);
         self.info.received.cipher = direction.cipher.name;
         self.info.received.mac = direction.mac.map_or("", |mac| mac.name);
+        self.expand_under_new_keys(direction.compression)?;
         self.info.exchanges += 1;
         self.keys_since = self.now;
         self.after_newkeys = exchange.first;

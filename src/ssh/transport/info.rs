@@ -16,6 +16,9 @@ pub struct DirectionInfo {
     pub cipher: &'static str,
     /// The MAC; empty where the cipher needs none.
     pub mac: &'static str,
+    /// The compression, whether it has started or waits for the login; empty before the first
+    /// exchange.
+    pub compression: &'static str,
     /// The sequence number of the next packet.
     pub sequence: u32,
     /// Packets since the connection began.

@@ -96,7 +96,11 @@ pub(super) fn unexpected(number: u8, sequence: u32, why: &str) -> Disconnect {
 
 impl Received {
     fn nothing() -> Self {
-        Self { consumed: 0, sequence: 0, item: None }
+        Self::without_packet(0, None)
+    }
+
+    fn without_packet(consumed: usize, item: Option<Item>) -> Self {
+        Self { consumed, sequence: 0, expanded: false, item }
     }
 }
 
@@ -135,7 +139,7 @@ impl Transport {
         };
         Ok(match reader.read(input)? {
             Step::More => Received::nothing(),
-            Step::Skip(consumed) => Received { consumed, sequence: 0, item: None },
+            Step::Skip(consumed) => Received::without_packet(consumed, None),
             Step::Ident(ident, consumed) => {
                 self.ident = None;
                 self.info.peer_ident = Some(ident.clone());
@@ -143,7 +147,7 @@ impl Transport {
                 if !taken.is_empty() && !list_matches(taken, ident::software(&ident)) {
                     return Err(ident::refused(&ident));
                 }
-                Received { consumed, sequence: 0, item: Some(Item::Ident(ident)) }
+                Received::without_packet(consumed, Some(Item::Ident(ident)))
             }
         })
     }
@@ -156,13 +160,22 @@ impl Transport {
         self.info.received.bytes += opened.bytes as u64;
         self.info.received.sequence = self.opener.sequence();
         self.check_keys()?;
-        let payload = input.get(opened.payload.clone()).unwrap_or_default();
-        let item = match self.dispatch(payload, opened.sequence)? {
+        let passed = if opened.expanded {
+            let expanded = self.take_expanded();
+            let passed = self.dispatch(&expanded, opened.sequence);
+            self.give_back(expanded);
+            passed?
+        } else {
+            let payload = input.get(opened.payload.clone()).unwrap_or_default();
+            self.dispatch(payload, opened.sequence)?
+        };
+        let item = match passed {
             Passed::On => Some(Item::Payload(opened.payload)),
             Passed::Item(item) => Some(item),
             Passed::Nothing => None,
         };
-        Ok(Received { consumed: opened.bytes, sequence: opened.sequence, item })
+        let (sequence, expanded) = (opened.sequence, opened.expanded);
+        Ok(Received { consumed: opened.bytes, sequence, expanded, item })
     }
 
     fn state(&self) -> State {

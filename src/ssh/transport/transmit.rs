@@ -47,29 +47,54 @@ impl Transport {
     ///
     /// # Errors
     /// [`SealError::Shape`] when the frame is not laid out for the present cipher,
-    /// [`SealError::Rekeying`] while [`Transport::data_shape`] is `None`, [`SealError::Closed`].
+    /// [`SealError::Rekeying`] while [`Transport::data_shape`] is `None`,
+    /// [`SealError::Compressed`] while [`Transport::compresses`], [`SealError::Closed`].
     pub fn seal_frame(&mut self, frame: &mut [u8], payload_len: usize) -> Result<(), SealError> {
+        self.check_frames()?;
+        if self.compresses() {
+            return Err(SealError::Compressed);
+        }
+        let end = FrameShape::PAYLOAD_AT + payload_len;
+        self.trace_sent(frame.get(FrameShape::PAYLOAD_AT..end).unwrap_or_default());
+        let sealed = self.sealer.seal(&mut *self.random, frame, payload_len);
+        self.frame_sealed(sealed.map(|()| frame.len()))
+    }
+
+    /// As [`Transport::seal_frame`], but the sealed packet is appended to `out`, whatever its
+    /// length becomes: what compresses has no place of its own.
+    ///
+    /// # Errors
+    /// [`SealError::Rekeying`], [`SealError::Closed`].
+    pub fn append_frame(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Result<(), SealError> {
+        self.check_frames()?;
+        self.trace_sent(payload);
+        let sealed = self.sealer.append(&mut *self.random, out, payload);
+        self.frame_sealed(sealed)
+    }
+
+    fn check_frames(&self) -> Result<(), SealError> {
         if self.closed || self.failure.is_some() {
             return Err(SealError::Closed);
         }
-        if self.data_shape().is_none() {
-            return Err(SealError::Rekeying);
-        }
+        if self.data_shape().is_none() { Err(SealError::Rekeying) } else { Ok(()) }
+    }
+
+    fn trace_sent(&mut self, payload: &[u8]) {
         if let Some(trace) = &mut self.trace {
-            let payload = frame.get(FrameShape::PAYLOAD_AT..FrameShape::PAYLOAD_AT + payload_len);
-            let payload = payload.unwrap_or_default();
             trace(&PacketRecord::new(true, self.sealer.sequence(), payload));
         }
-        let sealed = self.sealer.seal(&mut *self.random, frame, payload_len);
+    }
+
+    fn frame_sealed(&mut self, sealed: Result<usize, SealError>) -> Result<(), SealError> {
         match sealed {
-            Ok(()) => {
+            Ok(bytes) => {
                 self.peer_budget.earn();
-                self.count_sent(frame.len());
+                self.count_sent(bytes);
             }
             Err(SealError::Closed) => self.sealing_failed(SealError::Closed),
             Err(_) => {}
         }
-        sealed
+        sealed.map(drop)
     }
 
     fn sent(&mut self, number: u8, bytes: usize) {
@@ -77,14 +102,17 @@ impl Transport {
         if !allowed_in_key_exchange(number) {
             self.peer_budget.earn();
         }
-        if number == NEWKEYS
+        let started = if number == NEWKEYS
             && let Some(cipher) = self.next_seal.take()
         {
             self.sealer.change(cipher, self.info.strict);
             self.info.sent.sequence = self.sealer.sequence();
-        }
+            self.compress_under_new_keys()
+        } else {
+            self.note_login_sent(number)
+        };
         self.login_begun |= number == USERAUTH_REQUEST;
-        if let Err(end) = self.check_keys() {
+        if let Err(end) = started.and_then(|()| self.check_keys()) {
             self.failure.get_or_insert(end);
         }
     }

@@ -93,7 +93,7 @@ impl End {
             let input = start;
             start += handled.consumed;
             match handled.event {
-                Some(event) => self.react(now, event, input),
+                Some(event) => self.react(now, event, input, handled.expanded),
                 None if handled.consumed == 0 => break,
                 None => {}
             }
@@ -105,16 +105,20 @@ impl End {
         }
     }
 
-    fn react(&mut self, now: Instant, event: Event, input: usize) {
+    fn react(&mut self, now: Instant, event: Event, input: usize, expanded: bool) {
         match &event {
             Event::Data { channel, range, extended } => {
-                let bytes = &self.input[input + range.start..input + range.end];
+                let bytes = if expanded {
+                    &self.connection.expanded()[range.clone()]
+                } else {
+                    &self.input[input + range.start..input + range.end]
+                };
                 match extended {
                     None => self.data.entry(*channel).or_default().extend_from_slice(bytes),
                     Some(_) => self.extended.extend_from_slice(bytes),
                 }
+                let taken = u32::try_from(bytes.len()).unwrap();
                 if self.consumes {
-                    let taken = u32::try_from(bytes.len()).unwrap();
                     self.connection.adjust(*channel, taken);
                 }
                 return;

@@ -1,10 +1,13 @@
 //! Deadlines, in virtual time.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use super::pair::{Pair, client_config, server_config};
+use super::pair::{Pair, client_config, random, server_config};
 use super::raw::Raw;
-use crate::ssh::{DisconnectReason, Event, ServerConfig, numbers};
+use crate::ssh::{
+    ClientConfig, Connection, DisconnectReason, Event, ServerConfig, TransportConfig, numbers,
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -17,9 +20,64 @@ fn a_login_that_takes_too_long_is_cut() {
     assert_eq!(pair.server.end(), None);
     pair.sleep(2 * SECOND);
     let (by_peer, _, description) = pair.server.end().unwrap();
-    assert!(!by_peer && description.contains("log in"), "{description}");
+    assert!(!by_peer && description.contains("login was not over"), "{description}");
     assert!(pair.client.end().unwrap().0, "the peer was told");
     assert_eq!(pair.server.connection.next_deadline(), None);
+}
+
+/// Each of the four has its own time, reason and text.
+#[test]
+fn every_deadline_says_which_it_was() {
+    let transport = TransportConfig {
+        ident_timeout: 5 * SECOND,
+        kex_timeout: 7 * SECOND,
+        ..server_config().transport
+    };
+    let server = ServerConfig { auth_timeout: Some(11 * SECOND), transport, ..server_config() };
+    let client = ClientConfig {
+        auth_timeout: Some(11 * SECOND),
+        transport: server.transport.clone(),
+        ..client_config()
+    };
+    // The deadline comes when it should, and how it ends.
+    let ends = |ours: &mut Connection, at: Instant| {
+        assert_eq!(ours.next_deadline(), Some(at));
+        assert_eq!(ours.handle_timeout(at - SECOND), None);
+        match ours.handle_timeout(at) {
+            Some(Event::Disconnected { by_peer: false, reason, description }) => {
+                assert_eq!((ours.next_deadline(), ours.is_closed()), (None, true));
+                (reason, description)
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    let now = Instant::now();
+    let made = || {
+        let server = Connection::server(Arc::new(server.clone()), random(1), now);
+        [server, Connection::client(Arc::new(client.clone()), random(2), now)]
+    };
+    for mut ours in made() {
+        ours.poll_transmit(now, &mut Vec::new());
+        let end = ends(&mut ours, now + 5 * SECOND);
+        assert_eq!(end, (10, "no identification line within 5 s".to_owned()));
+    }
+    for mut ours in made() {
+        let later = now + SECOND;
+        ours.handle_input(later, &mut b"SSH-2.0-x\r\n".to_vec());
+        ours.poll_transmit(later, &mut Vec::new());
+        let end = ends(&mut ours, later + 7 * SECOND);
+        assert_eq!(end, (3, "the key exchange was not over within 7 s".to_owned()));
+    }
+    for mut raw in [Raw::server(server.clone()), Raw::client(client)] {
+        let at = raw.now + 11 * SECOND;
+        let end = ends(&mut raw.ours, at);
+        assert_eq!(end, (11, "the login was not over within 11 s".to_owned()));
+    }
+    let mut raw = Raw::server_logged_in_to(server);
+    raw.ours.rekey(raw.now);
+    raw.ours.poll_transmit(raw.now, &mut Vec::new());
+    let end = ends(&mut raw.ours, raw.now + 7 * SECOND);
+    assert_eq!(end, (3, "the key exchange was not over within 7 s".to_owned()));
 }
 
 #[test]

@@ -18,6 +18,7 @@ pub(super) struct Trains {
     depth: usize,
     request_bytes: usize,
     pub(super) relaid: usize,
+    pub(super) compressed: usize,
 }
 
 impl Trains {
@@ -41,6 +42,7 @@ impl Trains {
             depth,
             request_bytes,
             relaid: 0,
+            compressed: 0,
         }
     }
 
@@ -86,6 +88,15 @@ impl Trains {
                             }
                             SealError::Queued => {
                                 end.connection.poll_transmit(now, out);
+                            }
+                            SealError::Compressed => {
+                                let mut bytes = vec![0xee; frame.frame_bytes()];
+                                let data = &self.data[self.sealed_to..][..frame.data_len];
+                                bytes[frame.data_range()].copy_from_slice(data);
+                                end.connection.append_data(&frame, &mut bytes, out).unwrap();
+                                self.sealed_to += frame.data_len;
+                                self.compressed += 1;
+                                break;
                             }
                             SealError::Closed => panic!("closed: {:?}", end.events),
                         }

@@ -1,5 +1,6 @@
 //! Two transports joined in memory, in virtual time.
 
+mod compression;
 mod handshake;
 mod hostile;
 mod injection;
@@ -16,6 +17,7 @@ use super::{Item, Role, StrictKex, Transport, TransportConfig};
 use crate::crypto::{ChaChaRandom, Ed25519Signer, Preset, Random};
 use crate::ssh::disconnect::Disconnect;
 use crate::ssh::kexinit;
+use crate::ssh::numbers::USERAUTH_SUCCESS;
 use crate::ssh::packet::{FrameShape, SealError, Sealer};
 use crate::ssh::wire::Writer;
 
@@ -53,7 +55,17 @@ impl End {
             };
             let idle = received.consumed == 0;
             match received.item {
-                Some(Item::Payload(range)) => self.payloads.push(self.inbox[range].to_vec()),
+                Some(Item::Payload(range)) => {
+                    let payload = if received.expanded {
+                        self.transport.expanded()[range].to_vec()
+                    } else {
+                        self.inbox[range].to_vec()
+                    };
+                    if payload[0] == USERAUTH_SUCCESS && self.transport.role() == Role::Client {
+                        self.transport.set_authenticated();
+                    }
+                    self.payloads.push(payload);
+                }
                 Some(Item::HostKeyOffered) if self.trusting => {
                     assert!(!self.transport.wants_input());
                     self.transport.host_key_verdict(true).unwrap();

@@ -341,8 +341,8 @@ fn failure(id: u32, errno: rustix::io::Errno) -> Vec<u8> {
 }
 
 impl Train {
-    /// Seals the train's packets in place, after `control` (already sealed) in the headroom. Not for
-    /// a connection that compresses.
+    /// Seals the train's packets in place, after `control` (already sealed) in the headroom. A
+    /// connection that compresses cannot: see [`Train::compress`].
     ///
     /// Gives the range to send. Packets that cannot be sealed now, since keys are being exchanged
     /// or the cipher is another than when they were laid out, come back as plaintext.

@@ -1,6 +1,7 @@
 //! Two transports joined in memory, in virtual time.
 
 mod compression;
+mod group_exchange;
 mod handshake;
 mod hostile;
 mod injection;

@@ -27,6 +27,13 @@ pub enum CryptoError {
     /// No key could be made for an exchange: the random source gives no usable number.
     #[error("no ephemeral key could be made")]
     EphemeralKey,
+    /// A group for Diffie-Hellman that cannot be used; the text says which rule it broke.
+    #[error("group refused: {0}")]
+    Group(&'static str),
+    /// The method is a group exchange: both sides have to agree on a [`DhGroup`](super::DhGroup),
+    /// which has the rest, first.
+    #[error("the method needs a group first")]
+    GroupNeeded,
     /// The name is not in the table, or the backend asked for is not built in.
     #[error("algorithm not available")]
     UnknownAlgorithm,

@@ -3,19 +3,28 @@
 #[cfg(feature = "aws-lc")]
 mod awslc;
 mod ephemeral;
+mod group;
 mod hybrid;
+mod mlkem;
 mod modp;
+mod moduli;
 mod nist;
 mod primes;
+mod sntrup;
 mod x25519;
 
 #[cfg(test)]
 mod tests;
 
+pub use group::DhGroup;
+pub use moduli::{Moduli, ModuliProblem};
+
 use super::{Backend, CryptoError, HashAlgorithm, Preset, Random, SharedSecret};
 use ephemeral::{Ephemeral, Group};
+use mlkem::MlKem768;
 use modp::{GROUP_14, GROUP_16, GROUP_18};
 use nist::Curve;
+use sntrup::Sntrup761;
 
 /// A key exchange method: two messages, a secret, a hash.
 #[derive(Debug)]
@@ -34,19 +43,26 @@ pub struct KexAlgorithm {
 enum Exchange {
     /// Each side sends the public half of an ephemeral key.
     DiffieHellman(Group),
+    /// The same, once both sides have agreed on a group.
+    AgreedGroup,
     /// ML-KEM-768 beside X25519.
     MlKem768X25519,
+    /// Streamlined NTRU Prime beside X25519.
+    Sntrup761X25519,
 }
 
 /// In order of preference. The methods of the later presets are weaker or slower than those before
 /// them, and no client of today needs them.
-static KEXES: [KexAlgorithm; 9] = [
+static KEXES: [KexAlgorithm; 12] = [
     KexAlgorithm {
         name: "mlkem768x25519-sha256",
         hash: HashAlgorithm::Sha256,
         preset: Preset::Hardened,
         exchange: Exchange::MlKem768X25519,
     },
+    sntrup761("sntrup761x25519-sha512"),
+    // The name it had before its draft; OpenSSH's clients from 8.5 to 9.8 know no other.
+    sntrup761("sntrup761x25519-sha512@openssh.com"),
     dh("curve25519-sha256", HashAlgorithm::Sha256, Preset::Default, Group::X25519),
     // The name it had before RFC 8731.
     dh("curve25519-sha256@libssh.org", HashAlgorithm::Sha256, Preset::Default, Group::X25519),
@@ -71,10 +87,21 @@ static KEXES: [KexAlgorithm; 9] = [
         Preset::Compatible,
         Group::Modp(&GROUP_14),
     ),
+    KexAlgorithm {
+        name: "diffie-hellman-group-exchange-sha256",
+        hash: HashAlgorithm::Sha256,
+        preset: Preset::Compatible,
+        exchange: Exchange::AgreedGroup,
+    },
 ];
 
 const fn dh(name: &'static str, hash: HashAlgorithm, preset: Preset, group: Group) -> KexAlgorithm {
     KexAlgorithm { name, hash, preset, exchange: Exchange::DiffieHellman(group) }
+}
+
+const fn sntrup761(name: &'static str) -> KexAlgorithm {
+    let (hash, exchange) = (HashAlgorithm::Sha512, Exchange::Sntrup761X25519);
+    KexAlgorithm { name, hash, preset: Preset::Hardened, exchange }
 }
 
 /// The key exchange methods of this build, in order of preference.
@@ -105,10 +132,17 @@ pub trait KexClient: Send {
 }
 
 impl KexAlgorithm {
+    /// Whether both sides agree on a group first (RFC 4419). [`DhGroup::client`] and
+    /// [`DhGroup::server`] take the place of the methods here then.
+    pub fn exchanges_group(&self) -> bool {
+        matches!(self.exchange, Exchange::AgreedGroup)
+    }
+
     /// Starts the client's side with a fresh ephemeral key.
     ///
     /// # Errors
-    /// [`CryptoError::EphemeralKey`] if none can be made.
+    /// [`CryptoError::EphemeralKey`] if none can be made, [`CryptoError::GroupNeeded`] for a group
+    /// exchange.
     pub fn client(&self, random: &mut dyn Random) -> Result<Box<dyn KexClient>, CryptoError> {
         self.client_with(Backend::preferred(), random)
     }
@@ -127,7 +161,13 @@ impl KexAlgorithm {
             Exchange::DiffieHellman(group) => {
                 Box::new(Ephemeral::generate(group, backend, random)?)
             }
-            Exchange::MlKem768X25519 => Box::new(hybrid::Client::generate(backend, random)?),
+            Exchange::AgreedGroup => return Err(CryptoError::GroupNeeded),
+            Exchange::MlKem768X25519 => {
+                Box::new(hybrid::Client::<MlKem768>::generate(backend, random)?)
+            }
+            Exchange::Sntrup761X25519 => {
+                Box::new(hybrid::Client::<Sntrup761>::generate(backend, random)?)
+            }
         })
     }
 
@@ -135,8 +175,8 @@ impl KexAlgorithm {
     /// secret. Values are as [`KexClient`] has them.
     ///
     /// # Errors
-    /// [`CryptoError::KeyExchange`] if `init` is not an acceptable value,
-    /// [`CryptoError::EphemeralKey`] as [`KexAlgorithm::client`].
+    /// [`CryptoError::KeyExchange`] if `init` is not an acceptable value; the others as
+    /// [`KexAlgorithm::client`].
     pub fn server(
         &self,
         init: &[u8],
@@ -157,19 +197,19 @@ impl KexAlgorithm {
     ) -> Result<(Vec<u8>, SharedSecret), CryptoError> {
         match self.exchange {
             Exchange::DiffieHellman(group) => {
-                let key = Ephemeral::generate(group, backend, random)?;
-                let secret = SharedSecret::from_number(&key.agree(init)?);
-                Ok((key.public().to_vec(), secret))
+                Ephemeral::generate(group, backend, random)?.serve(init)
             }
-            Exchange::MlKem768X25519 => hybrid::serve(backend, init, random),
+            Exchange::AgreedGroup => Err(CryptoError::GroupNeeded),
+            Exchange::MlKem768X25519 => hybrid::serve::<MlKem768>(backend, init, random),
+            Exchange::Sntrup761X25519 => hybrid::serve::<Sntrup761>(backend, init, random),
         }
     }
 
-    /// The backend that serves it; for the hybrid, that of ML-KEM.
+    /// The backend that serves it; for the hybrids, that of their first half.
     pub(super) fn backend(&self) -> Backend {
         match self.exchange {
             Exchange::DiffieHellman(Group::X25519 | Group::Nist(_)) => Backend::preferred(),
-            Exchange::DiffieHellman(Group::Modp(_)) | Exchange::MlKem768X25519 => Backend::PureRust,
+            _ => Backend::PureRust,
         }
     }
 }

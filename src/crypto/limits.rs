@@ -12,6 +12,27 @@ pub(super) const REKEY_BYTES_BLOCK_16: u64 = 1 << 36;
 /// Bytes after which a cipher with smaller blocks asks for new keys: 1 GiB (RFC 4253 9).
 pub(super) const REKEY_BYTES_BLOCK_8: u64 = 1 << 30;
 
+/// Smallest group taken or offered in a group exchange, in bits: RFC 8270 asks for it, and so does
+/// OpenSSH.
+pub const DH_GROUP_BITS_MIN: u32 = 2048;
+
+/// Largest group taken or offered in a group exchange, in bits: RFC 4419 section 3 names it, and
+/// OpenSSH has the same. It bounds what a peer can make us compute.
+pub const DH_GROUP_BITS_MAX: u32 = 8192;
+
+/// Largest moduli file looked at, in bytes. OpenSSH's own is below 600 KiB.
+pub const MODULI_FILE_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Longest line of a moduli file, in bytes: 2048 hexadecimal digits are the largest modulus, and
+/// the other fields fit as often again.
+pub(super) const MODULI_LINE_BYTES_MAX: usize = 4 * 1024;
+
+/// Groups kept of a moduli file. OpenSSH's own has about 430; 4096 of the largest take 8 MiB.
+pub(super) const MODULI_GROUPS_MAX: usize = 4096;
+
+/// Lines of a moduli file whose problems are told. Whoever has more has the wrong file.
+pub(super) const MODULI_PROBLEMS_MAX: usize = 100;
+
 /// Smallest RSA modulus accepted, in bits: below it a signature proves too little.
 pub(super) const RSA_BITS_MIN: usize = 2048;
 

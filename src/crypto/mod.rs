@@ -1,8 +1,9 @@
 //! Cryptography for the protocol: the algorithm tables and one trait for each kind of algorithm.
 //!
-//! Owns: packet ciphers, compressions, key exchange, hashes and key derivation, host key signatures,
-//! signature verification, fingerprints, the random number trait. Composes kept crates; no primitive
-//! is written here. Must not know: the transport's state machine, sockets, files, the clock.
+//! Owns: packet ciphers, compressions, key exchange, hashes and key derivation, host key
+//! signatures, signature verification, fingerprints, the random number trait. Composes kept crates;
+//! no primitive is written here. Must not know: the transport's state machine, sockets, files, the
+//! clock.
 //! Invariant: what a peer sends is refused with a [`CryptoError`], never a panic, and a packet
 //! whose tag does not verify leaves nothing decrypted behind. Each bulk algorithm exists twice,
 //! from aws-lc-rs (feature `aws-lc`) and from pure Rust crates, and the tests hold one against the
@@ -37,7 +38,8 @@ pub use compression::{Compress, CompressionAlgorithm, Expand, compression, compr
 pub use error::CryptoError;
 pub use fingerprint::fingerprint_sha256;
 pub use hash::HashAlgorithm;
-pub use kex::{KexAlgorithm, KexClient, kex, kexes};
+pub use kex::{DhGroup, KexAlgorithm, KexClient, Moduli, ModuliProblem, kex, kexes};
+pub use limits::{DH_GROUP_BITS_MAX, DH_GROUP_BITS_MIN, MODULI_FILE_BYTES_MAX};
 pub use mac::{MacAlgorithm, MacKey, mac, macs};
 pub use packet::{PacketOpen, PacketSeal, Shape, plain_open, plain_seal};
 pub use preset::Preset;

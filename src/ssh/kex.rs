@@ -2,11 +2,13 @@
 //! answers with its own, its host key and a signature over everything both sides have said so far.
 //! curve25519 (RFC 8731) and the hybrids built like it differ only in the values. So does
 //! Diffie-Hellman with a fixed group (RFC 4253 section 8): its messages have the same numbers, and
-//! an mpint is framed and hashed as a string is.
+//! an mpint is framed and hashed as a string is. A group exchange is the same once the group is
+//! agreed on (RFC 4419), but for the messages' numbers and the group in the hash.
 
 use super::disconnect::{Disconnect, DisconnectReason};
+use super::group_exchange::Agreed;
 use super::kexinit::{Negotiated, Way};
-use super::numbers::{KEX_ECDH_INIT, KEX_ECDH_REPLY};
+use super::numbers::{KEX_DH_GEX_INIT, KEX_DH_GEX_REPLY, KEX_ECDH_INIT, KEX_ECDH_REPLY};
 use super::wire::{Reader, WireError, Writer};
 use crate::crypto::{
     self, CryptoError, HashAlgorithm, KexAlgorithm, KexClient, MacKey, PacketOpen, PacketSeal,
@@ -30,11 +32,12 @@ pub(crate) struct Outcome {
 }
 
 impl Transcript<'_> {
-    /// H of RFC 5656 section 4.
+    /// H of RFC 5656 section 4, or of RFC 4419 section 3 with the group in it.
     fn hash(
         &self,
         hash: HashAlgorithm,
         host_key: &[u8],
+        agreed: Option<&Agreed>,
         init: &[u8],
         reply: &[u8],
         secret: &SharedSecret,
@@ -45,15 +48,27 @@ impl Transcript<'_> {
         said.put_string(self.client_kexinit);
         said.put_string(self.server_kexinit);
         said.put_string(host_key);
+        said.extend_from_slice(agreed.map_or(&[], |agreed| &agreed.hashed));
         said.put_string(init);
         said.put_string(reply);
         hash.digest(&[&said, secret.encoded()])
     }
 }
 
+/// The number of the client's message with its public value.
+pub(crate) fn init_number(agreed: Option<&Agreed>) -> u8 {
+    if agreed.is_some() { KEX_DH_GEX_INIT } else { KEX_ECDH_INIT }
+}
+
+/// The number of the server's answer to it.
+fn reply_number(agreed: Option<&Agreed>) -> u8 {
+    if agreed.is_some() { KEX_DH_GEX_REPLY } else { KEX_ECDH_REPLY }
+}
+
 /// The server's half: answers the body of a KEX_ECDH_INIT with the payload of a KEX_ECDH_REPLY.
 pub(crate) fn respond(
     negotiated: &Negotiated,
+    agreed: Option<&Agreed>,
     transcript: &Transcript,
     signer: &dyn Signer,
     body: &[u8],
@@ -61,12 +76,16 @@ pub(crate) fn respond(
 ) -> Result<(Vec<u8>, Outcome), Disconnect> {
     let mut reader = Reader::new(body);
     let init = reader.string().and_then(|init| reader.end().map(|()| init)).map_err(malformed)?;
-    let (reply, secret) = negotiated.kex.server(init, random).map_err(failed)?;
+    let (reply, secret) = match agreed {
+        Some(agreed) => agreed.group.server(init, random),
+        None => negotiated.kex.server(init, random),
+    }
+    .map_err(failed)?;
     let hash = negotiated.kex.hash;
     let host_key = signer.public_blob();
-    let exchange_hash = transcript.hash(hash, host_key, init, &reply, &secret);
+    let exchange_hash = transcript.hash(hash, host_key, agreed, init, &reply, &secret);
     let signature = signer.sign(negotiated.host_key, &exchange_hash).map_err(failed)?;
-    let mut payload = vec![KEX_ECDH_REPLY];
+    let mut payload = vec![reply_number(agreed)];
     payload.put_string(host_key);
     payload.put_string(&reply);
     payload.put_string(&signature);
@@ -76,6 +95,7 @@ pub(crate) fn respond(
 /// The client's half, between KEX_ECDH_INIT and KEX_ECDH_REPLY.
 pub(crate) struct Pending {
     kex: Box<dyn KexClient>,
+    agreed: Option<Agreed>,
 }
 
 /// A server's answer that was checked: the signature is good for the key inside.
@@ -88,12 +108,22 @@ impl Pending {
     /// Makes the key pair of one exchange and the payload of its KEX_ECDH_INIT.
     pub(crate) fn start(
         method: &KexAlgorithm,
+        agreed: Option<Agreed>,
         random: &mut dyn Random,
     ) -> Result<(Self, Vec<u8>), Disconnect> {
-        let kex = method.client(random).map_err(failed)?;
-        let mut payload = vec![KEX_ECDH_INIT];
+        let kex = match &agreed {
+            Some(agreed) => agreed.group.client(random),
+            None => method.client(random),
+        }
+        .map_err(failed)?;
+        let mut payload = vec![init_number(agreed.as_ref())];
         payload.put_string(kex.init());
-        Ok((Self { kex }, payload))
+        Ok((Self { kex, agreed }, payload))
+    }
+
+    /// The number of the message that [`Pending::finish`] takes.
+    pub(crate) fn reply_number(&self) -> u8 {
+        reply_number(self.agreed.as_ref())
     }
 
     /// Checks the body of a KEX_ECDH_REPLY. Whether the key is the right one is for others to say.
@@ -117,7 +147,8 @@ impl Pending {
         let init = self.kex.init().to_vec();
         let secret = self.kex.finish(reply).map_err(failed)?;
         let hash = negotiated.kex.hash;
-        let exchange_hash = transcript.hash(hash, host_key, &init, reply, &secret);
+        let agreed = self.agreed.as_ref();
+        let exchange_hash = transcript.hash(hash, host_key, agreed, &init, reply, &secret);
         crypto::verify(host_key, negotiated.host_key, &exchange_hash, signature).map_err(
             |error| {
                 let text = format!("the server's signature over the key exchange: {error}");
@@ -179,7 +210,7 @@ impl Outcome {
     }
 }
 
-fn malformed(error: WireError) -> Disconnect {
+pub(super) fn malformed(error: WireError) -> Disconnect {
     Disconnect::key_exchange(format!("malformed key exchange message: {error}"))
 }
 

@@ -14,6 +14,7 @@ mod config;
 mod connection;
 pub mod disconnect;
 mod event;
+mod group_exchange;
 mod ident;
 mod kex;
 mod kexinit;
@@ -34,4 +35,6 @@ pub use disconnect::{Disconnect, DisconnectReason};
 pub use event::{AuthMethod, AuthRequest, AuthVerdict, ChannelId, Event, Handled};
 pub use packet::{FrameShape, SealError};
 pub use requests::{ChannelRequest, GlobalRequest, TerminalModes, WindowSize, X11Cookie};
-pub use transport::{ConfigError, DirectionInfo, Role, StrictKex, TransportConfig, TransportInfo};
+pub use transport::{
+    ConfigError, DirectionInfo, GexBits, Role, StrictKex, TransportConfig, TransportInfo,
+};

@@ -22,6 +22,16 @@ pub const NEWKEYS: u8 = 21;
 pub const KEX_ECDH_INIT: u8 = 30;
 /// The server's host key, public value and signature.
 pub const KEX_ECDH_REPLY: u8 = 31;
+/// What a group exchange began with before RFC 4419; the number is that of [`KEX_ECDH_INIT`].
+pub const KEX_DH_GEX_REQUEST_OLD: u8 = 30;
+/// The server's group (RFC 4419 section 5); the number is that of [`KEX_ECDH_REPLY`].
+pub const KEX_DH_GEX_GROUP: u8 = 31;
+/// The client's public value in that group.
+pub const KEX_DH_GEX_INIT: u8 = 32;
+/// The server's host key, public value and signature.
+pub const KEX_DH_GEX_REPLY: u8 = 33;
+/// The sizes of a group the client takes.
+pub const KEX_DH_GEX_REQUEST: u8 = 34;
 
 /// A client's attempt to log in (RFC 4252 section 5).
 pub const USERAUTH_REQUEST: u8 = 50;
@@ -80,7 +90,8 @@ pub const fn allowed_in_key_exchange(number: u8) -> bool {
     number < USERAUTH_REQUEST && !matches!(number, SERVICE_REQUEST | SERVICE_ACCEPT)
 }
 
-/// The name of a message number for logs and error texts; empty if it has none.
+/// The name of a message number for logs and error texts; empty if it has none. 30 and 31 are
+/// named as all methods but one use them.
 pub const fn name(number: u8) -> &'static str {
     match number {
         DISCONNECT => "DISCONNECT",
@@ -94,6 +105,9 @@ pub const fn name(number: u8) -> &'static str {
         NEWKEYS => "NEWKEYS",
         KEX_ECDH_INIT => "KEX_ECDH_INIT",
         KEX_ECDH_REPLY => "KEX_ECDH_REPLY",
+        KEX_DH_GEX_INIT => "KEX_DH_GEX_INIT",
+        KEX_DH_GEX_REPLY => "KEX_DH_GEX_REPLY",
+        KEX_DH_GEX_REQUEST => "KEX_DH_GEX_REQUEST",
         USERAUTH_REQUEST => "USERAUTH_REQUEST",
         USERAUTH_FAILURE => "USERAUTH_FAILURE",
         USERAUTH_SUCCESS => "USERAUTH_SUCCESS",

@@ -34,7 +34,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
-pub use config::{ConfigError, StrictKex, TransportConfig};
+pub use config::{ConfigError, GexBits, StrictKex, TransportConfig};
 pub use info::{DirectionInfo, Role, TransportInfo};
 
 use self::compression::Compressions;

@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 use super::modp;
 use super::nist::{self, Curve};
 use super::x25519;
-use crate::crypto::{Backend, CryptoError, Random};
+use crate::crypto::{Backend, CryptoError, Random, SharedSecret};
 
 /// Where the exchange takes place.
 #[derive(Clone, Copy, Debug)]
@@ -15,7 +15,15 @@ pub(super) enum Group {
     /// RFC 5656 with a curve of NIST's.
     Nist(Curve),
     /// RFC 8268: the integers modulo a prime.
-    Modp(&'static modp::Group),
+    Modp(&'static modp::NamedGroup),
+}
+
+/// What a public value of the other side has to look like.
+#[derive(Clone, Copy)]
+enum Form {
+    X25519,
+    Point(Curve),
+    Number,
 }
 
 /// A private key of one library, with its public half.
@@ -30,7 +38,7 @@ pub(super) trait Key: Send {
 
 /// A key for one exchange.
 pub(super) struct Ephemeral {
-    group: Group,
+    form: Form,
     key: Box<dyn Key>,
 }
 
@@ -41,12 +49,23 @@ impl Ephemeral {
         backend: Backend,
         random: &mut dyn Random,
     ) -> Result<Self, CryptoError> {
-        let key = match group {
-            Group::X25519 => Some(x25519::generate(backend, random)),
-            Group::Nist(curve) => nist::generate(curve, backend, random),
-            Group::Modp(group) => modp::generate(group, random),
+        let (form, key) = match group {
+            Group::X25519 => (Form::X25519, Some(x25519::generate(backend, random))),
+            Group::Nist(curve) => (Form::Point(curve), nist::generate(curve, backend, random)),
+            Group::Modp(group) => {
+                (Form::Number, group.group().and_then(|group| modp::generate(group, random)))
+            }
         };
-        Ok(Self { group, key: key.ok_or(CryptoError::EphemeralKey)? })
+        Ok(Self { form, key: key.ok_or(CryptoError::EphemeralKey)? })
+    }
+
+    /// Makes one in a group that was agreed on.
+    pub(super) fn generate_in(
+        group: &modp::Group,
+        random: &mut dyn Random,
+    ) -> Result<Self, CryptoError> {
+        let key = modp::generate(group, random).ok_or(CryptoError::EphemeralKey)?;
+        Ok(Self { form: Form::Number, key })
     }
 
     pub(super) fn public(&self) -> &[u8] {
@@ -55,12 +74,18 @@ impl Ephemeral {
 
     /// The shared secret, a number, most significant byte first.
     pub(super) fn agree(&self, theirs: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
-        let (form, refusal) = match self.group {
-            Group::X25519 => (x25519::check(theirs), "point of low order"),
-            Group::Nist(curve) => (curve.check(theirs), "not a point of the curve"),
-            Group::Modp(_) => (modp::check(theirs), "not within 2 to p - 2"),
+        let (form, refusal) = match self.form {
+            Form::X25519 => (x25519::check(theirs), "point of low order"),
+            Form::Point(curve) => (curve.check(theirs), "not a point of the curve"),
+            Form::Number => (modp::check(theirs), "not within 2 to p - 2"),
         };
         form.map_err(CryptoError::KeyExchange)?;
         self.key.agree(theirs).ok_or(CryptoError::KeyExchange(refusal))
+    }
+
+    /// The server's side: our public value, and the secret shared with the owner of `init`.
+    pub(super) fn serve(&self, init: &[u8]) -> Result<(Vec<u8>, SharedSecret), CryptoError> {
+        let secret = SharedSecret::from_number(&self.agree(init)?);
+        Ok((self.public().to_vec(), secret))
     }
 }

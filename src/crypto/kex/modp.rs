@@ -1,5 +1,5 @@
-//! Diffie-Hellman modulo the primes of RFC 3526 (RFC 4253 8, RFC 8268). Values are the contents of
-//! mpints.
+//! Diffie-Hellman modulo a prime (RFC 4253 8): those of RFC 3526 (RFC 8268), and others that both
+//! sides agree on (RFC 4419). Values are the contents of mpints.
 
 use std::fmt;
 use std::sync::LazyLock;
@@ -20,43 +20,80 @@ const EXPONENT_BYTES: usize = 64;
 /// The same in bits.
 const EXPONENT_BITS: u32 = 512;
 
-/// The generator of all three groups.
+/// The generator of every group of RFC 3526.
 const GENERATOR: u8 = 2;
 
-pub(super) static GROUP_14: Group = Group::new("14", || modulus(primes::GROUP_14, 2048));
-pub(super) static GROUP_16: Group = Group::new("16", || modulus(primes::GROUP_16, 4096));
-pub(super) static GROUP_18: Group = Group::new("18", || modulus(primes::GROUP_18, 8192));
+pub(super) static GROUP_14: NamedGroup = NamedGroup::new("14", || rfc_3526(primes::GROUP_14));
+pub(super) static GROUP_16: NamedGroup = NamedGroup::new("16", || rfc_3526(primes::GROUP_16));
+pub(super) static GROUP_18: NamedGroup = NamedGroup::new("18", || rfc_3526(primes::GROUP_18));
 
-/// A group of RFC 3526, made ready for computing on its first use.
+/// A prime made ready for computing, and a generator. The prime is shared by copies.
+#[derive(Clone)]
 pub(super) struct Group {
-    name: &'static str,
-    modulus: LazyLock<Option<BoxedMontyParams>>,
+    modulus: BoxedMontyParams,
+    generator: BoxedUint,
 }
 
 impl Group {
-    const fn new(name: &'static str, modulus: fn() -> Option<BoxedMontyParams>) -> Self {
-        Self { name, modulus: LazyLock::new(modulus) }
+    /// From magnitudes, most significant byte first; `None` if they are no group.
+    pub(super) fn new(prime: &[u8], generator: &[u8]) -> Option<Group> {
+        let bits = u32::try_from(prime.len()).ok()?.checked_mul(8)?;
+        let prime = Odd::new(BoxedUint::from_be_slice(prime, bits).ok()?).into_option()?;
+        let modulus = BoxedMontyParams::new_vartime(prime);
+        let generator = BoxedUint::from_be_slice(generator, modulus.bits_precision()).ok()?;
+        let group = Group { modulus, generator };
+        group.holds(&group.generator).then_some(group)
     }
 
-    /// The prime. Never `None`: the tests make every group.
-    fn modulus(&self) -> Option<&BoxedMontyParams> {
-        self.modulus.as_ref()
+    /// Whether a number is within 2 to p - 2.
+    fn holds(&self, number: &BoxedUint) -> bool {
+        let last = self.modulus.modulus().wrapping_sub(Limb::ONE);
+        *number > BoxedUint::one() && *number < last
     }
 }
 
-impl fmt::Debug for Group {
+/// A group of RFC 3526, made ready for computing on its first use.
+pub(super) struct NamedGroup {
+    name: &'static str,
+    group: LazyLock<Option<Group>>,
+}
+
+impl NamedGroup {
+    const fn new(name: &'static str, group: fn() -> Option<Group>) -> Self {
+        Self { name, group: LazyLock::new(group) }
+    }
+
+    /// The group itself. Never `None`: the tests make every one.
+    pub(super) fn group(&self) -> Option<&Group> {
+        self.group.as_ref()
+    }
+}
+
+impl fmt::Debug for NamedGroup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Group({})", self.name)
+        write!(f, "NamedGroup({})", self.name)
     }
 }
 
-fn modulus(hex: &str, bits: u32) -> Option<BoxedMontyParams> {
-    let prime = BoxedUint::from_be_hex(hex, bits).into_option()?;
-    Some(BoxedMontyParams::new_vartime(Odd::new(prime).into_option()?))
+fn rfc_3526(prime: &str) -> Option<Group> {
+    Group::new(&magnitude(prime)?, &[GENERATOR])
+}
+
+/// The number behind hexadecimal digits, most significant byte first, without leading zeros.
+pub(super) fn magnitude(hex: &str) -> Option<Vec<u8>> {
+    let digits = hex.bytes().map(|digit| char::from(digit).to_digit(16));
+    let digits = digits.map(|digit| digit.and_then(|digit| u8::try_from(digit).ok()));
+    let digits = digits.collect::<Option<Vec<u8>>>()?;
+    let leading = digits.iter().take_while(|digit| **digit == 0).count();
+    let digits = digits.get(leading..).unwrap_or_default();
+    // With an odd number of digits, the first byte is one digit.
+    let (first, pairs) = digits.split_at(digits.len() % 2);
+    let bytes = pairs.chunks(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit));
+    Some(first.iter().copied().chain(bytes).collect())
 }
 
 /// A key with a random exponent.
-pub(super) fn generate(group: &'static Group, random: &mut dyn Random) -> Option<Box<dyn Key>> {
+pub(super) fn generate(group: &Group, random: &mut dyn Random) -> Option<Box<dyn Key>> {
     let mut bytes = Zeroizing::new([0; EXPONENT_BYTES]);
     random.fill(bytes.as_mut());
     // Far above 1 and far below the order, (p - 1) / 2, whatever the rest is.
@@ -64,10 +101,9 @@ pub(super) fn generate(group: &'static Group, random: &mut dyn Random) -> Option
         *first |= 0x80;
     }
     let exponent = Zeroizing::new(BoxedUint::from_be_slice(bytes.as_ref(), EXPONENT_BITS).ok()?);
-    let modulus = group.modulus()?;
-    let generator = BoxedUint::from_be_slice(&[GENERATOR], modulus.bits_precision()).ok()?;
-    let public = mpint(&power(modulus, generator, &exponent)).to_vec();
-    Some(Box::new(Modp { modulus, exponent, public }))
+    let group = group.clone();
+    let public = mpint(&power(&group.modulus, group.generator.clone(), &exponent)).to_vec();
+    Some(Box::new(Modp { group, exponent, public }))
 }
 
 /// Refuses what is no positive mpint in its shortest form: it would be hashed otherwise than it was
@@ -82,7 +118,7 @@ pub(super) fn check(theirs: &[u8]) -> Result<(), &'static str> {
 }
 
 struct Modp {
-    modulus: &'static BoxedMontyParams,
+    group: Group,
     exponent: Zeroizing<BoxedUint>,
     public: Vec<u8>,
 }
@@ -95,10 +131,9 @@ impl Key for Modp {
     fn agree(&self, theirs: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let digits = theirs.strip_prefix(&[0]).unwrap_or(theirs);
         // One that is longer than the prime is refused here.
-        let theirs = BoxedUint::from_be_slice(digits, self.modulus.bits_precision()).ok()?;
-        let last = self.modulus.modulus().wrapping_sub(Limb::ONE);
-        let within = theirs > BoxedUint::one() && theirs < last;
-        within.then(|| power(self.modulus, theirs, &self.exponent))
+        let modulus = &self.group.modulus;
+        let theirs = BoxedUint::from_be_slice(digits, modulus.bits_precision()).ok()?;
+        self.group.holds(&theirs).then(|| power(modulus, theirs, &self.exponent))
     }
 }
 

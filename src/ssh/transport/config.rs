@@ -5,10 +5,29 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Role;
-use crate::crypto::{self, Preset, Signer};
+use crate::crypto::{self, DH_GROUP_BITS_MAX, DH_GROUP_BITS_MIN, Moduli, Preset, Signer};
 use crate::ssh::ident;
 use crate::ssh::limits::{IDENT_TIMEOUT, KEX_TIMEOUT, REKEY_PACKETS_MAX};
 use crate::ssh::pattern::is_pattern;
+
+/// Sizes of groups in a group exchange (RFC 4419), in bits: each within 2048 to 8192, and in this
+/// order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct GexBits {
+    /// The smallest group a client takes and a server offers.
+    pub min: u32,
+    /// What a client asks for. A server looks at its client's number only.
+    pub preferred: u32,
+    /// The largest group a client takes and a server offers.
+    pub max: u32,
+}
+
+impl Default for GexBits {
+    /// 2048 to 8192, and 3072, which is as strong as AES-128.
+    fn default() -> Self {
+        Self { min: DH_GROUP_BITS_MIN, preferred: 3072, max: DH_GROUP_BITS_MAX }
+    }
+}
 
 /// What is made of the strict key exchange (OpenSSH's PROTOCOL 1.9), which keeps packets from being
 /// slipped into the first exchange and cut out behind it (CVE-2023-48795).
@@ -66,6 +85,10 @@ pub struct TransportConfig {
     /// `none` gets it from most servers. `zlib` starts before the login: a server that lists it
     /// lets strangers reach the expander.
     pub compressions: Vec<&'static str>,
+    /// Sizes of groups in `diffie-hellman-group-exchange-sha256`.
+    pub gex_bits: GexBits,
+    /// The groups a server offers there; RFC 3526's where none of these fits.
+    pub moduli: Arc<Moduli>,
     /// Whether the first exchange is to be strict.
     pub strict_kex: StrictKex,
     /// Whether a client sends the first message of its first method along with its first KEXINIT.
@@ -101,6 +124,8 @@ impl TransportConfig {
             ciphers: preset.ciphers(),
             macs: preset.macs(),
             compressions: preset.compressions(),
+            gex_bits: GexBits::default(),
+            moduli: Arc::default(),
             strict_kex: StrictKex::default(),
             guess: false,
             signature_algorithms: crypto::signature_algorithms().to_vec(),
@@ -184,6 +209,16 @@ impl TransportConfig {
             let packets = self.rekey_packets;
             return wrong("rekey_packets", format!("{packets} is not within 1 to 2^31"));
         }
+        let GexBits { min, preferred, max } = self.gex_bits;
+        if !(DH_GROUP_BITS_MIN <= min && min <= preferred && preferred <= max)
+            || max > DH_GROUP_BITS_MAX
+        {
+            let problem = format!(
+                "{min}, {preferred}, {max} do not rise within {DH_GROUP_BITS_MIN} to \
+                 {DH_GROUP_BITS_MAX}"
+            );
+            return wrong("gex_bits", problem);
+        }
         Ok(())
     }
 }
@@ -212,6 +247,8 @@ impl fmt::Debug for TransportConfig {
             .field("ciphers", &self.ciphers)
             .field("macs", &self.macs)
             .field("compressions", &self.compressions)
+            .field("gex_bits", &self.gex_bits)
+            .field("moduli", &self.moduli)
             .field("strict_kex", &self.strict_kex)
             .field("guess", &self.guess)
             .field("signature_algorithms", &self.signature_algorithms)
@@ -239,7 +276,7 @@ mod tests {
         assert_eq!(good().check(Role::Server), Ok(()));
         assert_eq!(TransportConfig::default().check(Role::Client), Ok(()));
         type Change = fn(&mut TransportConfig);
-        let cases: [(&str, Change); 16] = [
+        let cases: [(&str, Change); 19] = [
             ("host_keys", |config| config.host_keys.clear()),
             ("software_version", |config| config.software_version.clear()),
             ("software_version", |config| config.software_version.push('-')),
@@ -255,6 +292,9 @@ mod tests {
             ("macs", |config| config.macs.push("hmac-md5")),
             ("kexes", |config| config.kexes.push("diffie-hellman-group1-sha1")),
             ("compressions", |config| config.compressions = vec!["lzo"]),
+            ("gex_bits", |config| config.gex_bits.min = 1024),
+            ("gex_bits", |config| config.gex_bits.preferred = 2047),
+            ("gex_bits", |config| config.gex_bits.max = 8193),
             ("rekey_packets", |config| config.rekey_packets = REKEY_PACKETS_MAX + 1),
         ];
         for (setting, change) in cases {

@@ -4,6 +4,10 @@
 //!  server:  KexInit -> Init ------------------> NewKeys -> over
 //!  client:  KexInit -> Reply -> Verdict ------> NewKeys -> over
 //!                          \____ same host key _/  (every exchange but the first)
+//!
+//!  a group exchange (RFC 4419) has one step more:
+//!  server:  KexInit -> GroupRequest -> Init ...
+//!  client:  KexInit -> Group -> Reply ...
 //! ```
 //! A step's name says which message of the peer's, or which decision, it waits for. An exchange
 //! begins with our KEXINIT, whether we ask for it or answer the peer's.
@@ -15,15 +19,18 @@ use super::{
     EXT_INFO_IN_AUTH, Item, PING_EXTENSION, PUBLICKEY_HOSTBOUND, Role, SERVER_SIG_ALGS, StrictKex,
     Transport, TransportInfo,
 };
-use crate::crypto::{self, PacketOpen};
+use crate::crypto::{self, KexAlgorithm, PacketOpen};
 use crate::ssh::disconnect::{Disconnect, DisconnectReason};
-use crate::ssh::kex::{Answer, Outcome, Pending, Transcript, respond};
+use crate::ssh::group_exchange::{self, Agreed};
+use crate::ssh::kex::{Answer, Outcome, Pending, Transcript, init_number, respond};
 use crate::ssh::kexinit::{
     self, EXT_INFO_CLIENT, EXT_INFO_SERVER, KexInit, Negotiated, STRICT_CLIENT, STRICT_SERVER,
     Shape, Way, negotiate,
 };
 use crate::ssh::limits::KEXINIT_BYTES_MAX;
-use crate::ssh::numbers::{EXT_INFO, KEX_ECDH_INIT, KEX_ECDH_REPLY, NEWKEYS};
+use crate::ssh::numbers::{
+    EXT_INFO, KEX_DH_GEX_GROUP, KEX_DH_GEX_REQUEST, KEX_DH_GEX_REQUEST_OLD, NEWKEYS,
+};
 use crate::ssh::wire::Writer;
 
 /// A key exchange that is not over.
@@ -38,13 +45,23 @@ pub(super) struct Exchange {
     /// The peer takes EXT_INFO.
     wants_ext_info: bool,
     /// What we have sent ahead for the first method of our list.
-    guess: Option<Pending>,
+    guess: Option<Opening>,
     step: Step,
+}
+
+/// What a client has begun a method with.
+enum Opening {
+    /// Its request for a group.
+    Request,
+    /// Its public value.
+    Init(Pending),
 }
 
 enum Step {
     KexInit,
-    Init { theirs: Vec<u8>, negotiated: Negotiated },
+    GroupRequest { theirs: Vec<u8>, negotiated: Negotiated },
+    Group { theirs: Vec<u8>, negotiated: Negotiated },
+    Init { theirs: Vec<u8>, negotiated: Negotiated, agreed: Option<Agreed> },
     Reply { theirs: Vec<u8>, negotiated: Negotiated, pending: Pending },
     Verdict { negotiated: Negotiated, outcome: Outcome },
     NewKeys { opener: Box<dyn PacketOpen>, negotiated: Negotiated },
@@ -93,9 +110,9 @@ impl Transport {
         let guess = self.guess(first);
         let follows = guess.is_some();
         let ours = if waits { Vec::new() } else { self.offer(first, !first, follows) };
-        let guess = guess.map(|(pending, init)| {
-            self.push(&init);
-            pending
+        let guess = guess.map(|(opening, message)| {
+            self.push(&message);
+            opening
         });
         let deadline = (!first).then(|| self.now + self.config.kex_timeout);
         self.exchange = Some(Exchange {
@@ -123,12 +140,21 @@ impl Transport {
     }
 
     /// The first message of a client's first method, if it is to be sent ahead.
-    fn guess(&mut self, first: bool) -> Option<(Pending, Vec<u8>)> {
+    fn guess(&mut self, first: bool) -> Option<(Opening, Vec<u8>)> {
         if !first || self.role == Role::Server || !self.config.guess {
             return None;
         }
         let kex = self.config.kexes.first().and_then(|name| crypto::kex(name))?;
-        Pending::start(kex, &mut *self.random).ok()
+        self.opening(kex).ok()
+    }
+
+    /// A client's first message of this method.
+    fn opening(&mut self, kex: &KexAlgorithm) -> Result<(Opening, Vec<u8>), Disconnect> {
+        if kex.exchanges_group() {
+            return Ok((Opening::Request, group_exchange::request(self.config.gex_bits)));
+        }
+        let (pending, init) = Pending::start(kex, None, &mut *self.random)?;
+        Ok((Opening::Init(pending), init))
     }
 
     /// The peer's KEXINIT, where one may come. Answers with ours if we have not sent it yet.
@@ -175,20 +201,24 @@ impl Transport {
         }
         exchange.skip_guess = theirs.follows && !negotiated.guess_right;
         let theirs = payload.to_vec();
-        exchange.step = match self.role {
-            Role::Server => Step::Init { theirs, negotiated },
-            Role::Client => {
+        exchange.step = match (self.role, negotiated.kex.exchanges_group()) {
+            (Role::Server, true) => Step::GroupRequest { theirs, negotiated },
+            (Role::Server, false) => Step::Init { theirs, negotiated, agreed: None },
+            (Role::Client, _) => {
                 // A wrong guess has been passed over by the server, and the right message follows.
                 let guess = exchange.guess.take().filter(|_| negotiated.guess_right);
-                let pending = match guess {
-                    Some(pending) => pending,
+                let opening = match guess {
+                    Some(opening) => opening,
                     None => {
-                        let (pending, init) = Pending::start(negotiated.kex, &mut *self.random)?;
-                        self.push(&init);
-                        pending
+                        let (opening, message) = self.opening(negotiated.kex)?;
+                        self.push(&message);
+                        opening
                     }
                 };
-                Step::Reply { theirs, negotiated, pending }
+                match opening {
+                    Opening::Request => Step::Group { theirs, negotiated },
+                    Opening::Init(pending) => Step::Reply { theirs, negotiated, pending },
+                }
             }
         };
         self.exchange = Some(exchange);
@@ -232,11 +262,35 @@ impl Transport {
         }
         let body = payload.get(1..).unwrap_or_default();
         match (std::mem::replace(&mut exchange.step, Step::KexInit), number) {
-            (Step::Init { theirs, negotiated }, KEX_ECDH_INIT) => {
-                self.answer(exchange, &theirs, negotiated, body)?;
+            (Step::GroupRequest { theirs, negotiated }, KEX_DH_GEX_REQUEST) => {
+                let (bits, moduli) = (self.config.gex_bits, &self.config.moduli);
+                let (group, agreed) = group_exchange::offer(bits, moduli, body, &mut *self.random)?;
+                self.push(&group);
+                exchange.step = Step::Init { theirs, negotiated, agreed: Some(agreed) };
+                self.exchange = Some(exchange);
                 Ok(None)
             }
-            (Step::Reply { theirs, negotiated, pending }, KEX_ECDH_REPLY) => {
+            (Step::GroupRequest { .. }, KEX_DH_GEX_REQUEST_OLD) => Err(Disconnect::key_exchange(
+                "message 30 KEX_DH_GEX_REQUEST_OLD is from before RFC 4419; 34 is taken",
+            )),
+            (Step::Group { theirs, negotiated }, KEX_DH_GEX_GROUP) => {
+                let agreed = group_exchange::accept(self.config.gex_bits, body)?;
+                let (pending, init) =
+                    Pending::start(negotiated.kex, Some(agreed), &mut *self.random)?;
+                self.push(&init);
+                exchange.step = Step::Reply { theirs, negotiated, pending };
+                self.exchange = Some(exchange);
+                Ok(None)
+            }
+            (Step::Init { theirs, negotiated, agreed }, number)
+                if number == init_number(agreed.as_ref()) =>
+            {
+                self.answer(exchange, &theirs, negotiated, agreed.as_ref(), body)?;
+                Ok(None)
+            }
+            (Step::Reply { theirs, negotiated, pending }, number)
+                if number == pending.reply_number() =>
+            {
                 let transcript = transcript(&self.info, &exchange.ours, &theirs);
                 let answer = pending.finish(&negotiated, &transcript, body)?;
                 self.meet_host_key(exchange, negotiated, answer)
@@ -251,6 +305,7 @@ impl Transport {
         exchange: Exchange,
         theirs: &[u8],
         negotiated: Negotiated,
+        agreed: Option<&Agreed>,
         body: &[u8],
     ) -> Result<(), Disconnect> {
         let signs = |name| self.config.host_keys.iter().find(|key| key.algorithms().contains(name));
@@ -258,7 +313,7 @@ impl Transport {
             .cloned()
             .ok_or_else(|| Disconnect::key_exchange("no host key for the algorithm agreed on"))?;
         let transcript = transcript(&self.info, &exchange.ours, theirs);
-        let answer = respond(&negotiated, &transcript, &*signer, body, &mut *self.random);
+        let answer = respond(&negotiated, agreed, &transcript, &*signer, body, &mut *self.random);
         let (reply, outcome) = answer?;
         if exchange.first {
             self.host_key = Some(signer.public_blob().to_vec());

@@ -40,18 +40,39 @@ fn cve_2023_28113_points_of_low_order() {
     }
 }
 
+/// Name, bytes of an encapsulation key and of a ciphertext, and what is said of other lengths.
+const HYBRIDS: [(&str, [usize; 2], [&str; 2]); 3] = [
+    (
+        "mlkem768x25519-sha256",
+        [1184, 1088],
+        ["not 1184 + 32 bytes long", "not 1088 + 32 bytes long"],
+    ),
+    (
+        "sntrup761x25519-sha512",
+        [1158, 1039],
+        ["not 1158 + 32 bytes long", "not 1039 + 32 bytes long"],
+    ),
+    (
+        "sntrup761x25519-sha512@openssh.com",
+        [1158, 1039],
+        ["not 1158 + 32 bytes long", "not 1039 + 32 bytes long"],
+    ),
+];
+
 #[test]
 fn a_hybrid_with_a_point_of_low_order() {
-    for (kex, backend) in with_backends("mlkem768x25519-sha256") {
-        let mut random = seeded();
-        let init = kex.client(&mut random).unwrap().init().to_vec();
-        let (reply, _) = kex.server(&init, &mut random).unwrap();
-        let why = Some(CryptoError::KeyExchange("point of low order"));
-        for point in points_of_low_order() {
-            let init = [&init[..1184], &point].concat();
-            assert_eq!(kex.server_with(backend, &init, &mut random).err(), why);
-            let client = kex.client_with(backend, &mut random).unwrap();
-            assert_eq!(client.finish(&[&reply[..1088], &point].concat()).err(), why);
+    for (name, [key, ciphertext], _) in HYBRIDS {
+        for (kex, backend) in with_backends(name) {
+            let mut random = seeded();
+            let init = kex.client(&mut random).unwrap().init().to_vec();
+            let (reply, _) = kex.server(&init, &mut random).unwrap();
+            let why = Some(CryptoError::KeyExchange("point of low order"));
+            for point in points_of_low_order() {
+                let init = [&init[..key], &point].concat();
+                assert_eq!(kex.server_with(backend, &init, &mut random).err(), why);
+                let client = kex.client_with(backend, &mut random).unwrap();
+                assert_eq!(client.finish(&[&reply[..ciphertext], &point].concat()).err(), why);
+            }
         }
     }
 }
@@ -66,20 +87,39 @@ fn x25519_values_of_the_wrong_length() {
 }
 
 #[test]
-fn hybrid_values_of_the_wrong_length() {
-    let kex = kex("mlkem768x25519-sha256").unwrap();
-    let mut random = seeded();
-    for length in [0, 1, 32, 1088, 1119, 1120, 1121, 1152, 1184, 1215, 1216, 1217, 4096] {
-        let value = vec![0; length];
-        if length != 1216 {
-            let why = Some(CryptoError::KeyExchange("not 1184 + 32 bytes long"));
-            assert_eq!(kex.server(&value, &mut random).err(), why, "{length}");
-        }
-        if length != 1120 {
-            let why = Some(CryptoError::KeyExchange("not 1088 + 32 bytes long"));
+fn cve_2023_28113_hybrid_values_of_the_wrong_length() {
+    for (name, [key, ciphertext], [init_why, reply_why]) in HYBRIDS {
+        let kex = kex(name).unwrap();
+        let mut random = seeded();
+        let around = |bytes: usize| [bytes - 1, bytes, bytes + 1, bytes + 31, bytes + 33];
+        let lengths = [0, 1, 31, 32, 33, 4096, 34_000];
+        for length in lengths.into_iter().chain(around(key)).chain(around(ciphertext)) {
+            let value = vec![0; length];
+            let why = Some(CryptoError::KeyExchange(init_why));
+            assert_eq!(kex.server(&value, &mut random).err(), why, "{name} {length}");
+            let why = Some(CryptoError::KeyExchange(reply_why));
             let client = kex.client(&mut random).unwrap();
-            assert_eq!(client.finish(&value).err(), why, "{length}");
+            assert_eq!(client.finish(&value).err(), why, "{name} {length}");
         }
+    }
+}
+
+/// Any string of the right length is some sntrup761 key or ciphertext: nothing to refuse, nothing
+/// that panics, and a secret the sender cannot know.
+#[test]
+fn sntrup761_values_that_nobody_made() {
+    for (kex, backend) in with_backends("sntrup761x25519-sha512") {
+        let mut secrets = Vec::new();
+        for byte in [0, 1, 0x7f, 0x80, 0xff] {
+            let half = |bytes: usize| [&vec![byte; bytes][..], &hex(ALICE_PUBLIC)].concat();
+            let (reply, secret) = kex.server_with(backend, &half(1158), &mut seeded()).unwrap();
+            assert_eq!(reply.len(), 1039 + 32);
+            secrets.push(secret.encoded().to_vec());
+            let client = kex.client_with(backend, &mut seeded()).unwrap();
+            secrets.push(client.finish(&half(1039)).unwrap().encoded().to_vec());
+        }
+        secrets.sort();
+        assert!(secrets.windows(2).all(|pair| pair[0] != pair[1]));
     }
 }
 
@@ -154,8 +194,27 @@ fn prime_plus(hex_prime: &str, add: i64) -> Vec<u8> {
     [vec![0], number].concat()
 }
 
+/// The numbers that are refused with this prime, and why.
+pub(super) fn numbers_out_of_range_of(prime: &str) -> Vec<(Vec<u8>, &'static str)> {
+    let beyond = [&[0, 0xff][..], &vec![0; prime.len() / 2]].concat();
+    let range = "not within 2 to p - 2";
+    vec![
+        (vec![], range),
+        (vec![1], range),
+        (prime_plus(prime, -1), range),
+        (prime_plus(prime, 0), range),
+        (prime_plus(prime, 1), range),
+        (beyond, range),
+        (vec![0x7f; 32_768], range),
+        (vec![0], "needless zeros"),
+        (vec![0, 2], "needless zeros"),
+        (vec![0x80], "negative"),
+        (hex(prime), "negative"),
+    ]
+}
+
 #[test]
-fn numbers_out_of_range() {
+fn cve_2023_28113_numbers_out_of_range() {
     let primes = [
         ("diffie-hellman-group14-sha256", primes::GROUP_14, 256),
         ("diffie-hellman-group16-sha512", primes::GROUP_16, 512),
@@ -164,25 +223,7 @@ fn numbers_out_of_range() {
     for (name, prime, bytes) in primes {
         let kex = kex(name).unwrap();
         assert_eq!(hex(prime).len(), bytes);
-        let beyond = [&[0, 0xff][..], &vec![0; bytes]].concat();
-        let range = "not within 2 to p - 2";
-        for value in [
-            vec![],
-            vec![1],
-            prime_plus(prime, -1),
-            prime_plus(prime, 0),
-            prime_plus(prime, 1),
-            beyond,
-            vec![0x7f; 32_768],
-        ] {
-            refused(kex, Backend::PureRust, &value, range);
-        }
-        for (value, why) in [
-            (vec![0], "needless zeros"),
-            (vec![0, 2], "needless zeros"),
-            (vec![0x80], "negative"),
-            (hex(prime), "negative"),
-        ] {
+        for (value, why) in numbers_out_of_range_of(prime) {
             refused(kex, Backend::PureRust, &value, why);
         }
         // Both ends of the range are taken.

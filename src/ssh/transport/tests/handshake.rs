@@ -380,7 +380,7 @@ fn nothing_in_common_names_both_lists() {
 }
 
 /// A client that offers the methods in another order and says that a guess follows.
-fn guessing_client(kexes: Vec<&'static str>) -> End {
+pub(super) fn guessing_client(kexes: Vec<&'static str>) -> End {
     let config = TransportConfig { kexes, ..TransportConfig::default() };
     let mut kexinit = kexinit::write(Role::Client, &config, [9; 16], FIRST);
     let at = kexinit.len() - 5;

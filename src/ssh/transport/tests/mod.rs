@@ -1,9 +1,11 @@
 //! Two transports joined in memory, in virtual time.
 
 mod compression;
+mod group_exchange;
 mod handshake;
 mod hostile;
 mod kex;
+mod peer;
 mod rekey;
 mod strict;
 

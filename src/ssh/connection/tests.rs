@@ -3,6 +3,7 @@
 
 mod channels;
 mod compression;
+mod cves;
 mod gate;
 mod globals;
 mod login;
@@ -11,6 +12,7 @@ mod opening;
 mod pair;
 mod raw;
 mod rekey;
+mod states;
 mod time;
 mod trace;
 mod transfer;

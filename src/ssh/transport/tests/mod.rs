@@ -7,6 +7,7 @@ mod hostile;
 mod injection;
 mod integrity;
 mod kex;
+mod peer;
 mod rekey;
 mod rows;
 mod strict;

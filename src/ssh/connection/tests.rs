@@ -7,6 +7,7 @@ mod cves;
 mod gate;
 mod globals;
 mod login;
+mod matrix;
 mod opening;
 mod pair;
 mod raw;

@@ -10,8 +10,10 @@
 
 mod backend;
 mod blob;
+mod cbc;
 mod chacha;
 mod cipher;
+mod composition;
 mod compression;
 mod ctr;
 mod error;
@@ -32,6 +34,8 @@ mod verify;
 
 pub use backend::{Backend, backend_name, backend_of};
 pub use blob::{key_type_for_algorithm, key_type_of};
+#[cfg(test)]
+pub(crate) use cipher::suites_spread;
 pub use cipher::{CipherAlgorithm, cipher, ciphers, suites};
 pub use compression::{Compress, CompressionAlgorithm, Expand, compression, compressions};
 pub use error::CryptoError;

@@ -4,6 +4,8 @@
 //! Measured with `allocation-counter`, which counts for one thread, so tests may run side by side.
 //! Only our side's work is inside a measurement; the peer's packets are made before it.
 
+#[path = "allocation/channels.rs"]
+mod channels;
 #[path = "allocation/fields.rs"]
 mod fields;
 #[path = "allocation/floods.rs"]

@@ -226,6 +226,23 @@ fn every_algorithm_in_common() {
 }
 
 #[test]
+fn compressed_both_ways_across_rekeys() {
+    if !has_sshd() {
+        return;
+    }
+    let scratch = Scratch::new();
+    let sshd = Sshd::start(&scratch, &["RekeyLimit 1M".to_owned()]);
+    let compressions = vec!["zlib@openssh.com"];
+    let mut client = connect(&sshd, TransportConfig { compressions, ..everything() }, PATIENCE);
+    log_in(&mut client, &scratch);
+    through_cat(&mut client, 4 * MIB, 7);
+    let info = client.connection.info();
+    assert_eq!([info.sent.compression, info.received.compression], ["zlib@openssh.com"; 2]);
+    assert!(client.connection.compresses());
+    assert!(info.exchanges >= 4, "{}", info.exchanges);
+}
+
+#[test]
 fn the_host_key_is_shown_and_may_be_refused() {
     if !has_sshd() {
         return;

@@ -44,7 +44,7 @@ enum Exchange {
     /// Each side sends the public half of an ephemeral key.
     DiffieHellman(Group),
     /// The same, once both sides have agreed on a group.
-    GroupExchange,
+    AgreedGroup,
     /// ML-KEM-768 beside X25519.
     MlKem768X25519,
     /// Streamlined NTRU Prime beside X25519.
@@ -91,7 +91,7 @@ static KEXES: [KexAlgorithm; 12] = [
         name: "diffie-hellman-group-exchange-sha256",
         hash: HashAlgorithm::Sha256,
         preset: Preset::Compatible,
-        exchange: Exchange::GroupExchange,
+        exchange: Exchange::AgreedGroup,
     },
 ];
 
@@ -135,7 +135,7 @@ impl KexAlgorithm {
     /// Whether both sides agree on a group first (RFC 4419). [`DhGroup::client`] and
     /// [`DhGroup::server`] take the place of the methods here then.
     pub fn exchanges_group(&self) -> bool {
-        matches!(self.exchange, Exchange::GroupExchange)
+        matches!(self.exchange, Exchange::AgreedGroup)
     }
 
     /// Starts the client's side with a fresh ephemeral key.
@@ -161,7 +161,7 @@ impl KexAlgorithm {
             Exchange::DiffieHellman(group) => {
                 Box::new(Ephemeral::generate(group, backend, random)?)
             }
-            Exchange::GroupExchange => return Err(CryptoError::GroupNeeded),
+            Exchange::AgreedGroup => return Err(CryptoError::GroupNeeded),
             Exchange::MlKem768X25519 => {
                 Box::new(hybrid::Client::<MlKem768>::generate(backend, random)?)
             }
@@ -199,7 +199,7 @@ impl KexAlgorithm {
             Exchange::DiffieHellman(group) => {
                 Ephemeral::generate(group, backend, random)?.serve(init)
             }
-            Exchange::GroupExchange => Err(CryptoError::GroupNeeded),
+            Exchange::AgreedGroup => Err(CryptoError::GroupNeeded),
             Exchange::MlKem768X25519 => hybrid::serve::<MlKem768>(backend, init, random),
             Exchange::Sntrup761X25519 => hybrid::serve::<Sntrup761>(backend, init, random),
         }

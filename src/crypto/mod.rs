@@ -1,8 +1,9 @@
 //! Cryptography for the protocol: the algorithm tables and one trait for each kind of algorithm.
 //!
-//! Owns: packet ciphers, compressions, key exchange, hashes and key derivation, host key signatures,
-//! signature verification, fingerprints, the random number trait. Composes kept crates; no primitive
-//! is written here. Must not know: the transport's state machine, sockets, files, the clock.
+//! Owns: packet ciphers, compressions, key exchange, hashes and key derivation, host key
+//! signatures, signature verification, fingerprints, the random number trait. Composes kept crates;
+//! no primitive is written here. Must not know: the transport's state machine, sockets, files, the
+//! clock.
 //! Invariant: what a peer sends is refused with a [`CryptoError`], never a panic, and a packet
 //! whose tag does not verify leaves nothing decrypted behind. Each bulk algorithm exists twice,
 //! from aws-lc-rs (feature `aws-lc`) and from pure Rust crates, and the tests hold one against the

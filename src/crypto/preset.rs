@@ -56,7 +56,7 @@ impl Preset {
         macs().iter().filter(|mac| mac.preset <= self).map(|mac| mac.name).collect()
     }
 
-    /// Its compressions. Each begins with `none`, so that a peer has to prefer another one to get it.
+    /// Its compressions. Each begins with `none`: a peer has to prefer another one to get it.
     pub fn compressions(self) -> Vec<&'static str> {
         let offered = compressions().iter().filter(|it| it.preset.is_some_and(|it| it <= self));
         offered.map(|compression| compression.name).collect()

@@ -20,6 +20,7 @@ use crate::auth::{PasswordDigest, SoleUser};
 use crate::crypto::{self, Preset};
 use crate::reactor::random_seed;
 use crate::server::{self, Ready, Stop};
+use crate::ssh::{Role, TransportConfig};
 
 /// Serves until a signal stops it.
 pub(crate) fn serve(config: &Config) -> Result<(), Failure> {
@@ -55,10 +56,17 @@ pub(crate) fn serve(config: &Config) -> Result<(), Failure> {
         say(&announcement.text());
     };
     let settings = settings(config, root, host_keys, Arc::new(users));
+    check_transport(&settings.ssh.transport)?;
     let ended = server::run(settings, &mut ready, stop);
     ended.map_err(|error| Failure::runtime(error.to_string()))?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// What the values of the configuration cannot tell one by one, such as host keys that none of the
+/// algorithms offered is for.
+fn check_transport(transport: &TransportConfig) -> Result<(), Failure> {
+    transport.check(Role::Server).map_err(|error| Failure::configuration(error.to_string()))
 }
 
 /// The lines that say what this server runs on.
@@ -87,6 +95,18 @@ fn log_start(ready: &Ready<'_>, shards: usize, config: &Config) {
             legacy.join(", ")
         );
     }
+    if expands_for_strangers(config) {
+        tracing::warn!(
+            "the compression zlib expands what clients send before they log in; \
+             zlib@openssh.com waits until they have"
+        );
+    }
+}
+
+/// Whether a compression is offered that starts before anybody is authenticated.
+fn expands_for_strangers(config: &Config) -> bool {
+    let early = |name: &&str| !crypto::compression(name).is_none_or(|it| it.delayed);
+    config.compression_names().iter().any(|name| *name != "none" && early(name))
 }
 
 /// The algorithms offered that only the preset `legacy` has.

@@ -10,7 +10,7 @@ use crate::auth::Authenticator;
 use crate::crypto::Signer;
 use crate::reactor::DriverChoice;
 use crate::server::{Names, Settings};
-use crate::ssh::{ServerConfig, TransportConfig};
+use crate::ssh::{ServerConfig, StrictKex, TransportConfig};
 
 /// Everything the server is told. `root` is absolute.
 pub(crate) fn settings(
@@ -21,15 +21,28 @@ pub(crate) fn settings(
 ) -> Settings {
     let signers: Vec<Arc<dyn Signer>> =
         host_keys.into_iter().map(|key| Arc::new(key.signer) as Arc<dyn Signer>).collect();
+    let built_in = TransportConfig::default();
     let ssh = ServerConfig {
         transport: TransportConfig {
             kexes: config.kexes(),
             host_key_algorithms: config.host_key_names(),
             ciphers: config.cipher_names(),
             macs: config.mac_names(),
+            compressions: config.compression_names(),
+            signature_algorithms: config.user_key_names(),
+            strict_kex: strict_kex(config.strict_kex),
+            software_version: match config.version_string.as_str() {
+                "" => built_in.software_version,
+                software => software.to_owned(),
+            },
+            comment: config.version_addendum.clone(),
+            peer_versions: config.client_versions.clone(),
+            rekey_interval: seconds(config.key_renegotiation_interval),
+            ident_timeout: Duration::from_secs(config.ident_timeout),
+            kex_timeout: Duration::from_secs(config.kex_timeout),
             host_keys: signers,
             rekey_bytes: unless_zero(config.key_renegotiation_threshold),
-            ..TransportConfig::default()
+            ..built_in
         },
         methods: auth.methods(),
         max_auth_tries: narrow(config.max_auth_tries),
@@ -65,6 +78,10 @@ pub(crate) fn shards(configured: u64) -> usize {
     }
 }
 
+fn strict_kex(name: &str) -> StrictKex {
+    StrictKex::ALL.into_iter().find(|setting| setting.name() == name).unwrap_or_default()
+}
+
 fn unless_zero(value: u64) -> Option<u64> {
     (value != 0).then_some(value)
 }
@@ -97,7 +114,12 @@ mod tests {
     fn zero_means_none_or_the_built_in_value() {
         let settings = made("");
         assert_eq!(settings.ssh.transport.rekey_bytes, None);
-        assert_eq!(settings.ssh.transport.kexes, TransportConfig::default().kexes);
+        let (made_of, built_in) = (&settings.ssh.transport, TransportConfig::default());
+        assert_eq!(made_of.kexes, built_in.kexes);
+        assert_eq!(made_of.software_version, built_in.software_version);
+        assert_eq!(made_of.ident_timeout, built_in.ident_timeout);
+        assert_eq!(made_of.kex_timeout, built_in.kex_timeout);
+        assert_eq!(made_of.strict_kex, built_in.strict_kex);
         assert_eq!(made("client_alive_interval = 0").ssh.keepalive_interval, None);
         assert_eq!(settings.idle_timeout, None);
         assert_eq!(settings.ssh.auth_timeout, Some(Duration::from_secs(120)));
@@ -112,7 +134,11 @@ mod tests {
              max_auth_tries = 2\nlogin_grace_time = 5\nclient_alive_interval = 7\n\
              client_alive_count_max = 8\nkey_renegotiation_threshold = '1M'\nmax_sessions = 9\n\
              max_connections = 11\nidle_timeout = 13\nciphers = 'aes128-gcm@openssh.com'\n\
-             macs = 'hmac-sha2-512'\nkex_algorithms = 'ecdh-sha2-nistp256'\n",
+             macs = 'hmac-sha2-512'\nkex_algorithms = 'ecdh-sha2-nistp256'\n\
+             key_renegotiation_interval = '1h'\nident_timeout = 3\nkex_timeout = 4\n\
+             version_string = 'x_1'\nversion_addendum = 'Debian'\nstrict_kex = 'safe'\n\
+             client_versions = ['*', '!bad*']\ncompression = 'none'\n\
+             pubkey_accepted_algorithms = '-ecdsa*'\n",
         );
         let ssh = &settings.ssh;
         assert_eq!(settings.listen, ["[::1]:7".parse().unwrap()]);
@@ -127,5 +153,19 @@ mod tests {
         assert_eq!(ssh.transport.macs, ["hmac-sha2-512"]);
         assert_eq!(ssh.transport.kexes, ["ecdh-sha2-nistp256"]);
         assert_eq!(ssh.methods, ["publickey"]);
+        let transport = &ssh.transport;
+        assert_eq!(transport.rekey_interval, Some(Duration::from_secs(3_600)));
+        assert_eq!(transport.ident_timeout, Duration::from_secs(3));
+        assert_eq!(transport.kex_timeout, Duration::from_secs(4));
+        assert_eq!(
+            (transport.software_version.as_str(), transport.comment.as_str()),
+            ("x_1", "Debian")
+        );
+        assert_eq!(transport.peer_versions, ["*", "!bad*"]);
+        assert_eq!(
+            (transport.strict_kex, &transport.compressions[..]),
+            (StrictKex::Safe, &["none"][..])
+        );
+        assert!(!transport.signature_algorithms.iter().any(|name| name.starts_with("ecdsa")));
     }
 }

@@ -9,6 +9,9 @@ pub mod architecture {}
 #[doc = include_str!("protocol.md")]
 pub mod protocol {}
 
+#[doc = include_str!("states.md")]
+pub mod states {}
+
 #[doc = include_str!("limits.md")]
 pub mod limits {}
 

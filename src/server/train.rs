@@ -249,8 +249,16 @@ impl Layout {
         read: ReadReply,
     ) -> LaidRead {
         let header_bytes = if read.header_sent { 0 } else { reply::DATA_HEADER_BYTES };
-        if !self.continues(&read) || self.free(room) <= header_bytes {
+        if !self.continues(&read) {
             return LaidRead::Rest(Reply::Read(read));
+        }
+        if self.free(room) <= header_bytes {
+            let alone = self.train.frames.is_empty();
+            // A window that never holds a header would wait for ever: then the reply goes in parts.
+            return match alone && room.left > 0 {
+                true => LaidRead::Instead(in_memory(&read)),
+                false => LaidRead::Rest(Reply::Read(read)),
+            };
         }
         let len = match available(&read) {
             Ok(len) => len,
@@ -330,6 +338,30 @@ fn available(read: &ReadReply) -> Result<u32, Vec<u8>> {
     Err(answer)
 }
 
+/// The whole reply to `read`, at most 255 KiB, for a peer whose window takes a few bytes at a time.
+fn in_memory(read: &ReadReply) -> Vec<u8> {
+    let len = match available(read) {
+        Ok(len) => len as usize,
+        Err(answer) => return answer,
+    };
+    let mut bytes = vec![0; len];
+    let mut got = 0;
+    while let Some(rest) = bytes.get_mut(got..).filter(|rest| !rest.is_empty()) {
+        match read.file.file.read_at(rest, read.offset.saturating_add(got as u64)) {
+            Ok(0) => break,
+            Ok(count) => got += count,
+            Err(errno) => return failure(read.id, errno),
+        }
+    }
+    read.file.was_read(got);
+    let mut answer = Vec::new();
+    match bytes.get(..got).filter(|data| !data.is_empty()) {
+        Some(data) => reply::data(&mut answer, read.id, data),
+        None => reply::status(&mut answer, read.id, Status::Eof, "End of file"),
+    }
+    answer
+}
+
 /// What is read past the size a file claims to have.
 const END_READ_BYTES: usize = 32 * 1024;
 
@@ -341,8 +373,8 @@ fn failure(id: u32, errno: rustix::io::Errno) -> Vec<u8> {
 }
 
 impl Train {
-    /// Seals the train's packets in place, after `control` (already sealed) in the headroom. Not for
-    /// a connection that compresses.
+    /// Seals the train's packets in place, after `control` (already sealed) in the headroom. A
+    /// connection that compresses cannot: see [`Train::compress`].
     ///
     /// Gives the range to send. Packets that cannot be sealed now, since keys are being exchanged
     /// or the cipher is another than when they were laid out, come back as plaintext.

@@ -52,7 +52,8 @@ pub(crate) fn offer(
     let group = moduli.choose(least, preferred, most, random).ok_or_else(|| {
         let GexBits { min: ours_min, max: ours_max, .. } = ours;
         Disconnect::key_exchange(format!(
-            "no group for an exchange with {min} to {max} bits; offered are {ours_min} to {ours_max}"
+            "no group for an exchange with {min} to {max} bits; offered are {ours_min} to \
+             {ours_max}"
         ))
     })?;
     let mut payload = vec![KEX_DH_GEX_GROUP];

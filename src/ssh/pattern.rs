@@ -21,8 +21,9 @@ pub(crate) fn is_pattern(pattern: &str) -> bool {
     !bare.is_empty() && bare.bytes().all(|byte| (0x20..0x7f).contains(&byte))
 }
 
-/// Goes back to the last `*` only, so that the time is the product of the lengths at most.
-fn matches(pattern: &[u8], text: &[u8]) -> bool {
+/// Whether all of `text` fits one pattern. Goes back to the last `*` only, so that the time is the
+/// product of the lengths at most.
+pub(crate) fn matches(pattern: &[u8], text: &[u8]) -> bool {
     let (mut pattern, mut text) = (pattern, text);
     // Where to go on when what follows the last `*` does not fit here.
     let mut again = None;

@@ -1,10 +1,13 @@
 //! A peer that sends without end, or withholds what is due, while our answers pile up.
 
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
 use ringferry::ssh::limits::QUEUE_BYTES_MAX;
-use ringferry::ssh::{Role, numbers};
+use ringferry::ssh::{Connection, Event, Role, ServerConfig, numbers};
 
 use super::peak_bytes;
-use super::peer::{Field, Scene, message, quick_config};
+use super::peer::{Field, Scene, message, quick_config, random};
 
 /// What may be allocated while answers wait: the queue's bound, doubled as vectors grow.
 const QUEUE_PEAK_BYTES: u64 = 2 * QUEUE_BYTES_MAX as u64 + super::SLACK_BYTES;
@@ -128,4 +131,47 @@ fn a_connection_before_the_login_is_small() {
     });
     // Both ends and the bytes between them, against 64 KiB for ours alone.
     assert!(measured.bytes_current < 64 * 1024, "{measured:?}");
+}
+
+/// OpenSSH's CVE-2024-6387 sat in what ran when the time to log in was over. Here that is a call
+/// like any other: 10^5 connections that run out of time leave nothing, each with its own words.
+#[test]
+fn cve_2024_6387_a_hundred_thousand_deadlines() {
+    let config = quick_config();
+    let server = Arc::new(ServerConfig::new(config.clone()));
+    let expire = |mut ours: Connection, now: Instant, words: &str| {
+        ours.poll_transmit(now, &mut Vec::new());
+        let deadline = ours.next_deadline().unwrap();
+        assert_eq!(ours.handle_timeout(deadline - Duration::from_nanos(1)), None);
+        let end = ours.handle_timeout(deadline);
+        let Some(Event::Disconnected { by_peer: false, description, .. }) = end else {
+            panic!("{end:?} at the deadline");
+        };
+        assert!(description.contains(words), "{description}");
+        assert!(ours.is_closed() && ours.next_deadline().is_none());
+        assert_eq!(ours.handle_timeout(deadline), None);
+    };
+    let now = Instant::now();
+    let fresh = || Connection::server(Arc::clone(&server), random(3), now);
+    let silent = || expire(fresh(), now, "identification");
+    let greeted = || {
+        let mut ours = fresh();
+        let line = &mut b"SSH-2.0-slow\r\n".to_owned();
+        assert_eq!(ours.handle_input(now, line).consumed, line.len());
+        expire(ours, now, "key exchange");
+    };
+    let expire_scene = |scene: Scene| expire(scene.ours, scene.now, "log in");
+    let shaken = || expire_scene(Scene::shaken(Role::Server, &config));
+    let asking = || expire_scene(Scene::in_auth(Role::Server, &config));
+    silent();
+    greeted();
+    shaken();
+    asking();
+    let measured = allocation_counter::measure(|| {
+        (0..90_000).for_each(|_| silent());
+        (0..9_000).for_each(|_| greeted());
+        (0..500).for_each(|_| shaken());
+        (0..500).for_each(|_| asking());
+    });
+    assert_eq!(measured.bytes_current, 0, "{measured:?}");
 }

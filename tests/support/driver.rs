@@ -25,6 +25,8 @@ pub(crate) struct Client {
     handled: usize,
     /// Where the input of the latest `handle_input` began: ranges of its event count from there.
     latest: usize,
+    /// The latest packet came compressed: those ranges count in what it expanded to.
+    expanded: bool,
     output: Vec<u8>,
     sent: usize,
     end_of_stream: bool,
@@ -49,6 +51,7 @@ impl Client {
             input: Vec::new(),
             handled: 0,
             latest: 0,
+            expanded: false,
             output: Vec::new(),
             sent: 0,
             end_of_stream: false,
@@ -87,6 +90,7 @@ impl Client {
             let part = self.input.get_mut(self.handled..).expect("handled is within");
             let handled = self.connection.handle_input(now, part);
             self.latest = self.handled;
+            self.expanded = handled.expanded;
             self.handled += handled.consumed;
             if handled.event.is_some() {
                 return handled.event;
@@ -104,6 +108,9 @@ impl Client {
 
     /// The data of the event that came last.
     pub(crate) fn data(&self, range: Range<usize>) -> &[u8] {
+        if self.expanded {
+            return &self.connection.expanded()[range];
+        }
         &self.input[self.latest + range.start..self.latest + range.end]
     }
 
@@ -115,14 +122,17 @@ impl Client {
             self.connection.poll_transmit(Instant::now(), &mut self.output);
             let wanted = data.len() - sent;
             let Some(frame) = self.connection.reserve_data(channel, wanted) else { break };
-            let start = self.output.len();
-            self.output.resize(start + frame.frame_bytes(), 0);
-            let packet = &mut self.output[start..];
+            let mut packet = vec![0; frame.frame_bytes()];
             packet[frame.data_range()].copy_from_slice(&data[sent..sent + frame.data_len]);
-            match self.connection.seal_data(&frame, packet) {
+            let sealed = if self.connection.compresses() {
+                self.connection.append_data(&frame, &mut packet, &mut self.output)
+            } else {
+                let sealed = self.connection.seal_data(&frame, &mut packet);
+                sealed.map(|()| self.output.extend_from_slice(&packet))
+            };
+            match sealed {
                 Ok(()) => sent += frame.data_len,
                 Err(error) => {
-                    self.output.truncate(start);
                     let unused = frame.data_len;
                     assert!(self.connection.release_data(frame, unused).is_none());
                     assert!(matches!(error, SealError::Rekeying | SealError::Queued), "{error:?}");

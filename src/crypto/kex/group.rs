@@ -1,6 +1,7 @@
 //! Groups that both sides of a group exchange agree on (RFC 4419).
 
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use super::KexClient;
 use super::ephemeral::Ephemeral;
@@ -9,12 +10,16 @@ use crate::crypto::limits::{DH_GROUP_BITS_MAX, DH_GROUP_BITS_MIN};
 use crate::crypto::{CryptoError, Random, SharedSecret};
 
 /// The integers modulo a prime, and a generator. That the prime is one is its maker's word: testing
-/// it would cost more than the exchange, and the server's signature covers it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct DhGroup {
+/// it would cost more than the exchange, and the server's signature covers it. Copies share all.
+#[derive(Clone)]
+pub struct DhGroup(Arc<Shared>);
+
+struct Shared {
     prime: Vec<u8>,
     generator: Vec<u8>,
     bits: u32,
+    /// Made ready for computing by the first exchange, which pays as much for it as for the rest.
+    ready: OnceLock<Option<Group>>,
 }
 
 impl DhGroup {
@@ -38,22 +43,23 @@ impl DhGroup {
         if !within(generator, prime) {
             return Err(CryptoError::Group("the generator is not within 2 to p - 2"));
         }
-        Ok(DhGroup { prime: prime.to_vec(), generator: generator.to_vec(), bits })
+        let (prime, generator) = (prime.to_vec(), generator.to_vec());
+        Ok(DhGroup(Arc::new(Shared { prime, generator, bits, ready: OnceLock::new() })))
     }
 
     /// The size of the prime.
     pub fn bits(&self) -> u32 {
-        self.bits
+        self.0.bits
     }
 
     /// The prime, most significant byte first, without leading zeros.
     pub fn prime(&self) -> &[u8] {
-        &self.prime
+        &self.0.prime
     }
 
     /// The generator, likewise.
     pub fn generator(&self) -> &[u8] {
-        &self.generator
+        &self.0.generator
     }
 
     /// Starts the client's side with a fresh ephemeral key.
@@ -78,14 +84,15 @@ impl DhGroup {
     }
 
     fn ephemeral(&self, random: &mut dyn Random) -> Result<Ephemeral, CryptoError> {
-        let group = Group::new(&self.prime, &self.generator).ok_or(CryptoError::EphemeralKey)?;
-        Ephemeral::generate_in(&group, random)
+        let Shared { prime, generator, ready, .. } = &*self.0;
+        let group = ready.get_or_init(|| Group::new(prime, generator));
+        Ephemeral::generate_in(group.as_ref().ok_or(CryptoError::EphemeralKey)?, random)
     }
 }
 
 impl fmt::Debug for DhGroup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "DhGroup({} bits)", self.bits)
+        write!(f, "DhGroup({} bits)", self.0.bits)
     }
 }
 

@@ -7,6 +7,7 @@ use super::Config;
 use super::place::{Place, Unit};
 use super::selection::Kind;
 use super::value::Value;
+use crate::ssh::{ident, pattern};
 
 /// One key.
 pub(crate) struct Definition {
@@ -27,6 +28,17 @@ pub(crate) fn definition(key: &str) -> Option<&'static Definition> {
 
 /// A week in seconds: long enough for any deadline, short enough to catch a wrong unit.
 const WEEK: u64 = 604_800;
+
+/// An hour in seconds: the most that a step of a connection's start may take.
+const HOUR: u64 = 3_600;
+
+/// sshd's VersionAddendum is unbounded; what fits beside the longest software name is enough.
+fn addendum(text: &str) -> Result<(), String> {
+    match text {
+        text if text.len() > 100 => Err("it is longer than 100 bytes".to_owned()),
+        text => ident::check_comment("ringferry", text),
+    }
+}
 
 /// Every key.
 pub(crate) static DEFINITIONS: &[Definition] = &[
@@ -205,6 +217,94 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
         },
     },
     Definition {
+        key: "key_renegotiation_interval",
+        doc: "Time after which the server exchanges keys anew: the second word of sshd's \
+              RekeyLimit.",
+        default: || Value::Integer(0),
+        place: Place::Number {
+            at: |config| &mut config.key_renegotiation_interval,
+            unit: Unit::Seconds,
+            min: 1,
+            max: WEEK,
+            zero: Some("never for that"),
+        },
+    },
+    Definition {
+        key: "ident_timeout",
+        doc: "Time a client may take to send its identification line before it is cut off.",
+        default: || Value::Integer(20),
+        place: Place::Number {
+            at: |config| &mut config.ident_timeout,
+            unit: Unit::Seconds,
+            min: 1,
+            max: HOUR,
+            zero: None,
+        },
+    },
+    Definition {
+        key: "kex_timeout",
+        doc: "Time an exchange of keys may take before the connection is closed.",
+        default: || Value::Integer(60),
+        place: Place::Number {
+            at: |config| &mut config.kex_timeout,
+            unit: Unit::Seconds,
+            min: 1,
+            max: HOUR,
+            zero: None,
+        },
+    },
+    Definition {
+        key: "version_string",
+        doc: "The software the server's identification line names, behind SSH-2.0-. Empty: \
+              ringferry and its version. Some clients go by it: WinSCP and AsyncSSH know OpenSSH's \
+              order of symlink arguments by a name with OpenSSH in it.",
+        default: || Value::text(""),
+        place: Place::Text {
+            at: |config| &mut config.version_string,
+            form: "printable US-ASCII without blanks and minus signs",
+            check: |text| match text {
+                "" => Ok(()),
+                text => ident::check_software(text),
+            },
+        },
+    },
+    Definition {
+        key: "version_addendum",
+        doc: "Text behind the software in the identification line.",
+        default: || Value::text(""),
+        place: Place::Text {
+            at: |config| &mut config.version_addendum,
+            form: "printable US-ASCII, at most 100 bytes",
+            check: addendum,
+        },
+    },
+    Definition {
+        key: "client_versions",
+        doc: "Clients that are served, by patterns of what their identification line says behind \
+              SSH-2.0-, such as [\"*\", \"!libssh_0.5*\"]. Empty: all. A client can say what it \
+              likes: this keeps out broken ones, not attackers.",
+        default: || Value::List(vec![]),
+        place: Place::Texts {
+            at: |config| &mut config.client_versions,
+            form: "patterns: * stands for any characters, ? for one, a ! in front refuses",
+            check: |text| match pattern::is_pattern(text) {
+                true => Ok(()),
+                false => Err(format!("{text:?} can match nothing")),
+            },
+        },
+    },
+    Definition {
+        key: "strict_kex",
+        doc: "The strict key exchange, which stops packets from being cut out of a session's start \
+              (CVE-2023-48795). on: with clients that have it. safe: other clients do not get the \
+              algorithms the attack works on. required: other clients are turned away. off: never.",
+        default: || Value::text("on"),
+        place: Place::Choice {
+            at: |config| &mut config.strict_kex,
+            among: &["off", "on", "safe", "required"],
+        },
+    },
+    Definition {
         key: "algorithms",
         doc: "Which algorithms are offered, before the lists below change it. hardened: \
               post-quantum key exchange, AEAD ciphers and encrypt-then-MAC only. default: that and \
@@ -242,6 +342,22 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
               kinds. The client's order decides which is used.",
         default: || Value::List(vec![]),
         place: Place::Names { at: |config| &mut config.macs, kind: Kind::MAC },
+    },
+    Definition {
+        key: "compression",
+        doc: "Compressions the server offers. The client's order decides which is used; most ask \
+              for none.",
+        default: || Value::List(vec![]),
+        place: Place::Names { at: |config| &mut config.compression, kind: Kind::COMPRESSION },
+    },
+    Definition {
+        key: "pubkey_accepted_algorithms",
+        doc: "Signatures users may log in with.",
+        default: || Value::List(vec![]),
+        place: Place::Names {
+            at: |config| &mut config.pubkey_accepted_algorithms,
+            kind: Kind::USER_KEY,
+        },
     },
 ];
 

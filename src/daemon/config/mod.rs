@@ -61,6 +61,20 @@ pub struct Config {
     pub max_connections: u64,
     /// Seconds without a packet of data after which a connection is closed; 0: never.
     pub idle_timeout: u64,
+    /// Seconds after which the server exchanges keys anew; 0: never for that.
+    pub key_renegotiation_interval: u64,
+    /// Seconds a client may take to identify itself.
+    pub ident_timeout: u64,
+    /// Seconds an exchange of keys may take.
+    pub kex_timeout: u64,
+    /// Software named in the identification line; empty: this one and its version.
+    pub version_string: String,
+    /// Comment behind it.
+    pub version_addendum: String,
+    /// Patterns of the clients that are served; empty: all.
+    pub client_versions: Vec<String>,
+    /// `off`, `on`, `safe` or `required`.
+    pub strict_kex: &'static str,
     /// `hardened`, `default`, `compatible` or `legacy`: what the lists below start from.
     pub algorithms: &'static str,
     /// Key exchange methods: see [`Config::kexes`].
@@ -71,6 +85,10 @@ pub struct Config {
     pub ciphers: Selection,
     /// MACs: see [`Config::mac_names`].
     pub macs: Selection,
+    /// Compressions: see [`Config::compression_names`].
+    pub compression: Selection,
+    /// Signatures users may log in with: see [`Config::user_key_names`].
+    pub pubkey_accepted_algorithms: Selection,
 }
 
 impl Config {
@@ -97,5 +115,15 @@ impl Config {
     /// The MACs offered.
     pub fn mac_names(&self) -> Vec<&'static str> {
         Kind::MAC.offered(&self.macs, self.preset())
+    }
+
+    /// The compressions offered.
+    pub fn compression_names(&self) -> Vec<&'static str> {
+        Kind::COMPRESSION.offered(&self.compression, self.preset())
+    }
+
+    /// The signatures users may log in with.
+    pub fn user_key_names(&self) -> Vec<&'static str> {
+        Kind::USER_KEY.offered(&self.pubkey_accepted_algorithms, self.preset())
     }
 }

@@ -46,6 +46,18 @@ pub(crate) enum Place {
     },
     /// A login name: printable, without blanks; it may be empty.
     Login(At<String>),
+    /// Text of a form that `check` knows, and `form` tells people.
+    Text {
+        at: At<String>,
+        form: &'static str,
+        check: fn(&str) -> Result<(), String>,
+    },
+    /// A list of such texts.
+    Texts {
+        at: At<Vec<String>>,
+        form: &'static str,
+        check: fn(&str) -> Result<(), String>,
+    },
     Path(At<PathBuf>),
     Paths(At<Vec<PathBuf>>),
     /// At least one ADDR:PORT.
@@ -55,7 +67,10 @@ pub(crate) enum Place {
 impl Place {
     /// Whether the key takes a list, so that a flag given again adds to it.
     pub(crate) fn is_list(&self) -> bool {
-        matches!(self, Self::Names { .. } | Self::Paths(_) | Self::Addresses(_))
+        matches!(
+            self,
+            Self::Names { .. } | Self::Texts { .. } | Self::Paths(_) | Self::Addresses(_)
+        )
     }
 
     /// The allowed values, for error messages and comments.
@@ -79,6 +94,8 @@ impl Place {
                 (kind.known)().join(", ")
             ),
             Self::Login(_) => "a login name: printable characters without blanks".to_owned(),
+            Self::Text { form, .. } => (*form).to_owned(),
+            Self::Texts { form, .. } => format!("a list of {form}"),
             Self::Path(_) => "a path".to_owned(),
             Self::Paths(_) => "a path or a list of paths".to_owned(),
             Self::Addresses(_) => {
@@ -102,6 +119,10 @@ impl Place {
             Self::Choice { at, among } => *at(config) = choice(value, among)?,
             Self::Names { at, kind } => *at(config) = Selection::read(value, &(kind.known)())?,
             Self::Login(at) => *at(config) = login(value)?,
+            Self::Text { at, check, .. } => *at(config) = checked(value, *check)?,
+            Self::Texts { at, check, .. } => {
+                *at(config) = each(value, |item| checked(item, *check))?;
+            }
             Self::Path(at) => *at(config) = path(value)?,
             Self::Paths(at) => *at(config) = each(value, path)?,
             Self::Addresses(at) => {
@@ -125,6 +146,8 @@ impl Place {
             Self::Choice { at, .. } => quote(at(config)),
             Self::Names { at, .. } => at(config).show(),
             Self::Login(at) => quote(at(config)),
+            Self::Text { at, .. } => quote(at(config)),
+            Self::Texts { at, .. } => list(at(config).iter().map(|text| quote(text))),
             Self::Path(at) => quote(&at(config).to_string_lossy()),
             Self::Paths(at) => list(at(config).iter().map(|path| quote(&path.to_string_lossy()))),
             Self::Addresses(at) => list(at(config).iter().map(|addr| quote(&addr.to_string()))),
@@ -260,6 +283,12 @@ fn login(value: &Value) -> Result<String, String> {
         return Err(format!("{} holds a blank or a control character", value.describe()));
     }
     Ok(name.to_owned())
+}
+
+fn checked(value: &Value, check: fn(&str) -> Result<(), String>) -> Result<String, String> {
+    let text = text(value)?;
+    check(text)?;
+    Ok(text.to_owned())
 }
 
 fn path(value: &Value) -> Result<PathBuf, String> {

@@ -2,7 +2,10 @@
 //! own. The three signs are sshd_config(5)'s.
 
 use super::value::{Value, quote};
-use crate::crypto::{Preset, ciphers, host_key_algorithms, kexes, macs};
+use crate::crypto::{
+    Preset, ciphers, compressions, host_key_algorithms, kexes, macs, signature_algorithms,
+};
+use crate::ssh::pattern;
 
 /// What was asked for; the preset it starts from is another setting.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
@@ -55,6 +58,15 @@ impl Kind {
     };
     pub(crate) const MAC: Kind =
         Kind { known: || macs().iter().map(|mac| mac.name).collect(), of_preset: Preset::macs };
+
+    pub(crate) const COMPRESSION: Kind = Kind {
+        known: || compressions().iter().map(|compression| compression.name).collect(),
+        of_preset: Preset::compressions,
+    };
+    pub(crate) const USER_KEY: Kind = Kind {
+        known: || signature_algorithms().to_vec(),
+        of_preset: |_| signature_algorithms().to_vec(),
+    };
 
     /// What `selection` makes of this kind's part of `preset`, in order of preference.
     pub(crate) fn offered(self, selection: &Selection, preset: Preset) -> Vec<&'static str> {
@@ -140,22 +152,8 @@ impl Selection {
     }
 }
 
-/// Whether `name` fits `pattern`, where `*` stands for any characters and `?` for one. Both are
-/// short, and come from the operator.
 fn matches(pattern: &str, name: &str) -> bool {
-    match pattern.chars().next() {
-        None => name.is_empty(),
-        Some('*') => {
-            let rest = pattern.get(1..).unwrap_or_default();
-            let mut tails = name.char_indices().map(|(at, _)| at).chain([name.len()]);
-            tails.any(|at| name.get(at..).is_some_and(|tail| matches(rest, tail)))
-        }
-        Some(c) => {
-            let rest = pattern.get(c.len_utf8()..).unwrap_or_default();
-            let mut left = name.chars();
-            left.next().is_some_and(|first| c == '?' || c == first) && matches(rest, left.as_str())
-        }
-    }
+    pattern::matches(pattern.as_bytes(), name.as_bytes())
 }
 
 #[cfg(test)]

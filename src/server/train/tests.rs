@@ -284,6 +284,22 @@ fn a_file_comes_back_whole_whatever_window_and_packets_the_client_has() {
     }
 }
 
+/// The header of a DATA reply alone takes 13 bytes.
+#[test]
+fn a_window_of_any_size_is_enough() {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = content(300);
+    let file = open(folder.path(), &bytes);
+    for (window, packet) in [(1, 1), (1, 32 << 10), (8, 8), (13, 32 << 10), (14, 32 << 10)] {
+        let (mut pair, pool) = (Pair::new(client(window, packet)), pool());
+        let mut replies = Replies::default();
+        ask(&mut replies, &file, 1, 0, 300);
+        ask(&mut replies, &file, 2, 300, 10);
+        pair.drain(&mut replies, &pool);
+        assert!(pair.answers() == [(1, Ok(bytes.clone())), (2, Err(Status::Eof.code()))]);
+    }
+}
+
 const COMPRESSIONS: [&str; 2] = ["none", "zlib@openssh.com"];
 
 /// A client that takes this compression alone.

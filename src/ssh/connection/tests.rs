@@ -3,13 +3,16 @@
 
 mod channels;
 mod compression;
+mod cves;
 mod gate;
 mod globals;
 mod login;
+mod matrix;
 mod opening;
 mod pair;
 mod raw;
 mod rekey;
+mod states;
 mod time;
 mod trace;
 mod transfer;

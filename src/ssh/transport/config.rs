@@ -10,7 +10,8 @@ use crate::ssh::ident;
 use crate::ssh::limits::{IDENT_TIMEOUT, KEX_TIMEOUT, REKEY_PACKETS_MAX};
 use crate::ssh::pattern::is_pattern;
 
-/// Sizes of groups in a group exchange (RFC 4419), in bits: each within 2048 to 8192, in this order.
+/// Sizes of groups in a group exchange (RFC 4419), in bits: each within 2048 to 8192, and in this
+/// order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct GexBits {
     /// The smallest group a client takes and a server offers.

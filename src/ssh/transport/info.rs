@@ -33,10 +33,11 @@ impl DirectionInfo {
         !self.cipher.is_empty()
     }
 
-    /// The algorithms in one word, with commas between: those that are empty are left out.
+    /// The algorithms in one word, with commas between; a MAC and a compression only if there is
+    /// one.
     pub fn names(&self) -> String {
-        let names = [self.cipher, self.mac];
-        let named: Vec<_> = names.into_iter().filter(|name| !name.is_empty()).collect();
+        let names = [self.cipher, self.mac, self.compression];
+        let named: Vec<_> = names.into_iter().filter(|name| !["", "none"].contains(name)).collect();
         named.join(",")
     }
 }
@@ -82,5 +83,19 @@ impl TransportInfo {
             received: DirectionInfo::default(),
             exchanges: 0,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_leave_out_what_there_is_not() {
+        let mut way =
+            DirectionInfo { cipher: "a", compression: "none", ..DirectionInfo::default() };
+        assert_eq!(way.names(), "a");
+        (way.mac, way.compression) = ("m", "zlib@openssh.com");
+        assert_eq!(way.names(), "a,m,zlib@openssh.com");
     }
 }

@@ -124,7 +124,8 @@ fn read_failure(body: &[u8]) -> Result<Event, WireError> {
     Ok(Event::AuthFailed { methods, partial })
 }
 
-/// RFC 4252 7, host-bound where the server takes that, with the first algorithm of the key's that the server takes (RFC 8308 3.1).
+/// RFC 4252 7, host-bound where the server takes that, with the first algorithm of the key's that
+/// the server takes (RFC 8308 3.1).
 fn signed_request(
     user: &str,
     signer: &dyn Signer,

@@ -55,8 +55,8 @@ fn an_agreed_group_computes_as_the_named_one() {
 }
 
 /// A generator other than 2, and a prime whose bits are no multiple of 8, by Python's own integers:
-/// p is the largest safe prime below 2^2050 and differs from that in its last digits, g = 5, x of 64 bytes 0x81; the SHA-256 of g^x mod p as
-/// the contents of an mpint.
+/// p is the largest safe prime below 2^2050, which differs from that in its last digits only, g = 5
+/// and x is 64 bytes of 0x81; the SHA-256 of g^x mod p as the contents of an mpint.
 #[test]
 fn a_group_of_odd_size_by_python() {
     let prime = magnitude(&format!("3{}e2ef9b", "f".repeat(506))).unwrap();

@@ -1,89 +1,11 @@
-//! Every message number in every state, and every payload cut at every byte.
+//! Every payload cut at every byte, and payloads that make no sense.
 
-use super::pair::{Dice, client_config, server_config};
+use super::pair::{Dice, server_config};
 use super::raw::{Raw, about, data, open};
-use crate::ssh::connection::table::{Action, Phase, action};
-use crate::ssh::transport::Role;
+use crate::ssh::channel::messages::request;
 use crate::ssh::wire::Writer;
-use crate::ssh::{ChannelRequest, Event, TerminalModes, WindowSize, numbers};
-
-/// Numbers the transport keeps to itself: what it does with them is its own tests' business.
-fn is_transports(number: u8) -> bool {
-    number < 50 && !matches!(number, numbers::SERVICE_REQUEST | numbers::SERVICE_ACCEPT)
-        || matches!(number, numbers::PING | numbers::PONG)
-}
-
-fn at(role: Role, phase: Phase) -> Raw {
-    match (role, phase) {
-        (Role::Server, Phase::Service) => Raw::server(server_config()),
-        (Role::Server, Phase::Auth) => Raw::server_in_auth(server_config()),
-        (Role::Server, Phase::Open) => Raw::server_logged_in(),
-        (Role::Client, Phase::Service) => Raw::client(client_config()),
-        (Role::Client, Phase::Auth) => Raw::client_in_auth(),
-        (Role::Client, Phase::Open) => Raw::client_logged_in(),
-    }
-}
-
-fn every_number(role: Role) {
-    for phase in [Phase::Service, Phase::Auth, Phase::Open] {
-        for number in 0..=255u8 {
-            let mut raw = at(role, phase);
-            let authenticated = raw.ours.is_authenticated();
-            raw.events.clear();
-            raw.heard.clear();
-            // Four bytes 0: too short for some, a channel that is not there for others.
-            raw.say(&[number, 0, 0, 0, 0]);
-            let what = format!("{role:?} {phase:?} {number}: {:?}", raw.events);
-            assert_eq!(raw.ours.is_authenticated(), authenticated, "{what}");
-            let opened = |event: &Event| {
-                matches!(event, Event::ChannelOpenRequested { .. } | Event::AuthRequest(_))
-            };
-            assert!(!raw.events.iter().any(opened), "{what}");
-            if is_transports(number) {
-                continue;
-            }
-            match action(role, phase, number) {
-                Action::Handle => {}
-                Action::Disconnect => assert!(raw.end().is_some() && raw.dropped, "{what}"),
-                Action::Ignore => assert!(raw.end().is_none() && raw.heard.is_empty(), "{what}"),
-                Action::Unimplemented => {
-                    assert!(raw.end().is_none(), "{what}");
-                    assert_eq!(raw.heard, [vec![numbers::UNIMPLEMENTED]], "{what}");
-                }
-            }
-        }
-    }
-}
-
-#[test]
-fn every_number_in_every_state_of_a_server() {
-    every_number(Role::Server);
-}
-
-#[test]
-fn every_number_in_every_state_of_a_client() {
-    every_number(Role::Client);
-}
-
-#[test]
-fn a_server_does_not_take_what_a_client_is_told() {
-    let mut raw = Raw::server_in_auth(server_config());
-    raw.refuses(&[numbers::USERAUTH_SUCCESS]);
-    assert!(!raw.ours.is_authenticated());
-    let mut raw = Raw::server_in_auth(server_config());
-    raw.refuses(&open(b"session", 0, 1000, 1000));
-    let mut raw = Raw::server(server_config());
-    raw.refuses(&open(b"session", 0, 1000, 1000));
-}
-
-#[test]
-fn a_client_takes_no_success_it_did_not_ask_for() {
-    let mut raw = Raw::client(client_config());
-    let mut accept = vec![numbers::SERVICE_ACCEPT];
-    accept.put_string(b"ssh-userauth");
-    raw.say(&accept);
-    raw.refuses(&[numbers::USERAUTH_SUCCESS]);
-}
+use crate::ssh::{ChannelRequest, Event, TerminalModes, WindowSize, X11Cookie, numbers};
+use zeroize::Zeroizing;
 
 /// Messages about the session channel (ours is 0), whole.
 fn whole_messages() -> Vec<Vec<u8>> {
@@ -93,15 +15,20 @@ fn whole_messages() -> Vec<Vec<u8>> {
         ChannelRequest::Exec { command: b"ls".to_vec() },
         ChannelRequest::Shell,
         ChannelRequest::Pty { term: "xterm".into(), size, modes: TerminalModes::default() },
+        ChannelRequest::X11 {
+            single_connection: false,
+            protocol: "MIT-MAGIC-COOKIE-1".into(),
+            cookie: X11Cookie(Zeroizing::new("00ff".into())),
+            screen: 0,
+        },
+        ChannelRequest::AuthAgent,
+        ChannelRequest::Break { milliseconds: 500 },
         ChannelRequest::Env { name: "A".into(), value: b"b".to_vec() },
         ChannelRequest::WindowChange(size),
         ChannelRequest::Signal { name: "TERM".into() },
         ChannelRequest::EndOfWrite,
     ];
-    let mut all: Vec<_> = requests
-        .iter()
-        .map(|request| crate::ssh::channel::messages::request(0, request, true))
-        .collect();
+    let mut all: Vec<_> = requests.iter().map(|asked| request(0, asked, true)).collect();
     all.push(open(b"session", 41, 1000, 1000));
     all.push(data(0, b"hello"));
     all.push(about(numbers::CHANNEL_EXTENDED_DATA, 0, |message| {
@@ -120,7 +47,7 @@ fn whole_messages() -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn every_message_cut_at_every_byte_ends_it() {
+fn cve_2026_46597_commit_760bf692_every_message_cut_at_every_byte_ends_it() {
     for message in whole_messages() {
         for cut in 1..message.len() {
             let mut raw = Raw::server_with_session(1000, 1000);
@@ -150,6 +77,40 @@ fn confirmations_and_refusals_cut_at_every_byte_end_it() {
             raw.say(&message[..cut]);
             assert_eq!(raw.end().is_some(), cut < message.len(), "cut at {cut}");
         }
+    }
+}
+
+/// A client's half of it: what a server tells it of its command, with a session open.
+#[test]
+fn commit_9beb694_what_a_client_is_told_cut_at_every_byte_ends_it() {
+    let with_session = || {
+        let mut raw = Raw::client_logged_in();
+        raw.ours.open_session().unwrap();
+        raw.answers(&about(numbers::CHANNEL_OPEN_CONFIRMATION, 0, |message| {
+            [40, 1000, 1000].into_iter().for_each(|field| message.put_u32(field));
+        }));
+        raw
+    };
+    let told = [
+        ChannelRequest::ExitStatus(7),
+        ChannelRequest::ExitSignal {
+            name: "KILL".into(),
+            core_dumped: false,
+            message: "gone".into(),
+        },
+        ChannelRequest::XonXoff { client_can_do: true },
+    ];
+    for message in told.iter().map(|told| request(0, told, false)) {
+        for cut in 1..message.len() {
+            with_session().refuses(&message[..cut]);
+        }
+        let mut longer = message.clone();
+        longer.push(0);
+        with_session().refuses(&longer);
+        let mut raw = with_session();
+        raw.events.clear();
+        assert!(raw.answers(&message).is_empty());
+        assert!(matches!(raw.events[..], [Event::ChannelRequest { .. }]));
     }
 }
 

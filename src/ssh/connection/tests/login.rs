@@ -126,7 +126,7 @@ fn a_host_key_refused_ends_it() {
 }
 
 #[test]
-fn a_key_probed_and_another_that_signs() {
+fn cve_2024_45337_a_key_probed_and_another_that_signs() {
     let mut raw = Raw::server_in_auth(server_config());
     let (a, b) = (key(1), key(2));
     let mut probe = vec![numbers::USERAUTH_REQUEST];
@@ -189,7 +189,7 @@ fn requests_sent_ahead_are_answered_in_order() {
 }
 
 #[test]
-fn changing_the_user_or_the_service_ends_it() {
+fn cve_2026_46705_changing_the_user_or_the_service_ends_it() {
     for (user, service) in [("bob", "ssh-connection"), ("alice", "ssh-userauth")] {
         let mut raw = Raw::server_in_auth(server_config());
         raw.accepts = false;

@@ -91,10 +91,6 @@ impl Raw {
     }
 
     /// A client of ours with the service granted and an attempt under way.
-    pub(super) fn client_in_auth() -> Self {
-        Self::client_in_auth_with(client_config())
-    }
-
     fn client_in_auth_with(config: ClientConfig) -> Self {
         let mut raw = Self::client(config);
         let mut accept = vec![numbers::SERVICE_ACCEPT];

@@ -82,7 +82,7 @@ fn a_reserved_frame_waits_out_an_exchange() {
 }
 
 #[test]
-fn a_peer_that_never_answers_a_kexinit_is_cut() {
+fn cve_2025_22869_a_peer_that_never_answers_a_kexinit_is_cut() {
     let (mut pair, _, theirs) = Pair::with_session(server_config(), client_config());
     pair.server.connection.rekey(pair.now);
     let mut lost = Vec::new();

@@ -67,7 +67,8 @@ fn both_ends_see_the_same_packets_and_no_secret() {
         "sent #0 20 KEXINIT",
         "kex=[mlkem768x25519-sha256,",
         "EXT_INFO, 42 bytes, ext-info-in-auth@openssh.com=0",
-        "method=publickey-hostbound-v00@openssh.com, signed=true, algorithm=ssh-ed25519, key=SHA256:",
+        "method=publickey-hostbound-v00@openssh.com, signed=true, \
+         algorithm=ssh-ed25519, key=SHA256:",
         "USERAUTH_FAILURE, 24 bytes, methods=[publickey,password], partial=false",
         "method=password, password=***",
         "request=exec, want_reply=true, command=***",

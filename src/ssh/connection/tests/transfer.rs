@@ -16,12 +16,23 @@ pub(super) struct Trains {
     sealed_to: usize,
     waiting: std::collections::VecDeque<DataFrame>,
     depth: usize,
+    request_bytes: usize,
     pub(super) relaid: usize,
     pub(super) compressed: usize,
 }
 
 impl Trains {
     pub(super) fn new(channel: ChannelId, data: Vec<u8>, depth: usize) -> Self {
+        Self::in_requests(channel, data, depth, 32 * 1024)
+    }
+
+    /// As [`new`](Self::new), in packets of `request_bytes`.
+    pub(super) fn in_requests(
+        channel: ChannelId,
+        data: Vec<u8>,
+        depth: usize,
+        request_bytes: usize,
+    ) -> Self {
         Self {
             channel,
             data,
@@ -29,6 +40,7 @@ impl Trains {
             sealed_to: 0,
             waiting: std::collections::VecDeque::new(),
             depth,
+            request_bytes,
             relaid: 0,
             compressed: 0,
         }
@@ -42,7 +54,7 @@ impl Trains {
     pub(super) fn go(&mut self, end: &mut End, now: Instant, out: &mut Vec<u8>) {
         end.connection.poll_transmit(now, out);
         while self.waiting.len() < self.depth && self.reserved_to < self.data.len() {
-            let wanted = (self.data.len() - self.reserved_to).min(32 * 1024);
+            let wanted = (self.data.len() - self.reserved_to).min(self.request_bytes);
             let Some(frame) = end.connection.reserve_data(self.channel, wanted) else { break };
             self.reserved_to += frame.data_len;
             self.waiting.push_back(frame);
@@ -101,7 +113,7 @@ fn configs(cipher: &'static str) -> (ServerConfig, ClientConfig) {
 }
 
 /// Both ends with one cipher and one MAC; each of them comes up.
-fn suites() -> impl Iterator<Item = (String, ServerConfig, ClientConfig)> {
+pub(super) fn suites() -> impl Iterator<Item = (String, ServerConfig, ClientConfig)> {
     crypto::suites_spread().map(|(cipher, mac)| {
         let (mut server, mut client) = configs(cipher.name);
         if let Some(mac) = mac {

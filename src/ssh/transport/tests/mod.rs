@@ -5,8 +5,12 @@ mod compression;
 mod group_exchange;
 mod handshake;
 mod hostile;
+mod injection;
+mod integrity;
 mod kex;
+mod peer;
 mod rekey;
+mod rows;
 mod strict;
 
 use std::sync::Arc;

@@ -203,7 +203,7 @@ fn with_settings(client: StrictKex, server: StrictKex) -> Pair {
 }
 
 #[test]
-fn the_four_settings_against_each_other() {
+fn cve_2023_48795_the_four_settings_against_each_other() {
     use StrictKex::{Off, Required, Safe};
     for client in StrictKex::ALL {
         for server in StrictKex::ALL {
@@ -239,5 +239,33 @@ fn the_four_settings_against_each_other() {
             assert_eq!(pair.server.exchanges(), 2, "{place}");
             assert_eq!(pair.server.transport.info().received.cipher, cipher, "{place}");
         }
+    }
+}
+
+/// A server that plays safe sends its KEXINIT after the client's and yet judges its guess by it.
+#[test]
+fn a_safe_server_meets_a_guess() {
+    for (first, right) in [("mlkem768x25519-sha256", true), ("curve25519-sha256", false)] {
+        let client = TransportConfig {
+            guess: true,
+            strict_kex: StrictKex::Off,
+            kexes: vec![first, "curve25519-sha256@libssh.org"],
+            ..TransportConfig::default()
+        };
+        let server = TransportConfig { strict_kex: StrictKex::Safe, ..server_config() };
+        let mut pair = Pair::with(client, server);
+        let greeting = pair.server.transmit(pair.now);
+        assert_eq!(split_plain(&greeting).len(), 1, "no KEXINIT yet");
+        let ahead = pair.client.transmit(pair.now);
+        pair.client.feed(pair.now, &greeting);
+        pair.server.feed(pair.now, &ahead);
+        let answer = pair.server.transmit(pair.now);
+        // KEXINIT, and for a right guess REPLY, NEWKEYS and EXT_INFO.
+        assert_eq!(split_plain(&answer).len(), if right { 4 } else { 1 }, "{first}");
+        pair.client.feed(pair.now, &answer);
+        pair.run();
+        pair.authenticate();
+        assert_eq!(pair.server.transport.info().kex, first);
+        pair.check_traffic();
     }
 }

@@ -1,0 +1,238 @@
+//! Several sessions on one connection, against the real server: our client role in this process,
+//! over a socket. A session whose client does not read, or asks for more than is taken from it,
+//! stalls itself and nobody else.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ringferry::crypto::{ChaChaRandom, Ed25519Signer, Signer};
+use ringferry::ssh::{ChannelId, ChannelRequest, ClientConfig, Connection, Event};
+
+use support::files::{Scratch, write_random};
+use support::packets::{OPEN, OPEN_READ, READ, open_body, read_body};
+use support::server::Server;
+use support::{MIB, SOON};
+
+const KEY_SEED: [u8; 32] = [0x5e; 32];
+
+/// A server that knows the key.
+fn started() -> (Scratch, Server) {
+    let scratch = Scratch::new();
+    let blob = Ed25519Signer::from_seed(KEY_SEED).public_blob().to_vec();
+    let line = ssh_key::PublicKey::from_bytes(&blob).and_then(|key| key.to_openssh());
+    fs::write(scratch.path("authorized_keys"), line.expect("a public key")).expect("write");
+    let server = Server::start(&scratch);
+    (scratch, server)
+}
+
+/// A connection with any number of SFTP sessions.
+struct Client {
+    ssh: Connection,
+    stream: TcpStream,
+    input: Vec<u8>,
+    /// Channel data by session, and whether its window is given back.
+    received: BTreeMap<ChannelId, Vec<u8>>,
+    reads: BTreeMap<ChannelId, bool>,
+    events: Vec<Event>,
+}
+
+impl Client {
+    fn connect(server: &Server) -> Client {
+        let key = Ed25519Signer::from_seed(KEY_SEED);
+        let stream = TcpStream::connect(server.address).expect("connect");
+        stream.set_nodelay(true).expect("TCP_NODELAY");
+        stream.set_read_timeout(Some(Duration::from_millis(20))).expect("timeout");
+        let random = Box::new(ChaChaRandom::from_seed([5; 32]));
+        let ssh = Connection::client(Arc::new(ClientConfig::default()), random, Instant::now());
+        let (received, reads) = (BTreeMap::new(), BTreeMap::new());
+        let (input, events) = (Vec::new(), Vec::new());
+        let mut client = Client { ssh, stream, input, received, reads, events };
+        client.ssh.auth_publickey(&server.user, Arc::new(key));
+        client.run_until(|client| client.ssh.is_authenticated());
+        client
+    }
+
+    /// One turn: what is queued goes out, what has come is taken.
+    fn turn(&mut self) {
+        let now = Instant::now();
+        let mut out = Vec::new();
+        self.ssh.poll_transmit(now, &mut out);
+        self.stream.write_all(&out).expect("the server reads");
+        let mut block = [0; 64 * 1024];
+        match self.stream.read(&mut block) {
+            Ok(0) => panic!("the server closed the connection; {:?}", self.events),
+            Ok(count) => self.input.extend_from_slice(&block[..count]),
+            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(e) => panic!("receiving failed: {e}"),
+        }
+        let mut at = 0;
+        loop {
+            let handled = self.ssh.handle_input(now, &mut self.input[at..]);
+            match handled.event {
+                None if handled.consumed == 0 => break,
+                None => {}
+                Some(Event::HostKeyOffered { .. }) => self.ssh.handle_host_key(now, true),
+                Some(Event::Data { channel, range, .. }) => {
+                    let bytes = &self.input[at + range.start..at + range.end];
+                    self.received.entry(channel).or_default().extend_from_slice(bytes);
+                    if self.reads[&channel] {
+                        self.ssh.adjust(channel, u32::try_from(bytes.len()).expect("small"));
+                    }
+                }
+                Some(event) => self.events.push(event),
+            }
+            at += handled.consumed;
+        }
+        self.input.drain(..at);
+    }
+
+    fn run_until(&mut self, done: impl Fn(&Client) -> bool) {
+        let end = Instant::now() + SOON;
+        while !done(self) {
+            assert!(Instant::now() < end, "stuck: {:?}", self.events);
+            self.turn();
+        }
+    }
+
+    /// A session with the SFTP subsystem, versions exchanged and `path` open as handle.
+    fn session(&mut self, path: &str) -> (ChannelId, Vec<u8>) {
+        let channel = self.ssh.open_session().expect("room for a session");
+        self.reads.insert(channel, true);
+        self.run_until(|it| it.events.contains(&Event::ChannelOpened { channel }));
+        self.ssh.request_subsystem(channel, "sftp");
+        let granted = Event::ChannelReply { channel, success: true };
+        self.run_until(|it| it.events.contains(&granted));
+        self.write(channel, &[0, 0, 0, 5, 1, 0, 0, 0, 3]);
+        self.ask(channel, OPEN, 1, &open_body(path, OPEN_READ));
+        self.run_until(|it| packets(it.bytes(channel)).count() == 2);
+        let handle = packets(self.bytes(channel)).nth(1).expect("a HANDLE");
+        assert_eq!(handle[0], 102, "{handle:?}");
+        let handle = handle[9..].to_vec();
+        self.received.insert(channel, Vec::new());
+        (channel, handle)
+    }
+
+    fn bytes(&self, channel: ChannelId) -> &[u8] {
+        self.received.get(&channel).map_or(&[], Vec::as_slice)
+    }
+
+    /// Sends all of `data`, whatever the window takes at once.
+    fn write(&mut self, channel: ChannelId, data: &[u8]) {
+        let mut sent = self.ssh.write(channel, data);
+        let end = Instant::now() + SOON;
+        while sent < data.len() {
+            assert!(Instant::now() < end, "{sent} bytes sent: {:?}", self.events);
+            self.turn();
+            sent += self.ssh.write(channel, &data[sent..]);
+        }
+    }
+
+    fn ask(&mut self, channel: ChannelId, kind: u8, id: u32, body: &[u8]) {
+        self.write(channel, &packet(kind, id, body));
+    }
+
+    /// Asks for `bytes` of the file in pieces of 255 KiB, all at once.
+    fn download(&mut self, channel: ChannelId, handle: &[u8], bytes: u64) {
+        for (id, offset) in (2..).zip((0..bytes).step_by(261_120)) {
+            self.ask(channel, READ, id, &read_body(handle, offset, 261_120));
+        }
+    }
+
+    /// The payloads of all DATA replies so far.
+    fn data(&self, channel: ChannelId) -> Vec<u8> {
+        let data = packets(self.bytes(channel)).filter(|packet| packet[0] == 103);
+        data.flat_map(|packet| packet[9..].to_vec()).collect()
+    }
+}
+
+fn packet(kind: u8, id: u32, body: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(body.len() + 5).expect("a small packet");
+    [&length.to_be_bytes()[..], &[kind], &id.to_be_bytes(), body].concat()
+}
+
+/// The whole SFTP packets at the front of `stream`, from their type on.
+fn packets(mut stream: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let (length, rest) = stream.split_first_chunk::<4>()?;
+        let (packet, rest) = rest.split_at_checked(u32::from_be_bytes(*length) as usize)?;
+        stream = rest;
+        Some(packet)
+    })
+}
+
+#[test]
+fn a_session_that_is_not_read_stalls_only_itself() {
+    let (scratch, server) = started();
+    write_random(&scratch.served("big"), 8 * MIB, 21);
+    write_random(&scratch.served("other"), 6 * MIB, 22);
+    let mut client = Client::connect(&server);
+    let (stuck, stuck_handle) = client.session("/big");
+    let (other, other_handle) = client.session("/other");
+    client.reads.insert(stuck, false);
+    client.download(stuck, &stuck_handle, 8 * MIB);
+    // Its window fills to the last byte, and then nothing more comes.
+    let window = ClientConfig::default().window_bytes as usize;
+    client.run_until(|it| it.bytes(stuck).len() + 1024 > window);
+    let held = client.bytes(stuck).len();
+    client.download(other, &other_handle, 6 * MIB);
+    client.run_until(|it| it.bytes(other).len() as u64 >= 6 * MIB + 25 * 13);
+    assert!(client.data(other) == fs::read(scratch.served("other")).expect("other"));
+    assert!(client.bytes(stuck).len() <= window);
+    // Once it is read it goes on where it stood.
+    client.reads.insert(stuck, true);
+    client.ssh.adjust(stuck, u32::try_from(held).expect("a window"));
+    client.run_until(|it| it.bytes(stuck).len() as u64 >= 8 * MIB + 33 * 13);
+    assert!(client.data(stuck) == fs::read(scratch.served("big")).expect("big"));
+}
+
+#[test]
+fn a_session_whose_requests_are_parked_stalls_only_itself() {
+    let (scratch, server) = started();
+    write_random(&scratch.served("big"), 4 * MIB, 23);
+    write_random(&scratch.served("other"), 4 * MIB, 24);
+    let mut client = Client::connect(&server);
+    let (stuck, handle) = client.session("/big");
+    let (other, other_handle) = client.session("/other");
+    client.reads.insert(stuck, false);
+    // More READs than are queued for a session (65,536), until its inbound window is used up too.
+    let asked = packet(READ, 2, &read_body(&handle, 0, 32 * 1024)).repeat(1000);
+    let end = Instant::now() + SOON;
+    let mut quiet = 0;
+    while quiet < 20 {
+        assert!(Instant::now() < end, "the server takes requests without end");
+        let written = client.ssh.write(stuck, &asked);
+        quiet = if written == 0 { quiet + 1 } else { 0 };
+        client.turn();
+    }
+    client.download(other, &other_handle, 4 * MIB);
+    client.run_until(|it| it.bytes(other).len() as u64 >= 4 * MIB + 17 * 13);
+    assert!(client.data(other) == fs::read(scratch.served("other")).expect("other"));
+}
+
+/// scp and sftp wait for all three, in this order, behind the last reply.
+#[test]
+fn a_session_that_ends_says_how_and_the_next_one_goes_on() {
+    let (scratch, server) = started();
+    write_random(&scratch.served("big"), MIB, 25);
+    let mut client = Client::connect(&server);
+    let (channel, handle) = client.session("/big");
+    let (next, next_handle) = client.session("/big");
+    client.events.clear();
+    client.download(channel, &handle, MIB);
+    client.ssh.eof(channel);
+    client.run_until(|it| it.events.contains(&Event::Closed { channel }));
+    assert!(client.data(channel) == fs::read(scratch.served("big")).expect("big"));
+    let exit = Event::ChannelRequest { channel, request: ChannelRequest::ExitStatus(0) };
+    let mut ends: Vec<&Event> = client.events.iter().collect();
+    ends.retain(|event| !matches!(event, Event::WindowOpened { .. }));
+    assert_eq!(ends, [&exit, &Event::Eof { channel }, &Event::Closed { channel }]);
+    client.download(next, &next_handle, MIB);
+    client.run_until(|it| it.bytes(next).len() as u64 >= MIB + 5 * 13);
+    assert!(client.data(next) == fs::read(scratch.served("big")).expect("big"));
+}

@@ -85,7 +85,7 @@ mod tests {
         }
     }
 
-    /// As OpenSSH puts it; the tests with its client say that it does.
+    /// As OpenSSH's mac.c puts it.
     #[test]
     fn the_nonce_is_the_sequence_number_in_eight_bytes() {
         assert_eq!(nonce(0x0102_0304), [0, 0, 0, 0, 1, 2, 3, 4]);

@@ -21,27 +21,31 @@ const ROWS: &[(&str, Held)] = &[
     (
         "CVE-2018-10933 libssh: a server that takes USERAUTH_SUCCESS",
         By(&[
-            "a_server_does_not_take_what_a_client_is_told",
-            "every_number_in_every_state_of_a_server",
+            "cve_2018_10933_a_server_takes_no_success",
+            "every_number_in_every_state_of_a_server_is_as_the_manual_says",
         ]),
     ),
     (
         "CVE-2018-7750, CVE-2018-1000805 paramiko: CHANNEL_OPEN before the login",
         By(&[
             "cve_2018_7750_nothing_passes_before_the_first_keys",
-            "every_number_in_every_state_of_a_server",
+            "cve_2018_7750_cve_2018_1000805_no_channel_before_the_login",
+            "every_number_in_every_state_of_a_server_is_as_the_manual_says",
         ]),
     ),
     (
         "CVE-2018-7749 asyncssh: tables of both roles mixed",
         By(&[
-            "every_number_in_every_state_of_a_client",
-            "a_client_takes_no_success_it_did_not_ask_for",
+            "every_number_in_every_state_of_a_client_is_as_the_manual_says",
+            "cve_2018_7749_neither_role_takes_the_others_messages",
         ]),
     ),
     (
         "CVE-2025-32433 Erlang: requests before the login",
-        By(&["cve_2025_32433_ccs25_erlang_early_channel_open"]),
+        By(&[
+            "cve_2025_32433_ccs25_erlang_early_channel_open",
+            "cve_2025_32433_nothing_is_run_before_the_login",
+        ]),
     ),
     (
         "CVE-2023-46445 asyncssh: rogue extension",
@@ -60,6 +64,7 @@ const ROWS: &[(&str, Held)] = &[
         By(&[
             "cve_2023_48795_the_first_packets_under_keys_cannot_be_dropped",
             "cve_2023_48795_only_the_first_exchange_is_strict",
+            "cve_2023_48795_the_four_settings_against_each_other",
             "every_message_at_every_step_of_the_first_exchange_is_fatal",
             "small_talk_at_every_step_of_a_later_exchange_is_tolerated",
             "sequence_numbers_start_again_at_every_newkeys",
@@ -97,7 +102,8 @@ const ROWS: &[(&str, Held)] = &[
         "CVE-2026-46705 russh: the user changes within the login",
         By(&[
             "the_user_and_the_service_stay_what_they_are",
-            "changing_the_user_or_the_service_ends_it",
+            "cve_2026_46705_changing_the_user_or_the_service_ends_it",
+            "cve_2026_46705_failures_of_one_user_are_not_the_next_ones",
         ]),
     ),
     // B. What authentication means.
@@ -106,7 +112,7 @@ const ROWS: &[(&str, Held)] = &[
         By(&[
             "cve_2024_45337_a_probed_key_is_not_the_key_that_signs",
             "cve_2024_45337_a_hostbound_probe_is_not_the_key_that_signs",
-            "a_key_probed_and_another_that_signs",
+            "cve_2024_45337_a_key_probed_and_another_that_signs",
         ]),
     ),
     (
@@ -149,6 +155,7 @@ const ROWS: &[(&str, Held)] = &[
         "CVE-2023-28113 thrussh, russh a7fc1eb and 8da8967: public values unchecked",
         By(&[
             "cve_2023_28113_points_of_low_order",
+            "cve_2023_28113_public_values_outside_the_group",
             "cve_2023_28113_values_of_one_byte_for_every_method",
             "a_server_refuses_hostile_values_with_a_disconnect",
             "a_client_refuses_hostile_values_with_a_disconnect",
@@ -183,6 +190,10 @@ const ROWS: &[(&str, Held)] = &[
         ]),
     ),
     (
+        "CVE-2026-46702 russh: 256 KiB that become any number",
+        By(&["cve_2026_46702_a_bomb_ends_the_connection"]),
+    ),
+    (
         "CVE-2025-26466 OpenSSH: PINGs before the login",
         By(&[
             "cve_2025_26466_pings_leave_nothing_where_answers_would_pile_up",
@@ -194,13 +205,16 @@ const ROWS: &[(&str, Held)] = &[
         By(&[
             "cve_2025_22869_answers_behind_a_withheld_kexinit_are_bounded",
             "cve_2025_22869_a_download_stops_behind_a_withheld_kexinit",
-            "a_peer_that_never_answers_a_kexinit_is_cut",
+            "cve_2025_22869_a_peer_that_never_answers_a_kexinit_is_cut",
             "commit_d35cf537_kexinits_without_end_are_refused",
         ]),
     ),
     (
         "x/crypto 6c195c8, Erlang: channels refused and kept",
-        By(&["channels_are_bounded_and_refused_ones_leave_nothing"]),
+        By(&[
+            "channels_are_bounded_and_refused_ones_leave_nothing",
+            "cve_2026_3982x_refused_channels_leave_nothing",
+        ]),
     ),
     (
         "CVE-2025-48038, CVE-2025-48041 Erlang: handles of any length and number",
@@ -209,20 +223,37 @@ const ROWS: &[(&str, Held)] = &[
     // D. Loops, deadlocks, panics.
     (
         "CVE-2026-39830 x/crypto: replies nobody asked for",
-        By(&["unsolicited_replies_cost_nothing"]),
+        By(&[
+            "cve_2026_39830_a_hundred_thousand_unsolicited_replies",
+            "cve_2026_39830_unsolicited_replies_leave_nothing",
+        ]),
     ),
     (
         "CVE-2026-39834 x/crypto, ProFTPD 2242: packets of nothing",
-        By(&["packets_of_nothing_are_refused_and_tiny_ones_work"]),
+        By(&[
+            "cve_2026_39834_proftpd_2242_writing_ends_whatever_the_peer_takes",
+            "proftpd_2242_packets_of_nothing_are_refused_and_tiny_ones_work",
+        ]),
     ),
-    ("CVE-2025-54804 russh: a window past 2^32", By(&["a_window_grown_past_32_bits_ends_it"])),
+    (
+        "CVE-2025-54804 russh: a window past 2^32",
+        By(&["cve_2025_54804_a_window_grown_past_32_bits_ends_it"]),
+    ),
     (
         "CVE-2026-54886 Erlang: data where none may come",
-        By(&["data_after_eof_or_close_and_for_no_channel_ends_it", "data_past_our_window_ends_it"]),
+        By(&[
+            "cve_2026_54886_data_after_eof_or_close_and_for_no_channel_ends_it",
+            "cve_2026_54886_extended_data_is_counted_and_ends",
+            "data_past_our_window_ends_it",
+        ]),
     ),
     (
         "CVE-2026-46597 x/crypto, SFTPGo 760bf692 and 9beb694: malformed requests panic",
-        By(&["every_message_cut_at_every_byte_ends_it", "random_messages_neither_panic_nor_hang"]),
+        By(&[
+            "cve_2026_46597_commit_760bf692_every_message_cut_at_every_byte_ends_it",
+            "commit_9beb694_what_a_client_is_told_cut_at_every_byte_ends_it",
+            "random_messages_neither_panic_nor_hang",
+        ]),
     ),
     ("russh 0363fde: a private key file panics", By(&["every_kept_input_is_survived"])),
     (

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ringferry::crypto::{self, Ed25519Signer, Preset, Signer};
+use ringferry::crypto::{self, Preset, Signer, read_private_key};
 use ringferry::ssh::{ChannelId, ChannelRequest, ClientConfig, Event, TransportConfig};
 use sha2::{Digest, Sha256};
 
@@ -27,9 +27,8 @@ fn everything() -> TransportConfig {
 }
 
 fn key(scratch: &Scratch, name: &str) -> Arc<dyn Signer> {
-    let key = ssh_key::PrivateKey::read_openssh_file(&scratch.path(name)).expect("a key");
-    let pair = key.key_data().ed25519().expect("an Ed25519 key");
-    Arc::new(Ed25519Signer::from_seed(pair.private.to_bytes()))
+    let text = std::fs::read_to_string(scratch.path(name)).expect("a private key");
+    read_private_key(&text, None).expect("a key")
 }
 
 fn connect(sshd: &Sshd, transport: TransportConfig, patience: Duration) -> Client {

@@ -1,7 +1,7 @@
 //! The client's end against OpenSSH's own sftp-server, and our longnames against its.
 //!
-//! Debian's package `openssh-sftp-server` installs it. Where it is missing the test skips itself: the
-//! crate's users need no OpenSSH.
+//! Debian's package `openssh-sftp-server` installs it. Where it is missing the test skips itself:
+//! the crate's users need no OpenSSH.
 
 use std::io::{Read, Write};
 use std::os::unix::fs::MetadataExt;

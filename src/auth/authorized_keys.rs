@@ -4,10 +4,9 @@
 //! would grant more than its author meant. Rejected lines are reported, never silently dropped.
 
 use ssh_key::PublicKey;
-use ssh_key::public::KeyData;
 
-use super::limits::{LINE_BYTES_MAX, RSA_BITS_MAX, RSA_BITS_MIN};
-use crate::crypto::{key_type_for_algorithm, signature_algorithms};
+use super::limits::LINE_BYTES_MAX;
+use crate::crypto::{check_key_size, key_type_for_algorithm, signature_algorithms};
 
 /// A key that may log in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,10 +39,11 @@ pub struct KeyFile {
 
 /// Reads a whole file. Lines end in LF or CR LF; empty lines and lines that begin with `#` are
 /// skipped. Text that is not UTF-8 is kept with replacement characters: only comments may hold it.
-pub fn parse(bytes: &[u8]) -> KeyFile {
+/// An RSA key of fewer than `rsa_bits_min` bits could not log in anyway, so its line is rejected.
+pub fn parse(bytes: &[u8], rsa_bits_min: usize) -> KeyFile {
     let mut file = KeyFile::default();
     for (number, line) in (1..).zip(bytes.split(|&byte| byte == b'\n')) {
-        match parse_line(line) {
+        match parse_line(line, rsa_bits_min) {
             Ok(None) => {}
             Ok(Some((blob, comment))) => {
                 file.keys.push(AuthorizedKey { blob, comment, line: number });
@@ -55,7 +55,7 @@ pub fn parse(bytes: &[u8]) -> KeyFile {
 }
 
 /// `None` for a line without a key; else the key's blob and comment.
-fn parse_line(line: &[u8]) -> Result<Option<(Vec<u8>, String)>, String> {
+fn parse_line(line: &[u8], rsa_bits_min: usize) -> Result<Option<(Vec<u8>, String)>, String> {
     if line.len() > LINE_BYTES_MAX {
         return Err(format!("the line is longer than {LINE_BYTES_MAX} bytes"));
     }
@@ -80,22 +80,10 @@ fn parse_line(line: &[u8]) -> Result<Option<(Vec<u8>, String)>, String> {
     let (base64, comment) = split_field(rest);
     let key = PublicKey::from_openssh(&format!("{kind} {base64}"))
         .map_err(|error| format!("the {kind} key does not decode: {error}"))?;
-    check_size(&key)?;
     let blob =
         key.to_bytes().map_err(|error| format!("the {kind} key does not encode: {error}"))?;
+    check_key_size(&blob, rsa_bits_min).map_err(|error| error.to_string())?;
     Ok(Some((blob, comment.to_owned())))
-}
-
-/// RSA keys have a size of their own choosing; the bounds are those of signature verification.
-fn check_size(key: &PublicKey) -> Result<(), String> {
-    let KeyData::Rsa(key) = key.key_data() else {
-        return Ok(());
-    };
-    let bits = key.key_size();
-    if (RSA_BITS_MIN..=RSA_BITS_MAX).contains(&bits) {
-        return Ok(());
-    }
-    Err(format!("an RSA key of {bits} bits; allowed: {RSA_BITS_MIN} to {RSA_BITS_MAX}"))
 }
 
 /// The first field and what follows it, without the blanks between.

@@ -6,9 +6,3 @@ pub const LINE_BYTES_MAX: usize = 64 * 1024;
 
 /// Largest authorized_keys file read, in bytes: about 10,000 Ed25519 keys.
 pub const FILE_BYTES_MAX: usize = 1024 * 1024;
-
-/// Smallest RSA modulus a user key may have, in bits (RFC 8332 section 3 and OpenSSH's default).
-pub const RSA_BITS_MIN: u32 = 2048;
-
-/// Largest RSA modulus a user key may have, in bits: what OpenSSH can make.
-pub const RSA_BITS_MAX: u32 = 16_384;

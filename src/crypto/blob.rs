@@ -30,6 +30,25 @@ impl<'a> Blob<'a> {
         bytes.get(leading..).filter(|digits| !digits.is_empty())
     }
 
+    /// The next u32.
+    pub(super) fn u32(&mut self) -> Option<u32> {
+        let (number, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(u32::from_be_bytes(*number))
+    }
+
+    /// The next u64.
+    pub(super) fn u64(&mut self) -> Option<u64> {
+        let (number, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(u64::from_be_bytes(*number))
+    }
+
+    /// How many bytes are left.
+    pub(super) fn remaining(self) -> usize {
+        self.0.len()
+    }
+
     /// Nothing may follow.
     pub(super) fn end(self) -> Option<()> {
         self.0.is_empty().then_some(())
@@ -43,6 +62,11 @@ pub(super) fn put_string(out: &mut Vec<u8>, string: &[u8]) {
     out.extend_from_slice(string);
 }
 
+/// Appends a positive number as an mpint (RFC 4251 5).
+pub(super) fn put_positive(out: &mut Vec<u8>, number: &[u8]) {
+    put_string(out, &super::secret::mpint(number));
+}
+
 /// The key type a public key blob names, whether or not it is one we know.
 pub fn key_type_of(public_blob: &[u8]) -> Option<&str> {
     let name = Blob::new(public_blob).string()?;
@@ -50,11 +74,14 @@ pub fn key_type_of(public_blob: &[u8]) -> Option<&str> {
     if printable { std::str::from_utf8(name).ok() } else { None }
 }
 
-/// The type of key that signs with `algorithm`: "ssh-rsa" for the RSA ones (RFC 8332 3), else the
-/// name itself.
+/// The type of key that signs with `algorithm`: "ssh-rsa" for the RSA ones (RFC 8332 3), and
+/// likewise for their certificates; else the name itself.
 pub fn key_type_for_algorithm(algorithm: &str) -> &str {
     match algorithm {
         "rsa-sha2-256" | "rsa-sha2-512" => "ssh-rsa",
+        "rsa-sha2-256-cert-v01@openssh.com" | "rsa-sha2-512-cert-v01@openssh.com" => {
+            "ssh-rsa-cert-v01@openssh.com"
+        }
         other => other,
     }
 }

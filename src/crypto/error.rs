@@ -40,6 +40,14 @@ pub enum CryptoError {
     /// A public key blob that does not parse or breaks a bound; the text says which.
     #[error("public key refused: {0}")]
     PublicKey(&'static str),
+    /// An RSA key shorter than asked for.
+    #[error("an RSA key of {bits} bits, where at least {bits_min} are asked for")]
+    RsaBits {
+        /// Bits of the modulus.
+        bits: usize,
+        /// The fewest that are accepted.
+        bits_min: usize,
+    },
     /// A signature blob that does not parse; the text says why.
     #[error("malformed signature: {0}")]
     SignatureEncoding(&'static str),
@@ -49,4 +57,13 @@ pub enum CryptoError {
     /// A private key file that cannot be used; the text says why.
     #[error("private key refused: {0}")]
     PrivateKey(&'static str),
+    /// A private key file that is encrypted, and no passphrase was given.
+    #[error("the private key is protected by a passphrase")]
+    PassphraseNeeded,
+    /// A private key file that the passphrase given does not open.
+    #[error("the passphrase does not open the private key")]
+    PassphraseWrong,
+    /// A certificate that does not parse or that nobody may rely on; the text says why.
+    #[error("certificate refused: {0}")]
+    Certificate(&'static str),
 }

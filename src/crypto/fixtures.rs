@@ -27,3 +27,24 @@ impl super::Random for Fixed {
         out.copy_from_slice(&std::mem::replace(&mut self.0, rest));
     }
 }
+
+pub(super) const CERTIFICATES: &str = include_str!("../../tests/fixtures/crypto/certificates.txt");
+const KEY_FILES: &str = include_str!("../../tests/fixtures/crypto/key_files.txt");
+
+/// The parts of a file of several: what follows `=== ` on the line in front, and the part.
+pub(super) fn sections(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    text.split("=== ").skip(1).map(|section| section.split_once('\n').unwrap())
+}
+
+/// Every private key file, with its key and format.
+pub(super) fn key_files() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    sections(KEY_FILES).map(|(heading, text)| {
+        let (key, format) = heading.split_once(' ').unwrap();
+        (key, format, text)
+    })
+}
+
+/// One of them.
+pub(super) fn key_file(key: &str, format: &str) -> &'static str {
+    key_files().find(|file| file.0 == key && file.1 == format).unwrap().2
+}

@@ -12,6 +12,13 @@ pub(super) const REKEY_BYTES_BLOCK_16: u64 = 1 << 36;
 /// Bytes after which a cipher with smaller blocks asks for new keys: 1 GiB (RFC 4253 9).
 pub(super) const REKEY_BYTES_BLOCK_8: u64 = 1 << 30;
 
+/// Smallest RSA modulus accepted at all, in bits: below it a signature proves too little.
+pub const RSA_BITS_MIN: usize = 2048;
+
+/// Smallest RSA modulus accepted where nobody chose otherwise, in bits: 128 bits of strength, which
+/// is what the other key types have (NIST SP 800-57 part 1, table 2).
+pub const RSA_BITS_MIN_DEFAULT: usize = 3072;
+
 /// Smallest group taken or offered in a group exchange, in bits: RFC 8270 asks for it, and so does
 /// OpenSSH.
 pub const DH_GROUP_BITS_MIN: u32 = 2048;
@@ -33,12 +40,9 @@ pub(super) const MODULI_GROUPS_MAX: usize = 4096;
 /// Lines of a moduli file whose problems are told. Whoever has more has the wrong file.
 pub(super) const MODULI_PROBLEMS_MAX: usize = 100;
 
-/// Smallest RSA modulus accepted, in bits: below it a signature proves too little.
-pub(super) const RSA_BITS_MIN: usize = 2048;
-
 /// Largest RSA modulus accepted, in bits: OpenSSH's own bound; it caps what one login attempt
 /// costs.
-pub(super) const RSA_BITS_MAX: usize = 16384;
+pub const RSA_BITS_MAX: usize = 16384;
 
 /// Largest RSA public exponent accepted, in bits. Verification time grows with it and nobody needs
 /// more; 33 bits is where both backends stop.
@@ -48,8 +52,29 @@ pub(super) const RSA_EXPONENT_BITS_MAX: usize = 33;
 /// exponent, name and lengths fit twice over.
 pub(super) const BLOB_BYTES_MAX: usize = 8 * 1024;
 
-/// Longest private key file looked at. An ed25519 file is about 400 bytes and a comment.
+/// Longest private key file looked at. A 16384-bit RSA key takes 13 KB.
 pub(super) const PRIVATE_KEY_TEXT_MAX: usize = 64 * 1024;
+
+/// Most rounds of bcrypt-pbkdf for an encrypted key file: about 10 s of work. ssh-keygen writes 16
+/// or 24, and people raise it to some hundreds.
+pub(super) const BCRYPT_ROUNDS_MAX: u32 = 2048;
+
+/// Most iterations of PBKDF2 for an encrypted key file: about 10 s of work. OpenSSL writes 2048,
+/// careful people a million.
+pub(super) const PBKDF2_ITERATIONS_MAX: u32 = 10_000_000;
+
+/// Most memory scrypt or Argon2 may take to open a key file, in KiB. PuTTY asks for 8 MiB.
+pub(super) const KDF_MEMORY_KIB_MAX: u64 = 256 * 1024;
+
+/// Most memory times passes, in KiB: about 10 s of work. PuTTY asks for 8 MiB some 20 times.
+pub(super) const KDF_WORK_KIB_MAX: u64 = 8 * 1024 * 1024;
+
+/// Longest certificate looked at: three RSA keys of the largest size and OpenSSH's own bound on
+/// principals fit.
+pub(super) const CERTIFICATE_BYTES_MAX: usize = 32 * 1024;
+
+/// Most principals of a certificate, OpenSSH's own bound.
+pub(super) const PRINCIPALS_MAX: usize = 256;
 
 /// How hard deflate tries, 1 to 9. zlib-rs's 1 makes what cannot be compressed 5 % longer; 6, which
 /// OpenSSH takes, makes source text a sixth smaller than 2 does for twice the work.

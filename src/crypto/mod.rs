@@ -12,11 +12,13 @@
 mod backend;
 mod blob;
 mod cbc;
+mod certificate;
 mod chacha;
 mod cipher;
 mod composition;
 mod compression;
 mod ctr;
+mod curve;
 mod error;
 mod fingerprint;
 #[cfg(test)]
@@ -24,6 +26,7 @@ mod fixtures;
 mod gcm;
 mod hash;
 mod kex;
+mod key_file;
 mod limits;
 mod mac;
 mod packet;
@@ -35,6 +38,7 @@ mod verify;
 
 pub use backend::{Backend, backend_name, backend_of};
 pub use blob::{key_type_for_algorithm, key_type_of};
+pub use certificate::{Certificate, CertificateKind};
 #[cfg(test)]
 pub(crate) use cipher::suites_spread;
 pub use cipher::{CipherAlgorithm, cipher, ciphers, suites};
@@ -43,11 +47,16 @@ pub use error::CryptoError;
 pub use fingerprint::fingerprint_sha256;
 pub use hash::HashAlgorithm;
 pub use kex::{DhGroup, KexAlgorithm, KexClient, Moduli, ModuliProblem, kex, kexes};
+pub use key_file::read_private_key;
 pub use limits::{DH_GROUP_BITS_MAX, DH_GROUP_BITS_MIN, MODULI_FILE_BYTES_MAX};
+pub use limits::{RSA_BITS_MAX, RSA_BITS_MIN, RSA_BITS_MIN_DEFAULT};
 pub use mac::{MacAlgorithm, MacKey, mac, macs};
 pub use packet::{PacketOpen, PacketSeal, Shape, plain_open, plain_seal};
 pub use preset::Preset;
 pub use random::{ChaChaRandom, Random};
 pub use secret::{SharedSecret, derive};
-pub use signer::{Ed25519Signer, Signer, host_key_algorithms};
-pub use verify::{signature_algorithms, verify, verify_with};
+pub use signer::{
+    CertifiedSigner, EcdsaSigner, Ed25519Signer, RsaSigner, Signer, host_key_algorithms,
+    plain_algorithm, public_line,
+};
+pub use verify::{check_key_size, signature_algorithms, verify, verify_with};

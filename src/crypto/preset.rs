@@ -41,9 +41,11 @@ impl Preset {
         kexes().iter().filter(|kex| kex.preset <= self).map(|kex| kex.name).collect()
     }
 
-    /// Its host key algorithms. None is too old for any preset: a server offers what its keys can.
+    /// Its host key algorithms: Ed25519 and RSA in the hardened one, which has no use for NIST's
+    /// curves anywhere else either; all in the others. A server offers what its keys can.
     pub fn host_key_algorithms(self) -> Vec<&'static str> {
-        host_key_algorithms().to_vec()
+        let in_preset = |name: &&str| self > Preset::Hardened || !name.starts_with("ecdsa-");
+        host_key_algorithms().iter().copied().filter(in_preset).collect()
     }
 
     /// Its ciphers.

@@ -1,21 +1,51 @@
-//! Private keys: signing, and the OpenSSH file format.
+//! Private keys: signing.
+//!
+//! Every signature follows from key and data alone: Ed25519 and RSA (PKCS #1 v1.5) have no random
+//! part, and ECDSA takes its nonce from RFC 6979. A connection can be replayed bit by bit, and no
+//! weak random source can give a key away (CVE-2024-31497).
 
-use ed25519_dalek::{Signer as _, SigningKey};
-use ssh_key::LineEnding;
-use ssh_key::private::{Ed25519Keypair, Ed25519PrivateKey, KeypairData, PrivateKey};
-use ssh_key::public::Ed25519PublicKey;
-use zeroize::Zeroizing;
+mod certified;
+mod ecdsa;
+mod ed25519;
+mod rsa;
+#[cfg(test)]
+mod tests;
+
+pub use certified::CertifiedSigner;
+pub use ecdsa::EcdsaSigner;
+pub use ed25519::Ed25519Signer;
+pub use rsa::RsaSigner;
 
 use super::CryptoError;
-use super::blob::put_string;
-use super::limits::PRIVATE_KEY_TEXT_MAX;
+use super::curve::{ECDSA_P256, ECDSA_P384, ECDSA_P521};
+use super::verify::{ED25519, RSA_SHA256, RSA_SHA512};
 
-const ED25519: &str = "ssh-ed25519";
-const NOT_ED25519: CryptoError = CryptoError::PrivateKey("not an ed25519 key");
+pub(super) const HALVES_DIFFER: CryptoError =
+    CryptoError::PrivateKey("public and private half differ");
 
-/// The host key algorithms we can sign with and verify as a client, in order of preference.
+/// The host key algorithms we can sign with and verify as a client, in order of preference:
+/// certificates first, as a client that has no use for one still finds the plain key inside.
 pub fn host_key_algorithms() -> &'static [&'static str] {
-    &[ED25519]
+    &[
+        "ssh-ed25519-cert-v01@openssh.com",
+        "ecdsa-sha2-nistp256-cert-v01@openssh.com",
+        "ecdsa-sha2-nistp384-cert-v01@openssh.com",
+        "ecdsa-sha2-nistp521-cert-v01@openssh.com",
+        "rsa-sha2-512-cert-v01@openssh.com",
+        "rsa-sha2-256-cert-v01@openssh.com",
+        ED25519,
+        ECDSA_P256,
+        ECDSA_P384,
+        ECDSA_P521,
+        RSA_SHA512,
+        RSA_SHA256,
+    ]
+}
+
+/// The signature algorithm inside a host key algorithm: that of the certified key for one of a
+/// certificate, else the name itself.
+pub fn plain_algorithm(host_key_algorithm: &str) -> &str {
+    host_key_algorithm.strip_suffix("-cert-v01@openssh.com").unwrap_or(host_key_algorithm)
 }
 
 /// A key that signs: a host key, or a user's in the client.
@@ -33,134 +63,19 @@ pub trait Signer: Send + Sync {
     fn sign(&self, algorithm: &str, data: &[u8]) -> Result<Vec<u8>, CryptoError>;
 }
 
-/// An ed25519 key (RFC 8709). The private half is wiped when dropped.
-pub struct Ed25519Signer {
-    key: SigningKey,
-    /// The same key for signing: 11 us where ed25519-dalek takes 23 (Xeon, 2.5 GHz).
-    #[cfg(feature = "aws-lc")]
-    fast: Option<aws_lc_rs::signature::Ed25519KeyPair>,
-    blob: Vec<u8>,
+/// A public key as a line of an authorized_keys or known-key file, without the line end.
+///
+/// # Errors
+/// [`CryptoError::PublicKey`] if the blob is no key, or if `comment` holds a line break or another
+/// control character.
+pub fn public_line(public_blob: &[u8], comment: &str) -> Result<String, CryptoError> {
+    if comment.chars().any(char::is_control) {
+        return Err(CryptoError::PublicKey("control character in the comment"));
+    }
+    ssh_key::PublicKey::from_bytes(public_blob)
+        .and_then(|mut key| {
+            key.set_comment(comment);
+            key.to_openssh()
+        })
+        .map_err(|_| CryptoError::PublicKey("cannot be encoded"))
 }
-
-impl Ed25519Signer {
-    /// The key of this seed (RFC 8032 5.1.5).
-    pub fn from_seed(seed: [u8; 32]) -> Self {
-        let seed = Zeroizing::new(seed);
-        let key = SigningKey::from_bytes(&seed);
-        let mut blob = Vec::with_capacity(51);
-        put_string(&mut blob, ED25519.as_bytes());
-        put_string(&mut blob, key.verifying_key().as_bytes());
-        Ed25519Signer {
-            #[cfg(feature = "aws-lc")]
-            fast: aws_lc_rs::signature::Ed25519KeyPair::from_seed_and_public_key(
-                seed.as_ref(),
-                key.verifying_key().as_bytes(),
-            )
-            .ok(),
-            key,
-            blob,
-        }
-    }
-
-    /// Reads an unencrypted OpenSSH private key file.
-    ///
-    /// # Errors
-    /// [`CryptoError::PrivateKey`] if the text is not such a file, is encrypted, is of another key
-    /// type, or its two halves do not belong together.
-    pub fn from_openssh_private_key(text: &str) -> Result<Self, CryptoError> {
-        if text.len() > PRIVATE_KEY_TEXT_MAX {
-            return Err(CryptoError::PrivateKey("file too long"));
-        }
-        let key = PrivateKey::from_openssh(text).map_err(|error| match error {
-            ssh_key::Error::AlgorithmUnknown | ssh_key::Error::AlgorithmUnsupported { .. } => {
-                NOT_ED25519
-            }
-            _ => CryptoError::PrivateKey("not an OpenSSH private key file"),
-        })?;
-        if key.is_encrypted() {
-            return Err(CryptoError::PrivateKey("protected by a passphrase"));
-        }
-        let KeypairData::Ed25519(pair) = key.key_data() else {
-            return Err(NOT_ED25519);
-        };
-        let seed = Zeroizing::new(pair.private.to_bytes());
-        let signer = Ed25519Signer::from_seed(*seed);
-        if signer.key.verifying_key().as_bytes() != &pair.public.0 {
-            return Err(CryptoError::PrivateKey("public and private half differ"));
-        }
-        Ok(signer)
-    }
-
-    /// The key as an unencrypted OpenSSH private key file, with `comment` inside.
-    ///
-    /// # Errors
-    /// [`CryptoError::PrivateKey`] if the comment cannot be encoded.
-    pub fn to_openssh_private_key(&self, comment: &str) -> Result<Zeroizing<String>, CryptoError> {
-        let pair = Ed25519Keypair {
-            public: Ed25519PublicKey(self.key.verifying_key().to_bytes()),
-            private: Ed25519PrivateKey::from_bytes(self.key.as_bytes()),
-        };
-        PrivateKey::new(KeypairData::Ed25519(pair), comment)
-            .and_then(|key| key.to_openssh(LineEnding::LF))
-            .map_err(|_| CryptoError::PrivateKey("cannot be encoded"))
-    }
-
-    /// The public key as a line of an authorized_keys or known-key file, without the line end.
-    ///
-    /// # Errors
-    /// [`CryptoError::PrivateKey`] if `comment` holds a line break or another control character.
-    pub fn public_line(&self, comment: &str) -> Result<String, CryptoError> {
-        if comment.chars().any(char::is_control) {
-            return Err(CryptoError::PrivateKey("control character in the comment"));
-        }
-        ssh_key::PublicKey::from_bytes(&self.blob)
-            .and_then(|mut key| {
-                key.set_comment(comment);
-                key.to_openssh()
-            })
-            .map_err(|_| CryptoError::PrivateKey("cannot be encoded"))
-    }
-}
-
-impl Ed25519Signer {
-    /// R and S. Ed25519 has no random part, so both backends give the same bytes.
-    fn raw_signature(&self, data: &[u8]) -> [u8; 64] {
-        #[cfg(feature = "aws-lc")]
-        if let Some(fast) = &self.fast
-            && let Ok(signature) = fast.try_sign(data)
-            && let Ok(signature) = signature.as_ref().try_into()
-        {
-            return signature;
-        }
-        self.key.sign(data).to_bytes()
-    }
-}
-
-impl Signer for Ed25519Signer {
-    fn algorithms(&self) -> &'static [&'static str] {
-        &[ED25519]
-    }
-
-    fn public_blob(&self) -> &[u8] {
-        &self.blob
-    }
-
-    fn sign(&self, algorithm: &str, data: &[u8]) -> Result<Vec<u8>, CryptoError> {
-        if algorithm != ED25519 {
-            return Err(CryptoError::UnknownAlgorithm);
-        }
-        let mut out = Vec::with_capacity(83);
-        put_string(&mut out, ED25519.as_bytes());
-        put_string(&mut out, &self.raw_signature(data));
-        Ok(out)
-    }
-}
-
-impl std::fmt::Debug for Ed25519Signer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Ed25519Signer({})", super::fingerprint_sha256(&self.blob))
-    }
-}
-
-#[cfg(test)]
-mod tests;

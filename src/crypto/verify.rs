@@ -10,17 +10,17 @@ mod pure;
 mod tests;
 
 use super::blob::{Blob, key_type_for_algorithm};
+use super::curve::{Curve, ECDSA_P256, ECDSA_P384, ECDSA_P521, SCALAR_BYTES_MAX};
 use super::limits::{BLOB_BYTES_MAX, RSA_BITS_MAX, RSA_BITS_MIN, RSA_EXPONENT_BITS_MAX};
 use super::{Backend, CryptoError};
 
-const ED25519: &str = "ssh-ed25519";
-const ECDSA_P256: &str = "ecdsa-sha2-nistp256";
-const RSA_SHA256: &str = "rsa-sha2-256";
-const RSA_SHA512: &str = "rsa-sha2-512";
+pub(super) const ED25519: &str = "ssh-ed25519";
+pub(super) const RSA_SHA256: &str = "rsa-sha2-256";
+pub(super) const RSA_SHA512: &str = "rsa-sha2-512";
 
 /// The signature algorithms accepted, in order of preference; what `server-sig-algs` announces.
 pub fn signature_algorithms() -> &'static [&'static str] {
-    &[ED25519, ECDSA_P256, RSA_SHA512, RSA_SHA256]
+    &[ED25519, ECDSA_P256, ECDSA_P384, ECDSA_P521, RSA_SHA512, RSA_SHA256]
 }
 
 /// The backend in use for a signature algorithm.
@@ -70,13 +70,15 @@ pub fn verify_with(
                 _ => pure::ed25519(&key, data, signature),
             }
         }
-        ECDSA_P256 => {
-            let point = p256_point(public_blob)?;
-            let signature = p256_scalars(signature)?;
+        ECDSA_P256 | ECDSA_P384 | ECDSA_P521 => {
+            let curve = Curve::of_algorithm(algorithm).ok_or(CryptoError::UnknownAlgorithm)?;
+            let point = ecdsa_point(curve, public_blob)?;
+            let mut room = [0; 2 * SCALAR_BYTES_MAX];
+            let signature = ecdsa_scalars(curve, signature, &mut room)?;
             match backend {
                 #[cfg(feature = "aws-lc")]
-                Backend::AwsLc => awslc::p256(point, data, &signature),
-                _ => pure::p256(point, data, &signature),
+                Backend::AwsLc => awslc::ecdsa(curve, point, data, signature),
+                _ => pure::ecdsa(curve, point, data, signature),
             }
         }
         RSA_SHA256 | RSA_SHA512 => {
@@ -93,6 +95,23 @@ pub fn verify_with(
         }
         _ => Err(CryptoError::UnknownAlgorithm),
     }
+}
+
+/// Refuses an RSA key of fewer than `rsa_bits_min` bits, as sshd's RequiredRSASize; keys of other
+/// types have one size each and pass.
+///
+/// # Errors
+/// [`CryptoError::RsaBits`] for such a key, [`CryptoError::PublicKey`] for one outside the bounds
+/// that hold in any case, 2048 to 16384 bits, or one that does not parse.
+pub fn check_key_size(public_blob: &[u8], rsa_bits_min: usize) -> Result<(), CryptoError> {
+    if super::key_type_of(public_blob) != Some(key_type_for_algorithm(RSA_SHA256)) {
+        return Ok(());
+    }
+    let bits = RsaKey::from_blob(public_blob)?.bits();
+    if bits < rsa_bits_min {
+        return Err(CryptoError::RsaBits { bits, bits_min: rsa_bits_min });
+    }
+    Ok(())
 }
 
 /// The signature proper, out of a blob that must name `algorithm` (RFC 4253 6.6, RFC 8332 3).
@@ -128,7 +147,7 @@ fn key_fields<'a>(algorithm: &str, blob: &'a [u8]) -> Result<Blob<'a>, CryptoErr
 
 /// The point of an ed25519 key (RFC 8709 4): on the curve, and not of low order, because such a key
 /// has signatures that fit any message.
-fn ed25519_key(blob: &[u8]) -> Result<ed25519_dalek::VerifyingKey, CryptoError> {
+pub(super) fn ed25519_key(blob: &[u8]) -> Result<ed25519_dalek::VerifyingKey, CryptoError> {
     let mut fields = key_fields(ED25519, blob)?;
     let point = fields.string().ok_or(CryptoError::PublicKey("cut short"))?;
     fields.end().ok_or(CryptoError::PublicKey("bytes after the end"))?;
@@ -141,34 +160,36 @@ fn ed25519_key(blob: &[u8]) -> Result<ed25519_dalek::VerifyingKey, CryptoError> 
     Ok(key)
 }
 
-/// The uncompressed point of a P-256 key (RFC 5656 3.1). Whether it is on the curve the backend
+/// The uncompressed point of an ECDSA key (RFC 5656 3.1). Whether it is on the curve the backend
 /// finds out.
-fn p256_point(blob: &[u8]) -> Result<&[u8; 65], CryptoError> {
-    let mut fields = key_fields(ECDSA_P256, blob)?;
-    let curve = fields.string().ok_or(CryptoError::PublicKey("cut short"))?;
+fn ecdsa_point(curve: Curve, blob: &[u8]) -> Result<&[u8], CryptoError> {
+    let mut fields = key_fields(curve.algorithm(), blob)?;
+    let name = fields.string().ok_or(CryptoError::PublicKey("cut short"))?;
     let point = fields.string().ok_or(CryptoError::PublicKey("cut short"))?;
     fields.end().ok_or(CryptoError::PublicKey("bytes after the end"))?;
-    if curve != b"nistp256" {
+    if name != curve.name().as_bytes() {
         return Err(CryptoError::PublicKey("names another curve"));
     }
-    point
-        .try_into()
-        .ok()
-        .filter(|point: &&[u8; 65]| point.first() == Some(&4))
-        .ok_or(CryptoError::PublicKey("not an uncompressed point"))
+    let uncompressed = point.first() == Some(&4) && point.len() == 1 + 2 * curve.scalar_bytes();
+    if uncompressed { Ok(point) } else { Err(CryptoError::PublicKey("not an uncompressed point")) }
 }
 
-/// The two numbers of an ECDSA signature (RFC 5656 3.1.2), each to its 32 bytes.
-fn p256_scalars(signature: &[u8]) -> Result<[u8; 64], CryptoError> {
+/// The two numbers of an ECDSA signature (RFC 5656 3.1.2), each to the curve's own length.
+fn ecdsa_scalars<'a>(
+    curve: Curve,
+    signature: &[u8],
+    room: &'a mut [u8; 2 * SCALAR_BYTES_MAX],
+) -> Result<&'a [u8], CryptoError> {
     let mut blob = Blob::new(signature);
-    let mut out = [0; 64];
-    for half in out.chunks_exact_mut(32) {
+    let bytes = curve.scalar_bytes();
+    let out = room.get_mut(..2 * bytes).unwrap_or_default();
+    for half in out.chunks_exact_mut(bytes) {
         let digits =
             blob.positive().ok_or(CryptoError::SignatureEncoding("not a positive number"))?;
         let start = half
             .len()
             .checked_sub(digits.len())
-            .ok_or(CryptoError::SignatureEncoding("number over 32 bytes"))?;
+            .ok_or(CryptoError::SignatureEncoding("number longer than the curve's"))?;
         if let Some(half) = half.get_mut(start..) {
             half.copy_from_slice(digits);
         }
@@ -186,13 +207,13 @@ enum RsaHash {
 
 /// An RSA public key (RFC 4253 6.6) within the bounds: most significant bytes first, no leading
 /// zeros.
-struct RsaKey<'a> {
+pub(super) struct RsaKey<'a> {
     modulus: &'a [u8],
     exponent: &'a [u8],
 }
 
 impl<'a> RsaKey<'a> {
-    fn from_blob(blob: &'a [u8]) -> Result<RsaKey<'a>, CryptoError> {
+    pub(super) fn from_blob(blob: &'a [u8]) -> Result<RsaKey<'a>, CryptoError> {
         const NUMBER: CryptoError = CryptoError::PublicKey("not a positive number");
         let mut fields = key_fields(RSA_SHA256, blob)?;
         let exponent = fields.positive().ok_or(NUMBER)?;
@@ -212,7 +233,7 @@ impl<'a> RsaKey<'a> {
         Ok(key)
     }
 
-    fn bits(&self) -> usize {
+    pub(super) fn bits(&self) -> usize {
         bits(self.modulus)
     }
 

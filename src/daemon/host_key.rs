@@ -3,30 +3,35 @@
 //! A client that has seen a host key once refuses another, so the key outlives the process; and
 //! whoever reads it can pose as the server, so a file that others can read is not used.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+mod certificate;
+mod kept;
+#[cfg(test)]
+mod tests;
 
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub(crate) use kept::{StatePlaces, load_or_make};
 use zeroize::Zeroizing;
 
+use super::config::Config;
 use super::failure::Failure;
 use super::private_file::{self, Refusal};
-use crate::crypto::{Ed25519Signer, Signer, fingerprint_sha256};
+use crate::crypto::{
+    CertifiedSigner, CryptoError, Signer, check_key_size, fingerprint_sha256, key_type_of,
+    read_private_key,
+};
 
-/// The name of the key that is made, as ssh-keygen -A would call it.
-const FILE_NAME: &str = "ssh_host_ed25519_key";
-/// The folder next to root, for users without a home.
-const FOLDER_NEXT_TO_ROOT: &str = "ringferry-state";
-/// A private key of any type in OpenSSH's format is well below this.
+/// A private key of any type and format is well below this.
 const FILE_BYTES_MAX: usize = 64 * 1024;
+/// Longer than any passphrase people type or programs make.
+const PASSPHRASE_BYTES_MAX: usize = 4096;
 /// Nobody but the owner.
 const MODE_BANNED: u32 = 0o077;
 
 /// A key the server proves itself with.
-#[derive(Debug)]
 pub(crate) struct HostKey {
-    pub(crate) signer: Ed25519Signer,
+    pub(crate) signer: Arc<dyn Signer>,
     pub(crate) path: PathBuf,
     /// Whether this start made it.
     pub(crate) made: bool,
@@ -37,51 +42,79 @@ impl HostKey {
     pub(crate) fn fingerprint(&self) -> String {
         fingerprint_sha256(self.signer.public_blob())
     }
+
+    fn key_type(&self) -> &str {
+        key_type_of(self.signer.public_blob()).unwrap_or_default()
+    }
 }
 
-/// The variables that say where state is kept.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct StatePlaces {
-    /// `$STATE_DIRECTORY`, from systemd; of several, separated by colons, the first.
-    pub(crate) state_directory: Option<String>,
-    /// `$XDG_STATE_HOME`.
-    pub(crate) xdg_state_home: Option<String>,
-    /// The invoking user's home.
-    pub(crate) home: Option<PathBuf>,
+impl std::fmt::Debug for HostKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "HostKey({} {})", self.path.display(), self.fingerprint())
+    }
 }
 
-impl StatePlaces {
-    /// As the environment has them.
-    pub(crate) fn from_environment(home: Option<PathBuf>) -> Self {
-        let variable = |name| std::env::var(name).ok();
-        Self {
-            state_directory: variable("STATE_DIRECTORY"),
-            xdg_state_home: variable("XDG_STATE_HOME"),
-            home,
-        }
+/// All host keys, one of a type, and the certificates for them.
+#[derive(Debug, Default)]
+pub(crate) struct HostKeys {
+    keys: Vec<HostKey>,
+    certified: Vec<CertifiedSigner>,
+}
+
+impl HostKeys {
+    /// Those `config` names.
+    pub(crate) fn named(config: &Config) -> Result<HostKeys, Failure> {
+        let passphrases: Vec<_> = config
+            .host_key_passphrase_file
+            .iter()
+            .map(|path| passphrase(path))
+            .collect::<Result<_, Failure>>()?;
+        let keys = config.host_key.iter().map(|path| load(path, &passphrases));
+        HostKeys::new(keys.collect::<Result<_, _>>()?, config)
     }
 
-    /// The folders to try, in order: one that was asked for is the only one.
-    fn folders(&self, root: &Path) -> Vec<PathBuf> {
-        let first = self.state_directory.as_deref().and_then(|list| list.split(':').next());
-        if let Some(folder) = first.filter(|folder| folder.starts_with('/')) {
-            return vec![PathBuf::from(folder)];
+    /// Checks `keys` and reads the certificates for them.
+    pub(crate) fn new(keys: Vec<HostKey>, config: &Config) -> Result<HostKeys, Failure> {
+        let rsa_bits_min = usize::try_from(config.required_rsa_size).unwrap_or(usize::MAX);
+        for (at, key) in keys.iter().enumerate() {
+            let shown = key.path.display();
+            check_key_size(key.signer.public_blob(), rsa_bits_min).map_err(|error| {
+                Failure::configuration(format!("host key {shown}: {error}"))
+                    .cure(format!("ssh-keygen -t rsa -b {rsa_bits_min} -N '' -f {shown}.new"))
+            })?;
+            let others = keys.iter().take(at);
+            if let Some(other) = others.into_iter().find(|it| it.key_type() == key.key_type()) {
+                let (kind, other) = (key.key_type(), other.path.display());
+                return Err(Failure::configuration(format!(
+                    "host keys {other} and {shown} are both of type {kind}: a client could only \
+                     ever be shown one of them"
+                ))
+                .cure("name one key of each type"));
+            }
         }
-        // The XDG specification: a relative path is invalid and to be ignored.
-        let xdg = self.xdg_state_home.as_deref().filter(|folder| folder.starts_with('/'));
-        if let Some(folder) = xdg {
-            return vec![Path::new(folder).join("ringferry")];
-        }
-        let home = self.home.iter().map(|home| home.join(".local/state/ringferry"));
-        let beside = root.parent().map(|parent| parent.join(FOLDER_NEXT_TO_ROOT));
-        home.chain(beside).collect()
+        let certified = config.host_certificate.iter();
+        let certified = certified.map(|path| certificate::load(path, &keys, config));
+        let certified: Vec<CertifiedSigner> = certified.collect::<Result<_, _>>()?;
+        certificate::check_distinct(&certified, config)?;
+        Ok(HostKeys { keys, certified })
+    }
+
+    /// The keys, in the order they were named.
+    pub(crate) fn keys(&self) -> &[HostKey] {
+        &self.keys
+    }
+
+    /// Everything that signs: certificates, then plain keys.
+    pub(crate) fn signers(self) -> Vec<Arc<dyn Signer>> {
+        let certified = self.certified.into_iter().map(|it| Arc::new(it) as Arc<dyn Signer>);
+        certified.chain(self.keys.into_iter().map(|key| key.signer)).collect()
     }
 }
 
 /// Reads the key file `path`, which the configuration names.
-pub(crate) fn load(path: &Path) -> Result<HostKey, Failure> {
+fn load(path: &Path, passphrases: &[Zeroizing<String>]) -> Result<HostKey, Failure> {
     let shown = path.display();
-    read(path).map_err(|error| match error {
+    read(path, passphrases).map_err(|error| match error {
         ReadError::Refused(Refusal::Missing) => {
             Failure::configuration(format!("host key {shown}: there is no such file"))
                 .cure(format!("ssh-keygen -t ed25519 -N '' -f {shown}"))
@@ -90,107 +123,29 @@ pub(crate) fn load(path: &Path) -> Result<HostKey, Failure> {
     })
 }
 
-/// The kept key, made first where there is none. `seed` gives fresh randomness.
-pub(crate) fn load_or_make(
-    places: &StatePlaces,
-    root: &Path,
-    seed: impl Fn() -> Result<[u8; 32], Failure>,
-) -> Result<HostKey, Failure> {
-    let mut last = None;
-    for folder in places.folders(root) {
-        match in_folder(&folder, &seed) {
-            Ok(key) => return Ok(key),
-            // A key that is there but may not be used must not be passed over for a new one.
-            Err(FolderError::Key(failure)) => return Err(failure),
-            Err(FolderError::Folder(error)) => last = Some((folder, error)),
-        }
-    }
-    let what = match last {
-        Some((folder, error)) => {
-            format!("no host key can be kept in {}: {error}", folder.display())
-        }
-        None => "there is no folder to keep a host key in".to_owned(),
-    };
-    Err(Failure::runtime(what).cure("name a key with --host-key, or set XDG_STATE_HOME"))
-}
-
-enum FolderError {
-    Folder(io::Error),
-    Key(Failure),
-}
-
-fn in_folder(
-    folder: &Path,
-    seed: impl Fn() -> Result<[u8; 32], Failure>,
-) -> Result<HostKey, FolderError> {
-    let path = folder.join(FILE_NAME);
-    let made = match read(&path) {
-        Ok(key) => return Ok(key),
-        Err(ReadError::Refused(Refusal::Missing)) => {
-            make(folder, &path, seed().map_err(FolderError::Key)?)?
-        }
-        Err(error) => return Err(FolderError::Key(error.into_failure(&path))),
-    };
-    // Another start may have been faster: what counts is the file.
-    let key = read(&path).map_err(|error| FolderError::Key(error.into_failure(&path)))?;
-    Ok(HostKey { made, ..key })
-}
-
-/// Makes a key in `path` unless one appears there first. The file gets its name only when it is
-/// whole, and a link never replaces: two starts at once agree on one key.
-fn make(folder: &Path, path: &Path, seed: [u8; 32]) -> Result<bool, FolderError> {
-    let encoding = |error| FolderError::Key(Failure::runtime(format!("new host key: {error}")));
-    let signer = Ed25519Signer::from_seed(seed);
-    let private = signer.to_openssh_private_key("ringferry host key").map_err(encoding)?;
-    let public = signer.public_line("ringferry host key").map_err(encoding)?;
-    let attempt = || -> io::Result<bool> {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        let draft = folder.join(draft_name(&signer));
-        let published = write_new(&draft, private.as_bytes()).and_then(|()| publish(&draft, path));
-        let _ = fs::remove_file(&draft);
-        let made = published?;
-        fs::File::open(folder)?.sync_all()?;
-        if made {
-            // For people who hand out known_hosts lines; the server does not read it.
-            let _ = fs::write(path.with_extension("pub"), format!("{public}\n"));
-        }
-        Ok(made)
-    };
-    attempt().map_err(FolderError::Folder)
-}
-
-/// A name no other start uses: the end of the public key, which is as random as the key.
-fn draft_name(signer: &Ed25519Signer) -> String {
-    let mut name = format!(".{FILE_NAME}.");
-    for byte in signer.public_blob().iter().rev().take(12) {
-        name.push_str(&format!("{byte:02x}"));
-    }
-    name
-}
-
-fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
-}
-
-/// Gives `draft` the name `path`; false if that is taken. Some filesystems know no links.
-fn publish(draft: &Path, path: &Path) -> io::Result<bool> {
-    use rustix::fs::{CWD, RenameFlags, renameat_with};
-    let linked = fs::hard_link(draft, path).or_else(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => Err(error),
-        _ => Ok(renameat_with(CWD, draft, CWD, path, RenameFlags::NOREPLACE)?),
-    });
-    match linked {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-        Err(error) => Err(error),
-    }
+/// The first line of a file only its owner reads.
+fn passphrase(path: &Path) -> Result<Zeroizing<String>, Failure> {
+    let shown = path.display();
+    let failed =
+        |what: &str| Failure::configuration(format!("host_key_passphrase_file {shown}: {what}"));
+    let bytes = private_file::read(path, PASSPHRASE_BYTES_MAX, MODE_BANNED);
+    let bytes = bytes.map(Zeroizing::new).map_err(|refusal| match refusal {
+        Refusal::Missing => failed("there is no such file"),
+        Refusal::Mode(mode) => failed(&format!("others may use it (mode {mode:04o})"))
+            .cure(format!("chmod 600 {shown}")),
+        Refusal::NotRegular => failed("it is not a regular file"),
+        Refusal::TooLong => failed(&format!("it is longer than {PASSPHRASE_BYTES_MAX} bytes")),
+        Refusal::Io(error) => failed(&error.to_string()),
+    })?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| failed("it is not a text file"))?;
+    let line = text.lines().next().filter(|line| !line.is_empty());
+    Ok(Zeroizing::new(line.ok_or_else(|| failed("its first line is empty"))?.to_owned()))
 }
 
 enum ReadError {
     Refused(Refusal),
     Content(String),
+    Crypto(CryptoError),
 }
 
 impl ReadError {
@@ -209,24 +164,33 @@ impl ReadError {
             }
             Self::Refused(Refusal::Io(error)) => failure(error.to_string())
                 .cure("let the user who runs the server read it, or name another key"),
+            Self::Crypto(error @ CryptoError::PassphraseNeeded) => failure(error.to_string())
+                .cure("put it into a file of mode 0600 and name that in host_key_passphrase_file"),
+            Self::Crypto(CryptoError::PassphraseWrong) => {
+                failure("no passphrase of host_key_passphrase_file opens it".to_owned())
+                    .cure(format!("ssh-keygen -y -f {shown} tells whether a passphrase is right"))
+            }
+            Self::Crypto(error) => Self::Content(error.to_string()).into_failure(path),
             Self::Content(what) => failure(what).cure(
-                "an unencrypted Ed25519 key in OpenSSH's format is needed: \
+                "an Ed25519, ECDSA or RSA key in OpenSSH's, PEM or PuTTY's format is needed: \
                  ssh-keygen -t ed25519 -N '' -f FILE",
             ),
         }
     }
 }
 
-fn read(path: &Path) -> Result<HostKey, ReadError> {
+fn read(path: &Path, passphrases: &[Zeroizing<String>]) -> Result<HostKey, ReadError> {
     let bytes =
         private_file::read(path, FILE_BYTES_MAX, MODE_BANNED).map_err(ReadError::Refused)?;
     let bytes = Zeroizing::new(bytes);
     let text = std::str::from_utf8(&bytes)
         .map_err(|_| ReadError::Content("it is not a text file".to_owned()))?;
-    let signer = Ed25519Signer::from_openssh_private_key(text)
-        .map_err(|error| ReadError::Content(error.to_string()))?;
+    let mut opened = read_private_key(text, None);
+    for passphrase in passphrases {
+        if matches!(opened, Err(CryptoError::PassphraseNeeded | CryptoError::PassphraseWrong)) {
+            opened = read_private_key(text, Some(passphrase));
+        }
+    }
+    let signer = opened.map_err(ReadError::Crypto)?;
     Ok(HostKey { signer, path: path.to_owned(), made: false })
 }
-
-#[cfg(test)]
-mod tests;

@@ -11,7 +11,7 @@ use super::announce::Announcement;
 use super::config::Config;
 use super::config::defs::DEFAULT_ROOT;
 use super::failure::Failure;
-use super::host_key::{self, HostKey, StatePlaces};
+use super::host_key::{self, HostKey, HostKeys, StatePlaces};
 use super::invoker::{Invoker, invoker};
 use super::settings::{self, settings};
 use super::user_keys::{self, UserKeys};
@@ -28,12 +28,13 @@ pub(crate) fn serve(config: &Config) -> Result<(), Failure> {
     let invoker = invoker();
     let root = root(&config.root)?;
     let host_keys = host_keys(config, &root, &invoker)?;
-    warn_of_exposed_keys(&host_keys, &root);
+    warn_of_exposed_keys(host_keys.keys(), &root);
     let (users, password) = users(config, &invoker)?;
     let stop = Arc::new(Stop::new());
     signal::watch(Arc::clone(&stop))?;
 
     let told: Vec<_> = host_keys
+        .keys()
         .iter()
         .map(|key| (key.fingerprint(), key.path.display().to_string(), key.made))
         .collect();
@@ -118,9 +119,9 @@ fn legacy(config: &Config) -> Vec<&'static str> {
 
 /// Reads the files `config` names without making anything: what `check` checks beyond the values.
 pub(crate) fn check_files(config: &Config) -> Result<(), Failure> {
-    user_keys::named(&config.authorized_keys)?.warn();
-    for path in &config.host_key {
-        host_key::load(path)?;
+    user_keys::named(&config.authorized_keys, rsa_bits_min(config))?.warn();
+    if !config.host_key.is_empty() {
+        HostKeys::named(config)?;
     }
     if config.root != Path::new(DEFAULT_ROOT) {
         root(&config.root)?;
@@ -147,13 +148,17 @@ fn root(configured: &Path) -> Result<PathBuf, Failure> {
     Ok(root)
 }
 
-fn host_keys(config: &Config, root: &Path, invoker: &Invoker) -> Result<Vec<HostKey>, Failure> {
-    if config.host_key.is_empty() {
-        let places = StatePlaces::from_environment(invoker.home.clone());
-        let key = host_key::load_or_make(&places, root, random)?;
-        return Ok(vec![key]);
+fn host_keys(config: &Config, root: &Path, invoker: &Invoker) -> Result<HostKeys, Failure> {
+    if !config.host_key.is_empty() {
+        return HostKeys::named(config);
     }
-    config.host_key.iter().map(|path| host_key::load(path)).collect()
+    let places = StatePlaces::from_environment(invoker.home.clone());
+    let key = host_key::load_or_make(&places, root, random)?;
+    HostKeys::new(vec![key], config)
+}
+
+fn rsa_bits_min(config: &Config) -> usize {
+    usize::try_from(config.required_rsa_size).unwrap_or(usize::MAX)
 }
 
 /// Clients act with the server's own rights below root, so mode 0600 does not stop them there.
@@ -175,8 +180,8 @@ fn users(
     let name = if config.user.is_empty() { &invoker.name } else { &config.user };
     let named = !config.authorized_keys.is_empty();
     let found: UserKeys = match named {
-        true => user_keys::named(&config.authorized_keys)?,
-        false => user_keys::of_invoker(invoker),
+        true => user_keys::named(&config.authorized_keys, rsa_bits_min(config))?,
+        false => user_keys::of_invoker(invoker, rsa_bits_min(config)),
     };
     found.warn();
     // Where files are named, keys were meant: a password would open a door nobody asked for.

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::config::Config;
-use super::host_key::HostKey;
+use super::host_key::HostKeys;
 use crate::auth::Authenticator;
-use crate::crypto::Signer;
 use crate::reactor::DriverChoice;
 use crate::server::{Names, Settings};
 use crate::ssh::{ServerConfig, StrictKex, TransportConfig};
@@ -16,11 +15,9 @@ use crate::ssh::{ServerConfig, StrictKex, TransportConfig};
 pub(crate) fn settings(
     config: &Config,
     root: PathBuf,
-    host_keys: Vec<HostKey>,
+    host_keys: HostKeys,
     auth: Arc<dyn Authenticator>,
 ) -> Settings {
-    let signers: Vec<Arc<dyn Signer>> =
-        host_keys.into_iter().map(|key| Arc::new(key.signer) as Arc<dyn Signer>).collect();
     let built_in = TransportConfig::default();
     let ssh = ServerConfig {
         transport: TransportConfig {
@@ -40,7 +37,8 @@ pub(crate) fn settings(
             rekey_interval: seconds(config.key_renegotiation_interval),
             ident_timeout: Duration::from_secs(config.ident_timeout),
             kex_timeout: Duration::from_secs(config.kex_timeout),
-            host_keys: signers,
+            host_keys: host_keys.signers(),
+            rsa_bits_min: wide(config.required_rsa_size),
             rekey_bytes: unless_zero(config.key_renegotiation_threshold),
             ..built_in
         },
@@ -107,7 +105,7 @@ mod tests {
     fn made(text: &str) -> Settings {
         let config = load(&[Layer::File { name: "f", text }]).unwrap();
         let auth = Arc::new(SoleUser::new("ann", vec![], None));
-        settings(&config, PathBuf::from("/srv"), vec![], auth)
+        settings(&config, PathBuf::from("/srv"), HostKeys::default(), auth)
     }
 
     #[test]
@@ -138,7 +136,7 @@ mod tests {
              key_renegotiation_interval = '1h'\nident_timeout = 3\nkex_timeout = 4\n\
              version_string = 'x_1'\nversion_addendum = 'Debian'\nstrict_kex = 'safe'\n\
              client_versions = ['*', '!bad*']\ncompression = 'none'\n\
-             pubkey_accepted_algorithms = '-ecdsa*'\n",
+             pubkey_accepted_algorithms = '-ecdsa*'\nrequired_rsa_size = 2048\n",
         );
         let ssh = &settings.ssh;
         assert_eq!(settings.listen, ["[::1]:7".parse().unwrap()]);
@@ -152,6 +150,7 @@ mod tests {
         assert_eq!(ssh.transport.ciphers, ["aes128-gcm@openssh.com"]);
         assert_eq!(ssh.transport.macs, ["hmac-sha2-512"]);
         assert_eq!(ssh.transport.kexes, ["ecdh-sha2-nistp256"]);
+        assert_eq!(ssh.transport.rsa_bits_min, 2048);
         assert_eq!(ssh.methods, ["publickey"]);
         let transport = &ssh.transport;
         assert_eq!(transport.rekey_interval, Some(Duration::from_secs(3_600)));

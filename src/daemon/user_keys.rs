@@ -31,8 +31,8 @@ impl UserKeys {
         }
     }
 
-    fn add(&mut self, path: &Path, bytes: &[u8]) {
-        let file = authorized_keys::parse(bytes);
+    fn add(&mut self, path: &Path, bytes: &[u8], rsa_bits_min: usize) {
+        let file = authorized_keys::parse(bytes, rsa_bits_min);
         for rejected in file.rejected {
             let place = format!("{}:{}", path.display(), rejected.line);
             self.warnings.push(format!("{place}: line ignored: {}", rejected.cause));
@@ -46,11 +46,11 @@ impl UserKeys {
 }
 
 /// The keys of `files`, all of which must be there and safe to trust.
-pub(crate) fn named(files: &[PathBuf]) -> Result<UserKeys, Failure> {
+pub(crate) fn named(files: &[PathBuf], rsa_bits_min: usize) -> Result<UserKeys, Failure> {
     let mut found = UserKeys::default();
     for path in files {
         match private_file::read(path, FILE_BYTES_MAX, MODE_BANNED) {
-            Ok(bytes) => found.add(path, &bytes),
+            Ok(bytes) => found.add(path, &bytes, rsa_bits_min),
             Err(refusal) => {
                 let cause = format!("authorized_keys {}: {}", path.display(), describe(&refusal));
                 let failure = Failure::configuration(cause);
@@ -69,7 +69,7 @@ pub(crate) fn named(files: &[PathBuf]) -> Result<UserKeys, Failure> {
 }
 
 /// The keys in `~/.ssh/authorized_keys` and `~/.ssh/*.pub`; what cannot be read is passed over.
-pub(crate) fn of_invoker(invoker: &Invoker) -> UserKeys {
+pub(crate) fn of_invoker(invoker: &Invoker, rsa_bits_min: usize) -> UserKeys {
     let mut found = UserKeys::default();
     let Some(folder) = invoker.home.as_ref().map(|home| home.join(".ssh")) else {
         return found;
@@ -82,7 +82,7 @@ pub(crate) fn of_invoker(invoker: &Invoker) -> UserKeys {
     files.append(&mut public);
     for path in files {
         match private_file::read(&path, FILE_BYTES_MAX, MODE_BANNED) {
-            Ok(bytes) => found.add(&path, &bytes),
+            Ok(bytes) => found.add(&path, &bytes, rsa_bits_min),
             Err(Refusal::Missing) => {}
             Err(refusal) => {
                 let what = describe(&refusal);
@@ -127,23 +127,23 @@ mod tests {
         let ssh = home.path().join(".ssh");
         fs::create_dir(&ssh).unwrap();
         let invoker = Invoker { name: "ann".to_owned(), home: Some(home.path().into()) };
-        assert!(of_invoker(&invoker).keys.is_empty());
+        assert!(of_invoker(&invoker, 3072).keys.is_empty());
         write(&ssh.join("authorized_keys"), &format!("{}\nrestrict {}\n", KEYS[0], KEYS[1]), 0o600);
         write(&ssh.join("a.pub"), KEYS[0], 0o644);
         write(&ssh.join("b.pub"), KEYS[1], 0o666);
         write(&ssh.join("c.txt"), KEYS[1], 0o644);
-        let found = of_invoker(&invoker);
+        let found = of_invoker(&invoker, 3072);
         assert_eq!(found.keys.len(), 1, "the same key twice counts once");
         assert_eq!(found.warnings.len(), 2, "{:?}", found.warnings);
         assert!(found.warnings[0].contains("authorized_keys:2: line ignored: options"));
         assert!(found.warnings[1].contains("b.pub: file ignored: others may write it (mode 0666)"));
         write(&ssh.join("b.pub"), KEYS[1], 0o644);
-        assert_eq!(of_invoker(&invoker).keys.len(), 2);
+        assert_eq!(of_invoker(&invoker, 3072).keys.len(), 2);
     }
 
     #[test]
     fn a_user_without_a_home_has_no_keys() {
-        let found = of_invoker(&Invoker { name: "ann".to_owned(), home: None });
+        let found = of_invoker(&Invoker { name: "ann".to_owned(), home: None }, 3072);
         assert!(found.keys.is_empty() && found.warnings.is_empty());
     }
 
@@ -151,16 +151,16 @@ mod tests {
     fn named_files_must_be_there_and_safe() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys");
-        let failure = named(std::slice::from_ref(&path)).unwrap_err();
+        let failure = named(std::slice::from_ref(&path), 3072).unwrap_err();
         assert!(failure.causes[0].ends_with("there is no such file"));
         write(&path, KEYS[0], 0o664);
-        let failure = named(std::slice::from_ref(&path)).unwrap_err();
+        let failure = named(std::slice::from_ref(&path), 3072).unwrap_err();
         assert_eq!(failure.exit_code, 2);
         assert_eq!(failure.cure, Some(format!("chmod go-w {}", path.display())));
         write(&path, KEYS[0], 0o644);
-        assert_eq!(named(std::slice::from_ref(&path)).unwrap().keys.len(), 1);
+        assert_eq!(named(std::slice::from_ref(&path), 3072).unwrap().keys.len(), 1);
         write(&path, "# none\n", 0o644);
-        let found = named(std::slice::from_ref(&path)).unwrap();
+        let found = named(std::slice::from_ref(&path), 3072).unwrap();
         assert!(found.warnings[0].ends_with("no usable key: nobody can log in"));
     }
 }

@@ -320,7 +320,8 @@ impl Connection {
             Some(Item::HostKeyOffered) => {
                 self.awaiting = Awaiting::HostKey;
                 let blob = self.transport.host_key().unwrap_or_default().to_vec();
-                Some(Event::HostKeyOffered { blob })
+                let certificate = self.transport.host_certificate().cloned().map(Box::new);
+                Some(Event::HostKeyOffered { blob, certificate })
             }
             Some(Item::KexDone { first }) => {
                 if first && self.role() == Role::Client {

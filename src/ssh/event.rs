@@ -5,6 +5,7 @@ use std::ops::Range;
 use zeroize::Zeroizing;
 
 use super::requests::ChannelRequest;
+use crate::crypto::Certificate;
 
 /// A channel, by the number we gave it. Numbers are not used twice in a connection's life.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -42,10 +43,14 @@ pub enum Event {
         /// Whether this was the connection's first exchange.
         first: bool,
     },
-    /// Client: the server's host key. Answer with `handle_host_key`.
+    /// Client: the server's host key, which it has proved to hold. Answer with `handle_host_key`.
     HostKeyOffered {
-        /// The key as on the wire.
+        /// The key as on the wire, or the certificate: compare it with what is known of the server.
         blob: Vec<u8>,
+        /// What the certificate says, if it is one. Accept it when
+        /// [`Certificate::authority_blob`] is a trusted authority for this server and
+        /// [`Certificate::check_host`] agrees, or when [`Certificate::key_blob`] is known.
+        certificate: Option<Box<Certificate>>,
     },
     /// Server: someone wants to log in. Answer with `handle_auth`.
     AuthRequest(AuthRequest),

@@ -11,8 +11,8 @@ use super::kexinit::{Negotiated, Way};
 use super::numbers::{KEX_DH_GEX_INIT, KEX_DH_GEX_REPLY, KEX_ECDH_INIT, KEX_ECDH_REPLY};
 use super::wire::{Reader, WireError, Writer};
 use crate::crypto::{
-    self, CryptoError, HashAlgorithm, KexAlgorithm, KexClient, MacKey, PacketOpen, PacketSeal,
-    Random, SharedSecret, Signer,
+    self, Certificate, CertificateKind, CryptoError, HashAlgorithm, KexAlgorithm, KexClient,
+    MacKey, PacketOpen, PacketSeal, Random, SharedSecret, Signer,
 };
 
 /// What both sides have said before the exchange itself.
@@ -101,6 +101,8 @@ pub(crate) struct Pending {
 /// A server's answer that was checked: the signature is good for the key inside.
 pub(crate) struct Answer {
     pub(crate) host_key: Vec<u8>,
+    /// What `host_key` says, where it is a certificate.
+    pub(crate) certificate: Option<Certificate>,
     pub(crate) outcome: Outcome,
 }
 
@@ -132,6 +134,7 @@ impl Pending {
         negotiated: &Negotiated,
         transcript: &Transcript,
         body: &[u8],
+        rsa_bits_min: usize,
     ) -> Result<Answer, Disconnect> {
         let mut reader = Reader::new(body);
         let host_key = reader.string().map_err(malformed)?;
@@ -144,20 +147,47 @@ impl Pending {
             let text = format!("the server's host key is not a key for {name}, as agreed");
             return Err(Disconnect::new(DisconnectReason::HostKeyNotVerifiable, text));
         }
+        let certificate = certificate(negotiated.host_key, host_key, rsa_bits_min)?;
+        let key = certificate.as_ref().map_or(host_key, Certificate::key_blob);
+        crypto::check_key_size(key, rsa_bits_min).map_err(unusable)?;
         let init = self.kex.init().to_vec();
         let secret = self.kex.finish(reply).map_err(failed)?;
         let hash = negotiated.kex.hash;
         let agreed = self.agreed.as_ref();
         let exchange_hash = transcript.hash(hash, host_key, agreed, &init, reply, &secret);
-        crypto::verify(host_key, negotiated.host_key, &exchange_hash, signature).map_err(
-            |error| {
-                let text = format!("the server's signature over the key exchange: {error}");
-                Disconnect::new(DisconnectReason::HostKeyNotVerifiable, text)
-            },
-        )?;
+        // With a certificate it is the certified key that signs.
+        let algorithm = crypto::plain_algorithm(negotiated.host_key);
+        crypto::verify(key, algorithm, &exchange_hash, signature).map_err(|error| {
+            let text = format!("the server's signature over the key exchange: {error}");
+            Disconnect::new(DisconnectReason::HostKeyNotVerifiable, text)
+        })?;
         let outcome = Outcome { secret, exchange_hash, hash };
-        Ok(Answer { host_key: host_key.to_vec(), outcome })
+        Ok(Answer { host_key: host_key.to_vec(), certificate, outcome })
     }
+}
+
+/// The certificate in `host_key`, if one was agreed on. Its authority's signature is good and it is
+/// for a host; whose word the authority's is, the application knows.
+fn certificate(
+    algorithm: &str,
+    host_key: &[u8],
+    rsa_bits_min: usize,
+) -> Result<Option<Certificate>, Disconnect> {
+    if crypto::plain_algorithm(algorithm) == algorithm {
+        return Ok(None);
+    }
+    let certificate = Certificate::from_blob(host_key).map_err(unusable)?;
+    if certificate.kind() != CertificateKind::Host {
+        let text = "the server's certificate is a user's, not a host's";
+        return Err(Disconnect::new(DisconnectReason::HostKeyNotVerifiable, text));
+    }
+    crypto::check_key_size(certificate.authority_blob(), rsa_bits_min).map_err(unusable)?;
+    Ok(Some(certificate))
+}
+
+fn unusable(error: CryptoError) -> Disconnect {
+    let text = format!("the server's host key: {error}");
+    Disconnect::new(DisconnectReason::HostKeyNotVerifiable, text)
 }
 
 impl Outcome {

@@ -47,7 +47,7 @@ use super::packet::{FrameShape, Opener, Sealer};
 use super::rekey::{Allowance, PeerBudget};
 use super::trace::PacketTrace;
 use super::wire::Writer;
-use crate::crypto::{PacketSeal, Random};
+use crate::crypto::{Certificate, PacketSeal, Random};
 
 /// The extension that names the signatures a server takes from users (RFC 8308 section 3.1).
 pub(crate) const SERVER_SIG_ALGS: &str = "server-sig-algs";
@@ -133,6 +133,7 @@ pub struct Transport {
     peer_budget: PeerBudget,
     session_id: Option<Vec<u8>>,
     host_key: Option<Vec<u8>>,
+    host_certificate: Option<Certificate>,
     extensions: Vec<(Vec<u8>, Vec<u8>)>,
     authenticated: bool,
     /// The next packet is the first one under the peer's first keys, where EXT_INFO may come.
@@ -186,6 +187,7 @@ impl Transport {
             peer_budget: PeerBudget::new(now),
             session_id: None,
             host_key: None,
+            host_certificate: None,
             extensions: Vec::new(),
             authenticated: false,
             after_newkeys: false,
@@ -273,6 +275,11 @@ impl Transport {
     /// for a server once it has shown it.
     pub fn host_key(&self) -> Option<&[u8]> {
         self.host_key.as_deref()
+    }
+
+    /// Client only: what [`Transport::host_key`] says, where it is a certificate.
+    pub fn host_certificate(&self) -> Option<&Certificate> {
+        self.host_certificate.as_ref()
     }
 
     /// The value of an extension the peer has sent in EXT_INFO (RFC 8308).

@@ -160,7 +160,7 @@ fn cve_2024_6387_a_hundred_thousand_deadlines() {
         assert_eq!(ours.handle_input(now, line).consumed, line.len());
         expire(ours, now, "key exchange");
     };
-    let expire_scene = |scene: Scene| expire(scene.ours, scene.now, "log in");
+    let expire_scene = |scene: Scene| expire(scene.ours, scene.now, "the login was not over");
     let shaken = || expire_scene(Scene::shaken(Role::Server, &config));
     let asking = || expire_scene(Scene::in_auth(Role::Server, &config));
     silent();

@@ -18,7 +18,7 @@ const RSA_2048: &str = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQDnaaJwLgyBEXYXwyjL
     YL5/Z+/8p6YbvhKFwcE4UoB";
 
 fn rejected(line: &str) -> String {
-    let file = parse(line.as_bytes());
+    let file = parse(line.as_bytes(), 2048);
     assert_eq!((file.keys.len(), file.rejected.len()), (0, 1), "{line:?} gave {file:?}");
     assert_eq!(file.rejected[0].line, 1);
     file.rejected[0].cause.clone()
@@ -26,11 +26,12 @@ fn rejected(line: &str) -> String {
 
 #[test]
 fn keys_of_every_supported_type_are_read() {
-    let text = format!("# a comment\n\n{ED25519} ann@host a b\r\n\t {P256}\n{RSA_2048}\tlaptop");
-    let file = parse(text.as_bytes());
+    let text =
+        format!("# a comment\n\n{ED25519} ann@host a b\r\n\t {P256}\n{RSA_2048}\tlaptop\n{P384}");
+    let file = parse(text.as_bytes(), 2048);
     assert_eq!(file.rejected, []);
     let lines: Vec<_> = file.keys.iter().map(|key| (key.line, key.comment.as_str())).collect();
-    assert_eq!(lines, [(3, "ann@host a b"), (4, ""), (5, "laptop")]);
+    assert_eq!(lines, [(3, "ann@host a b"), (4, ""), (5, "laptop"), (6, "")]);
     assert_eq!(&file.keys[0].blob[..15], b"\0\0\0\x0bssh-ed25519");
     assert_eq!(file.keys[0].blob.len(), 51);
     assert_eq!(&file.keys[1].blob[4..23], b"ecdsa-sha2-nistp256");
@@ -64,11 +65,21 @@ fn an_option_name_cannot_smuggle_control_characters() {
 
 #[test]
 fn a_key_the_server_cannot_verify_is_rejected_by_name() {
-    assert_eq!(rejected(P384), "keys of type ecdsa-sha2-nistp384 are not supported");
     let cause = rejected("sk-ssh-ed25519@openssh.com AAAA");
     assert_eq!(cause, "keys of type sk-ssh-ed25519@openssh.com are not supported");
     assert_eq!(rejected("ssh-dss AAAA"), "keys of type ssh-dss are not supported");
-    assert_eq!(rejected(RSA_1024), "an RSA key of 1024 bits; allowed: 2048 to 16384");
+    let cause = rejected(RSA_1024);
+    assert_eq!(cause, "public key refused: modulus outside 2048 to 16384 bits");
+}
+
+#[test]
+fn an_rsa_key_below_the_required_size_is_rejected_by_number() {
+    let file = parse(RSA_2048.as_bytes(), 3072);
+    assert_eq!(file.keys, []);
+    assert_eq!(
+        file.rejected[0].cause,
+        "an RSA key of 2048 bits, where at least 3072 are asked for"
+    );
 }
 
 #[test]
@@ -76,7 +87,7 @@ fn garbage_is_rejected_and_the_rest_of_the_file_counts() {
     let mut text = b"what is this\nssh-ed25519 AAAA\nssh-ed25519\nwith a \0 in it\n".to_vec();
     text.extend_from_slice(format!("{ED25519}\rmore\n{ED25519} caf").as_bytes());
     text.extend_from_slice(b"\xe9\n");
-    let file = parse(&text);
+    let file = parse(&text, 2048);
     let lines: Vec<_> = file.rejected.iter().map(|line| line.line).collect();
     assert_eq!(lines, [1, 2, 3, 4, 5]);
     assert_eq!(file.rejected[0].cause, "neither a public key nor a comment");
@@ -98,8 +109,8 @@ fn the_type_in_front_must_be_the_type_inside() {
 fn a_line_may_be_64_kib_and_no_longer() {
     let comment = "x".repeat(LINE_BYTES_MAX - ED25519.len() - 1);
     let longest = format!("{ED25519} {comment}");
-    assert_eq!(parse(longest.as_bytes()).keys.len(), 1);
-    let file = parse(format!("{longest}x\n{ED25519}\n").as_bytes());
+    assert_eq!(parse(longest.as_bytes(), 2048).keys.len(), 1);
+    let file = parse(format!("{longest}x\n{ED25519}\n").as_bytes(), 2048);
     assert_eq!(file.rejected[0].cause, "the line is longer than 65536 bytes");
     assert_eq!(file.keys[0].line, 2);
 }
@@ -107,14 +118,14 @@ fn a_line_may_be_64_kib_and_no_longer() {
 proptest! {
     #[test]
     fn any_bytes_are_read_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
-        let file = parse(&bytes);
+        let file = parse(&bytes, 2048);
         prop_assert!(file.keys.is_empty());
     }
 
     #[test]
     fn a_key_with_anything_in_front_is_never_read(front in "[a-z\"=, \\\\-]{1,40}") {
         prop_assume!(!front.trim().is_empty());
-        let file = parse(format!("{front} {ED25519}").as_bytes());
+        let file = parse(format!("{front} {ED25519}").as_bytes(), 2048);
         prop_assert!(file.keys.is_empty());
         prop_assert_eq!(file.rejected.len(), 1);
     }

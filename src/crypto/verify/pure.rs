@@ -4,7 +4,7 @@ use p256::ecdsa::signature::Verifier;
 use rsa::{BoxedUint, Pkcs1v15Sign, RsaPublicKey};
 use sha2::{Digest, Sha256, Sha512};
 
-use super::{CryptoError, RSA_BITS_MAX, RSA_BITS_MIN, RsaHash, RsaKey};
+use super::{CryptoError, Curve, RSA_BITS_MAX, RSA_BITS_MIN, RsaHash, RsaKey};
 
 pub(super) fn ed25519(
     key: &ed25519_dalek::VerifyingKey,
@@ -15,12 +15,26 @@ pub(super) fn ed25519(
     key.verify_strict(data, &signature).map_err(|_| CryptoError::Signature)
 }
 
-pub(super) fn p256(point: &[u8; 65], data: &[u8], signature: &[u8; 64]) -> Result<(), CryptoError> {
-    let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(point)
-        .map_err(|_| CryptoError::PublicKey("not a point of the curve"))?;
-    let signature =
-        p256::ecdsa::Signature::from_slice(signature).map_err(|_| CryptoError::Signature)?;
-    key.verify(data, &signature).map_err(|_| CryptoError::Signature)
+pub(super) fn ecdsa(
+    curve: Curve,
+    point: &[u8],
+    data: &[u8],
+    signature: &[u8],
+) -> Result<(), CryptoError> {
+    macro_rules! verify {
+        ($curve:ident) => {{
+            let key = $curve::ecdsa::VerifyingKey::from_sec1_bytes(point)
+                .map_err(|_| CryptoError::PublicKey("not a point of the curve"))?;
+            let signature = $curve::ecdsa::Signature::from_slice(signature)
+                .map_err(|_| CryptoError::Signature)?;
+            key.verify(data, &signature).map_err(|_| CryptoError::Signature)
+        }};
+    }
+    match curve {
+        Curve::P256 => verify!(p256),
+        Curve::P384 => verify!(p384),
+        Curve::P521 => verify!(p521),
+    }
 }
 
 pub(super) fn rsa(

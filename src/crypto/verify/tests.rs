@@ -79,9 +79,23 @@ fn signatures_made_with_openssl() {
     }
 }
 
+/// A selection of C2SP/wycheproof's: at most a few of each of its flags. What it calls acceptable
+/// lacks a NULL in the padding of RSA, which we do not take.
+#[test]
+fn wycheproof() {
+    let text = include_str!("../../../tests/fixtures/crypto/wycheproof.txt");
+    let mut counts = [0, 0];
+    for [name, algorithm, key, message, signature, result] in lines(text) {
+        let verified = verdict(&hex(key), algorithm, &hex(message), &hex(signature));
+        assert_eq!(verified.is_ok(), result == "valid", "{name}: {verified:?}");
+        counts[usize::from(result == "valid")] += 1;
+    }
+    assert!(counts[0] > 80 && counts[1] > 50, "{counts:?}");
+}
+
 #[test]
 fn a_flip_anywhere_in_a_signature_is_refused() {
-    for name in ["ed25519", "p256-11", "p256-short-r", "rsa2048-256"] {
+    for name in ["ed25519", "p256-11", "p256-short-r", "p384", "p521", "rsa2048-256"] {
         let Fixture { algorithm, key, signature, .. } = named(name);
         for at in 0..signature.len() {
             let mut bad = signature.clone();
@@ -269,7 +283,7 @@ fn p256_numbers_out_of_range() {
         (&[][..], &[1][..], positive),
         (&[1], &[0, 0], positive),
         (&[0x80], &[1], positive),
-        (&[1; 33], &[1], CryptoError::SignatureEncoding("number over 32 bytes")),
+        (&[1; 33], &[1], CryptoError::SignatureEncoding("number longer than the curve's")),
         (&order, &[1], CryptoError::Signature),
         (&[1], &order, CryptoError::Signature),
         (&[1], &[1], CryptoError::Signature),
@@ -280,6 +294,65 @@ fn p256_numbers_out_of_range() {
     let bad = signature(ECDSA_P256, &blob(&[&[1], &[1], &[]]));
     let refused = CryptoError::SignatureEncoding("bytes after the end");
     assert_eq!(verdict(&key, ECDSA_P256, MESSAGE, &bad), Err(refused));
+}
+
+/// Off the curve, at infinity, compressed, of another curve's length: on the larger curves too.
+#[test]
+fn p384_and_p521_points_that_are_none() {
+    for (name, curve) in [("p384", Curve::P384), ("p521", Curve::P521)] {
+        let Fixture { algorithm, key, signature, .. } = named(name);
+        let point = &key[key.len() - 1 - 2 * curve.scalar_bytes()..];
+        let of = |point: &[u8]| {
+            let key = blob(&[algorithm.as_bytes(), curve.name().as_bytes(), point]);
+            public_key(verdict(&key, algorithm, MESSAGE, &signature))
+        };
+        let mut off = point.to_vec();
+        *off.last_mut().unwrap() ^= 1;
+        assert_eq!(of(&off), "not a point of the curve");
+        let zeros = vec![0; point.len() - 1];
+        assert_eq!(of(&[&[4], &zeros[..]].concat()), "not a point of the curve");
+        assert_eq!(of(&[0]), "not an uncompressed point");
+        assert_eq!(of(&point[..65]), "not an uncompressed point");
+        let compressed = [&[2], &point[1..=curve.scalar_bytes()]].concat();
+        assert_eq!(of(&compressed), "not an uncompressed point");
+    }
+}
+
+/// However large or odd a key, the answer comes within 10 ms; it takes no arithmetic to refuse it.
+#[test]
+fn cve_2026_39829_keys_of_any_size_are_answered_at_once() {
+    let mut keys = Vec::new();
+    for bits in [512, 1024, 1536, 2047, 16385, 32768, 65536] {
+        let mut modulus = vec![0xff; bits / 8];
+        if bits % 8 != 0 {
+            modulus.insert(0, (1 << (bits % 8)) - 1);
+        }
+        let signed = [&[0][..], &modulus].concat();
+        keys.push(blob(&[b"ssh-rsa", &[1, 0, 1], &signed]));
+    }
+    let modulus = [&[0][..], &[0xff; 384]].concat();
+    for exponent in [&[1][..], &[2], &[0x7f, 0xff, 0xff, 0xff, 0xff, 0xff], &[0x7f; 384]] {
+        keys.push(blob(&[b"ssh-rsa", exponent, &modulus]));
+    }
+    for key in &keys {
+        let start = std::time::Instant::now();
+        let signature = signature("rsa-sha2-512", &[1; 256]);
+        public_key(verdict(key, "rsa-sha2-512", MESSAGE, &signature));
+        public_key(check_key_size(key, 2048));
+        // Three verdicts and a check, in a build that may be a debug one.
+        assert!(start.elapsed().as_millis() < 40, "{:?}", start.elapsed());
+    }
+}
+
+#[test]
+fn the_smallest_rsa_key_is_for_the_caller_to_say() {
+    let Fixture { key, .. } = named("rsa2048-256");
+    assert_eq!(check_key_size(&key, 2048), Ok(()));
+    let refused = CryptoError::RsaBits { bits: 2048, bits_min: 3072 };
+    assert_eq!(check_key_size(&key, 3072), Err(refused));
+    assert_eq!(refused.to_string(), "an RSA key of 2048 bits, where at least 3072 are asked for");
+    assert_eq!(check_key_size(&named("ed25519").key, 3072), Ok(()));
+    assert_eq!(check_key_size(&named("p256-00").key, 3072), Ok(()));
 }
 
 /// Some signers write numbers with zeros in front; the value counts, as in OpenSSH.

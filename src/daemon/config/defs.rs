@@ -7,6 +7,7 @@ use super::Config;
 use super::place::{Place, Unit};
 use super::selection::Kind;
 use super::value::Value;
+use crate::crypto::{RSA_BITS_MAX, RSA_BITS_MIN, RSA_BITS_MIN_DEFAULT};
 use crate::ssh::{ident, pattern};
 
 /// One key.
@@ -71,11 +72,39 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
     },
     Definition {
         key: "host_key",
-        doc: "Private host keys in OpenSSH's format, mode 0600. Empty: one Ed25519 key, made on \
-              the first start and kept in the state folder ($STATE_DIRECTORY, else \
-              $XDG_STATE_HOME/ringferry, else ~/.local/state/ringferry, else next to root).",
+        doc: "Private host keys, one of a type, mode 0600, in OpenSSH's, PEM or PuTTY's format. \
+              Empty: one Ed25519 key, made on the first start and kept in the state folder \
+              ($STATE_DIRECTORY, else $XDG_STATE_HOME/ringferry, else ~/.local/state/ringferry, \
+              else next to root).",
         default: || Value::List(vec![]),
         place: Place::Paths(|config| &mut config.host_key),
+    },
+    Definition {
+        key: "host_certificate",
+        doc: "Certificates for the host keys (*-cert.pub, made with ssh-keygen -h), served before \
+              the plain keys.",
+        default: || Value::List(vec![]),
+        place: Place::Paths(|config| &mut config.host_certificate),
+    },
+    Definition {
+        key: "host_key_passphrase_file",
+        doc: "Files, mode 0600, whose first line is a passphrase; each is tried on the host keys \
+              that are encrypted.",
+        default: || Value::List(vec![]),
+        place: Place::Paths(|config| &mut config.host_key_passphrase_file),
+    },
+    Definition {
+        key: "required_rsa_size",
+        doc: "Bits an RSA key must have, the server's own and its users'. PuTTY makes keys of \
+              2048 bits unless it is told otherwise.",
+        default: || Value::Integer(RSA_BITS_MIN_DEFAULT as i64),
+        place: Place::Number {
+            at: |config| &mut config.required_rsa_size,
+            unit: Unit::Count,
+            min: RSA_BITS_MIN as u64,
+            max: RSA_BITS_MAX as u64,
+            zero: None,
+        },
     },
     Definition {
         key: "read_only",

@@ -35,6 +35,12 @@ pub struct Config {
     pub authorized_keys: Vec<PathBuf>,
     /// Private host keys; empty: one made and kept in the state folder.
     pub host_key: Vec<PathBuf>,
+    /// Certificates for host keys.
+    pub host_certificate: Vec<PathBuf>,
+    /// Files that hold passphrases of host keys.
+    pub host_key_passphrase_file: Vec<PathBuf>,
+    /// Bits an RSA key must have.
+    pub required_rsa_size: u64,
     /// Whether every request that would change something is refused.
     pub read_only: bool,
     /// Threads that serve connections; 0: one a core.

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Role;
-use crate::crypto::{self, DH_GROUP_BITS_MAX, DH_GROUP_BITS_MIN, Moduli, Preset, Signer};
+use crate::crypto::{
+    self, DH_GROUP_BITS_MAX, DH_GROUP_BITS_MIN, Moduli, Preset, RSA_BITS_MAX, RSA_BITS_MIN,
+    RSA_BITS_MIN_DEFAULT, Signer,
+};
 use crate::ssh::ident;
 use crate::ssh::limits::{IDENT_TIMEOUT, KEX_TIMEOUT, REKEY_PACKETS_MAX};
 use crate::ssh::pattern::is_pattern;
@@ -97,8 +100,11 @@ pub struct TransportConfig {
     /// The signatures a server takes from users, in order of preference, and announces in
     /// `server-sig-algs`. sshd's `PubkeyAcceptedAlgorithms`.
     pub signature_algorithms: Vec<&'static str>,
-    /// A server's host keys.
+    /// A server's host keys. Of two that sign with one algorithm the first is used.
     pub host_keys: Vec<Arc<dyn Signer>>,
+    /// Bits an RSA key of the peer's must have: a host key, an authority's key, or a user's. At
+    /// least 2048.
+    pub rsa_bits_min: usize,
     /// Bytes in one direction after which keys are exchanged again; `None` for the cipher's own
     /// number.
     pub rekey_bytes: Option<u64>,
@@ -130,6 +136,7 @@ impl TransportConfig {
             guess: false,
             signature_algorithms: crypto::signature_algorithms().to_vec(),
             host_keys: Vec::new(),
+            rsa_bits_min: RSA_BITS_MIN_DEFAULT,
             rekey_bytes: None,
             rekey_packets: REKEY_PACKETS_MAX,
             rekey_interval: None,
@@ -205,6 +212,11 @@ impl TransportConfig {
             let names = self.host_key_algorithms.join(", ");
             return wrong("host_keys", format!("no host key for any of {names}"));
         }
+        if !(RSA_BITS_MIN..=RSA_BITS_MAX).contains(&self.rsa_bits_min) {
+            let bits = self.rsa_bits_min;
+            let problem = format!("{bits} is not within {RSA_BITS_MIN} to {RSA_BITS_MAX}");
+            return wrong("rsa_bits_min", problem);
+        }
         if !(1..=REKEY_PACKETS_MAX).contains(&self.rekey_packets) {
             let packets = self.rekey_packets;
             return wrong("rekey_packets", format!("{packets} is not within 1 to 2^31"));
@@ -253,6 +265,7 @@ impl fmt::Debug for TransportConfig {
             .field("guess", &self.guess)
             .field("signature_algorithms", &self.signature_algorithms)
             .field("host_keys", &self.host_keys.len())
+            .field("rsa_bits_min", &self.rsa_bits_min)
             .field("rekey_bytes", &self.rekey_bytes)
             .field("rekey_packets", &self.rekey_packets)
             .field("rekey_interval", &self.rekey_interval)
@@ -276,7 +289,7 @@ mod tests {
         assert_eq!(good().check(Role::Server), Ok(()));
         assert_eq!(TransportConfig::default().check(Role::Client), Ok(()));
         type Change = fn(&mut TransportConfig);
-        let cases: [(&str, Change); 19] = [
+        let cases: [(&str, Change); 20] = [
             ("host_keys", |config| config.host_keys.clear()),
             ("software_version", |config| config.software_version.clear()),
             ("software_version", |config| config.software_version.push('-')),
@@ -291,6 +304,7 @@ mod tests {
             ("macs", |config| config.macs.clear()),
             ("macs", |config| config.macs.push("hmac-md5")),
             ("kexes", |config| config.kexes.push("diffie-hellman-group1-sha1")),
+            ("rsa_bits_min", |config| config.rsa_bits_min = 2047),
             ("compressions", |config| config.compressions = vec!["lzo"]),
             ("gex_bits", |config| config.gex_bits.min = 1024),
             ("gex_bits", |config| config.gex_bits.preferred = 2047),

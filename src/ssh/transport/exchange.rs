@@ -292,7 +292,8 @@ impl Transport {
                 if number == pending.reply_number() =>
             {
                 let transcript = transcript(&self.info, &exchange.ours, &theirs);
-                let answer = pending.finish(&negotiated, &transcript, body)?;
+                let answer =
+                    pending.finish(&negotiated, &transcript, body, self.config.rsa_bits_min)?;
                 self.meet_host_key(exchange, negotiated, answer)
             }
             _ => Err(wrong()),
@@ -331,6 +332,7 @@ impl Transport {
     ) -> Result<Option<Item>, Disconnect> {
         if exchange.first {
             self.host_key = Some(answer.host_key);
+            self.host_certificate = answer.certificate;
             exchange.deadline = None;
             exchange.step = Step::Verdict { negotiated, outcome: answer.outcome };
             self.exchange = Some(exchange);

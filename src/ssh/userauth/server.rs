@@ -249,12 +249,13 @@ fn check_method(
     taken: &[&'static str],
 ) -> Result<Checked, WireError> {
     let offered = |name| config.methods.contains(&name);
+    let rsa_bits_min = config.transport.rsa_bits_min;
     match request.method {
         b"publickey" if offered("publickey") => {
-            check_publickey(user, request.details.clone(), binding, taken, false)
+            check_publickey(user, request.details.clone(), binding, taken, rsa_bits_min, false)
         }
         method if method == HOSTBOUND.as_bytes() && offered("publickey") => {
-            check_publickey(user, request.details.clone(), binding, taken, true)
+            check_publickey(user, request.details.clone(), binding, taken, rsa_bits_min, true)
         }
         b"password" if offered("password") => check_password(request.details.clone()),
         _ => Ok(Checked::Fail),
@@ -268,6 +269,7 @@ fn check_publickey(
     mut details: Reader<'_>,
     binding: Binding<'_>,
     taken: &[&'static str],
+    rsa_bits_min: usize,
     hostbound: bool,
 ) -> Result<Checked, WireError> {
     let signed = details.bool()?;
@@ -279,7 +281,7 @@ fn check_publickey(
     if host_key.is_some_and(|named| named != binding.host_key) {
         return Ok(Checked::Fail);
     }
-    let Some(algorithm) = usable_algorithm(algorithm, blob, taken) else {
+    let Some(algorithm) = usable_algorithm(algorithm, blob, taken, rsa_bits_min) else {
         return Ok(Checked::Fail);
     };
     let (name, key) = (algorithm.to_owned(), blob.to_vec());
@@ -299,11 +301,17 @@ fn check_publickey(
     })
 }
 
-/// The algorithm, if it is taken and the key is of the type it needs.
-fn usable_algorithm(algorithm: &[u8], blob: &[u8], taken: &[&'static str]) -> Option<&'static str> {
+/// The algorithm, if it is taken and the key is of the type and size it needs.
+fn usable_algorithm(
+    algorithm: &[u8],
+    blob: &[u8],
+    taken: &[&'static str],
+    rsa_bits_min: usize,
+) -> Option<&'static str> {
     let algorithm = taken.iter().copied().find(|name| name.as_bytes() == algorithm)?;
     let fits = blob.len() <= KEY_BLOB_BYTES_MAX
-        && crypto::key_type_of(blob) == Some(crypto::key_type_for_algorithm(algorithm));
+        && crypto::key_type_of(blob) == Some(crypto::key_type_for_algorithm(algorithm))
+        && crypto::check_key_size(blob, rsa_bits_min).is_ok();
     fits.then_some(algorithm)
 }
 

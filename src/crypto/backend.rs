@@ -57,8 +57,8 @@ pub fn backend_of(algorithm: &str) -> Option<&'static str> {
     if let Some(cipher) = super::cipher(algorithm) {
         return Some(cipher.backend().name());
     }
-    if super::mac(algorithm).is_some() {
-        return Some(Backend::preferred().name());
+    if let Some(mac) = super::mac(algorithm) {
+        return Some(mac.backend().name());
     }
     if let Some(kex) = super::kex(algorithm) {
         return Some(kex.backend().name());
@@ -83,7 +83,9 @@ mod tests {
             let backend = backend_of(name).unwrap();
             assert!(Backend::built_in().iter().any(|built| built.name() == backend), "{name}");
         }
-        assert_eq!(backend_of("aes128-cbc"), None);
+        assert_eq!(backend_of("aes128-cbc"), Some("pure-rust"));
+        assert_eq!(backend_of("umac-64@openssh.com"), Some("pure-rust"));
+        assert_eq!(backend_of("3des-cbc"), None);
         assert_eq!(backend_name() == "aws-lc", cfg!(feature = "aws-lc"));
     }
 

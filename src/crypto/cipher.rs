@@ -2,8 +2,8 @@
 
 use super::limits::{REKEY_BYTES_BLOCK_8, REKEY_BYTES_BLOCK_16};
 use super::{
-    Backend, CryptoError, MacAlgorithm, MacKey, PacketOpen, PacketSeal, Preset, Shape, chacha, ctr,
-    gcm, macs,
+    Backend, CryptoError, MacAlgorithm, MacKey, PacketOpen, PacketSeal, Preset, Shape, cbc, chacha,
+    composition, ctr, gcm, macs,
 };
 
 /// A packet cipher: its name, its sizes, and how to make its two directions.
@@ -30,13 +30,14 @@ enum Construction {
     AesGcm,
     ChaChaPoly,
     AesCtr,
+    AesCbc,
 }
 
 /// In order of preference. A client's order decides (RFC 4253 7.1), so this is for our own client
 /// and for `ringferry algorithms`: GCM first, because its kernels are several times faster where
-/// the CPU has AES instructions; CTR last, for clients that have nothing else, because its MAC
-/// costs several times what it does.
-static CIPHERS: [CipherAlgorithm; 6] = [
+/// the CPU has AES instructions; then CTR, for clients that have nothing else, because its MAC
+/// costs several times what it does; CBC last, which gives plaintext away where it is not helped.
+static CIPHERS: [CipherAlgorithm; 9] = [
     aes_gcm("aes128-gcm@openssh.com", 16),
     aes_gcm("aes256-gcm@openssh.com", 32),
     CipherAlgorithm {
@@ -48,9 +49,12 @@ static CIPHERS: [CipherAlgorithm; 6] = [
         preset: Preset::Hardened,
         construction: Construction::ChaChaPoly,
     },
-    aes_ctr("aes128-ctr", 16),
-    aes_ctr("aes192-ctr", 24),
-    aes_ctr("aes256-ctr", 32),
+    aes("aes128-ctr", 16, Construction::AesCtr, Preset::Hardened),
+    aes("aes192-ctr", 24, Construction::AesCtr, Preset::Hardened),
+    aes("aes256-ctr", 32, Construction::AesCtr, Preset::Hardened),
+    aes("aes128-cbc", 16, Construction::AesCbc, Preset::Legacy),
+    aes("aes192-cbc", 24, Construction::AesCbc, Preset::Legacy),
+    aes("aes256-cbc", 32, Construction::AesCbc, Preset::Legacy),
 ];
 
 const fn aes_gcm(name: &'static str, key_bytes: usize) -> CipherAlgorithm {
@@ -65,15 +69,21 @@ const fn aes_gcm(name: &'static str, key_bytes: usize) -> CipherAlgorithm {
     }
 }
 
-const fn aes_ctr(name: &'static str, key_bytes: usize) -> CipherAlgorithm {
+/// A mode that takes a MAC.
+const fn aes(
+    name: &'static str,
+    key_bytes: usize,
+    construction: Construction,
+    preset: Preset,
+) -> CipherAlgorithm {
     CipherAlgorithm {
         name,
         key_bytes,
-        iv_bytes: 16,
+        iv_bytes: composition::BLOCK_BYTES,
         aead: false,
         rekey_bytes: REKEY_BYTES_BLOCK_16,
-        preset: Preset::Hardened,
-        construction: Construction::AesCtr,
+        preset,
+        construction,
     }
 }
 
@@ -97,6 +107,15 @@ pub fn suites()
     })
 }
 
+/// Every cipher and every MAC at least once, for tests that would take too long over [`suites`].
+#[cfg(test)]
+pub(crate) fn suites_spread()
+-> impl Iterator<Item = (&'static CipherAlgorithm, Option<&'static MacAlgorithm>)> + Clone {
+    let with_mac = CIPHERS.iter().filter(|cipher| !cipher.aead);
+    let with_mac = with_mac.cycle().zip(macs()).map(|(cipher, mac)| (cipher, Some(mac)));
+    CIPHERS.iter().filter(|cipher| cipher.aead).map(|cipher| (cipher, None)).chain(with_mac)
+}
+
 impl CipherAlgorithm {
     /// The layout of its packets, which for a cipher that does not authenticate on its own depends
     /// on the MAC. An AEAD ignores `mac`.
@@ -104,7 +123,7 @@ impl CipherAlgorithm {
         match self.construction {
             Construction::AesGcm => gcm::SHAPE,
             Construction::ChaChaPoly => chacha::SHAPE,
-            Construction::AesCtr => ctr::shape(mac),
+            Construction::AesCtr | Construction::AesCbc => composition::shape(mac),
         }
     }
 
@@ -119,7 +138,7 @@ impl CipherAlgorithm {
         iv: &[u8],
         mac: Option<MacKey>,
     ) -> Result<Box<dyn PacketSeal>, CryptoError> {
-        self.seal_with(self.backend(), key, iv, mac)
+        self.seal_with(self.chosen(), key, iv, mac)
     }
 
     /// An opener; see [`CipherAlgorithm::seal`].
@@ -132,10 +151,11 @@ impl CipherAlgorithm {
         iv: &[u8],
         mac: Option<MacKey>,
     ) -> Result<Box<dyn PacketOpen>, CryptoError> {
-        self.open_with(self.backend(), key, iv, mac)
+        self.open_with(self.chosen(), key, iv, mac)
     }
 
-    /// A sealer from the backend named, for tests and benchmarks.
+    /// A sealer from the backend named, for tests and benchmarks. Of what only one library has, it
+    /// is that one's.
     ///
     /// # Errors
     /// As [`CipherAlgorithm::seal`], and [`CryptoError::UnknownAlgorithm`] if the backend is not in
@@ -147,10 +167,12 @@ impl CipherAlgorithm {
         iv: &[u8],
         mac: Option<MacKey>,
     ) -> Result<Box<dyn PacketSeal>, CryptoError> {
+        let backend = backend.require()?;
         match self.construction {
-            Construction::AesGcm => gcm::seal(backend.require()?, key, iv),
-            Construction::ChaChaPoly => chacha::seal(backend.require()?, key, iv),
-            Construction::AesCtr => ctr::seal(backend.require()?, key, iv, mac),
+            Construction::AesGcm => gcm::seal(backend, key, iv),
+            Construction::ChaChaPoly => chacha::seal(backend, key, iv),
+            Construction::AesCtr => composition::seal(backend, ctr::mode(backend, key, iv)?, mac),
+            Construction::AesCbc => composition::seal(backend, cbc::encrypting(key, iv)?, mac),
         }
     }
 
@@ -165,18 +187,29 @@ impl CipherAlgorithm {
         iv: &[u8],
         mac: Option<MacKey>,
     ) -> Result<Box<dyn PacketOpen>, CryptoError> {
+        let backend = backend.require()?;
         match self.construction {
-            Construction::AesGcm => gcm::open(backend.require()?, key, iv),
-            Construction::ChaChaPoly => chacha::open(backend.require()?, key, iv),
-            Construction::AesCtr => ctr::open(backend.require()?, key, iv, mac),
+            Construction::AesGcm => gcm::open(backend, key, iv),
+            Construction::ChaChaPoly => chacha::open(backend, key, iv),
+            Construction::AesCtr => composition::open(backend, ctr::mode(backend, key, iv)?, mac),
+            Construction::AesCbc => composition::open(backend, cbc::decrypting(key, iv)?, mac),
         }
     }
 
-    /// The backend [`CipherAlgorithm::seal`] and [`CipherAlgorithm::open`] take.
+    /// The backend that [`CipherAlgorithm::seal`] and [`CipherAlgorithm::open`] encrypt with. The
+    /// MAC's is [`MacAlgorithm::backend`].
     pub fn backend(&self) -> Backend {
         match self.construction {
-            Construction::AesGcm | Construction::AesCtr => Backend::preferred(),
+            Construction::AesCbc => Backend::PureRust,
+            _ => self.chosen(),
+        }
+    }
+
+    /// The backend of everything that both have.
+    fn chosen(&self) -> Backend {
+        match self.construction {
             Construction::ChaChaPoly => chacha::BACKEND,
+            _ => Backend::preferred(),
         }
     }
 }

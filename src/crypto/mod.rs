@@ -11,9 +11,11 @@
 
 mod backend;
 mod blob;
+mod cbc;
 mod certificate;
 mod chacha;
 mod cipher;
+mod composition;
 mod compression;
 mod ctr;
 mod curve;
@@ -37,6 +39,8 @@ mod verify;
 pub use backend::{Backend, backend_name, backend_of};
 pub use blob::{key_type_for_algorithm, key_type_of};
 pub use certificate::{Certificate, CertificateKind};
+#[cfg(test)]
+pub(crate) use cipher::suites_spread;
 pub use cipher::{CipherAlgorithm, cipher, ciphers, suites};
 pub use compression::{Compress, CompressionAlgorithm, Expand, compression, compressions};
 pub use error::CryptoError;

@@ -59,6 +59,13 @@ pub trait PacketOpen: Send {
     /// length is encrypted with what follows it.
     fn header_bytes(&self) -> usize;
 
+    /// Whether whoever learns the length field, or only that it was a possible one, has learnt
+    /// plaintext of an earlier packet. The caller must then refuse a bad length, a wrong tag and
+    /// all else at the same moment and in the same words (CVE-2008-5161).
+    fn length_is_plaintext(&self) -> bool {
+        false
+    }
+
     /// The value of the packet's length field, not authenticated yet. Call it once a packet and
     /// keep the result: a stream cipher moves on. Only the front of `header` is read.
     ///

@@ -253,6 +253,8 @@ pub(crate) struct Opener {
     /// `packet_length` of the packet at the front: a cipher is asked for it only once.
     length: Option<u32>,
     length_max: u32,
+    /// The packet at the front is refused already, and the rest of the longest one is waited for.
+    refused: bool,
 }
 
 impl Opener {
@@ -266,6 +268,7 @@ impl Opener {
             usage: Usage::default(),
             length: None,
             length_max: PACKET_BYTES_MAX_BEFORE_AUTH,
+            refused: false,
         }
     }
 
@@ -340,7 +343,11 @@ impl Opener {
                     .cipher
                     .packet_length(self.sequence, header)
                     .map_err(|error| self.failed(error))?;
-                self.check_length(length)?;
+                let length = match self.check_length(length) {
+                    Ok(()) => length,
+                    Err(_) if self.cipher.length_is_plaintext() => self.refuse_late(),
+                    Err(failure) => return Err(failure),
+                };
                 self.length = Some(length);
                 length
             }
@@ -354,7 +361,15 @@ impl Opener {
                 "the peer sent {KEY_PACKETS_MAX} packets without new keys"
             )));
         }
-        self.cipher.open(self.sequence, packet).map_err(|error| self.failed(error))?;
+        let opened = self.cipher.open(self.sequence, packet);
+        if self.refused {
+            return Err(self.failed(CryptoError::PacketTag));
+        }
+        if opened.is_err() && self.cipher.length_is_plaintext() {
+            self.length = Some(self.refuse_late());
+            return self.open(input);
+        }
+        opened.map_err(|error| self.failed(error))?;
         let mut payload = self.payload(packet, length)?;
         let expanded = self.expand(packet.get(payload.clone()).unwrap_or_default())?;
         if expanded {
@@ -380,6 +395,17 @@ impl Opener {
             return Err(self.failed(CryptoError::Compression("nothing comes out of it")));
         }
         Ok(true)
+    }
+
+    /// CVE-2008-5161. Under CBC an attacker can send any block of an earlier packet again as the
+    /// first of a new one; if the connection ended at once, or after as many bytes as the length
+    /// field asks for, its end would tell that block's plaintext. So whatever is wrong, the longest
+    /// packet there can be is waited for, decrypted and checked, and refused as one with a wrong
+    /// MAC. Returns its length.
+    fn refuse_late(&mut self) -> u32 {
+        self.refused = true;
+        let block = u32::try_from(self.cipher.shape().block_bytes).unwrap_or(u32::MAX).max(1);
+        self.length_max - (self.length_max + 4) % block
     }
 
     fn check_length(&self, length: u32) -> Result<(), Disconnect> {

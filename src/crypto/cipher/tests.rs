@@ -79,9 +79,19 @@ fn each() -> impl Iterator<Item = Suite> {
     suites().map(|(cipher, mac)| Suite { cipher, mac })
 }
 
+/// As [`each`], with only the smallest key of each mode that takes a MAC: what follows the key
+/// schedule is the same code.
+fn each_mode() -> impl Iterator<Item = Suite> {
+    each().filter(|suite| suite.mac.is_none() || suite.cipher.key_bytes == 16)
+}
+
 /// Every suite in every backend.
 fn all() -> impl Iterator<Item = (Suite, Backend)> {
     each().flat_map(|suite| Backend::built_in().iter().map(move |backend| (suite, *backend)))
+}
+
+fn all_modes() -> impl Iterator<Item = (Suite, Backend)> {
+    each_mode().flat_map(|suite| Backend::built_in().iter().map(move |backend| (suite, *backend)))
 }
 
 fn opened(open: &mut dyn PacketOpen, sequence: u32, packet: &[u8]) -> Result<Vec<u8>, CryptoError> {
@@ -136,8 +146,10 @@ proptest! {
         mac_key in prop::collection::vec(any::<u8>(), 64),
         start in any::<u32>(),
         bodies in bodies(),
+        mac in 0..macs().len(),
     ) {
-        for suite in each() {
+        let mac = macs()[mac].name;
+        for suite in each().filter(|suite| suite.mac.is_none_or(|it| it.name == mac)) {
             let with = Material {
                 key: key[..suite.cipher.key_bytes].to_vec(),
                 iv: iv[..suite.cipher.iv_bytes].to_vec(),
@@ -171,7 +183,7 @@ proptest! {
 /// Length, body and tag: a flip of any bit is refused, and no byte of the body remains.
 #[test]
 fn every_flipped_bit_is_refused() {
-    for (suite, backend) in all() {
+    for (suite, backend) in all_modes() {
         let body = suite.body(2, 0xa5);
         let mut packet = suite.packet(&body);
         suite.sealer(backend).seal(3, &mut packet).unwrap();
@@ -249,7 +261,7 @@ fn another_key_or_iv_is_refused() {
 
 #[test]
 fn sizes_that_cannot_be_a_packet() {
-    for (suite, backend) in all() {
+    for (suite, backend) in all_modes() {
         let Shape { block_bytes, tag_bytes, length_padded } = suite.shape();
         let counted = if length_padded { 0 } else { 4 };
         for size in 0..4 + 3 * block_bytes + tag_bytes {
@@ -301,17 +313,20 @@ fn table() {
             "chacha20-poly1305@openssh.com",
             "aes128-ctr",
             "aes192-ctr",
-            "aes256-ctr"
+            "aes256-ctr",
+            "aes128-cbc",
+            "aes192-cbc",
+            "aes256-cbc"
         ]
     );
-    assert_eq!(suites().count(), 3 + 3 * macs().len());
+    assert_eq!(suites().count(), 3 + 6 * macs().len());
     for suite in each() {
-        let backend = suite.cipher.backend();
+        let backend = suite.cipher.chosen();
         assert!(std::ptr::eq(suite.cipher, cipher(suite.cipher.name).unwrap()));
         assert_eq!(suite.cipher.aead, suite.mac.is_none());
         assert_eq!(suite.sealer(backend).shape(), suite.shape());
         assert_eq!(suite.opener(backend).shape(), suite.shape());
     }
     assert!(cipher("none").is_none());
-    assert!(cipher("aes128-cbc").is_none());
+    assert!(cipher("3des-cbc").is_none());
 }

@@ -25,8 +25,8 @@ pub(super) const HALVES_DIFFER: CryptoError =
 
 /// The host key algorithms we can sign with and verify as a client, in order of preference. The
 /// certificates come last: a client puts them first if it trusts an authority for the server, as
-/// OpenSSH's does, and the client's order is the one that counts. With one of them in front no guess
-/// of the first message could be right at a server without certificates.
+/// OpenSSH's does, and the client's order is the one that counts. With one of them in front no
+/// guess of the first message could be right at a server without certificates.
 pub fn host_key_algorithms() -> &'static [&'static str] {
     &[
         ED25519,

@@ -10,6 +10,7 @@ mod commands;
 mod data;
 mod dispatch;
 mod global;
+mod hostkeys;
 mod keepalive;
 pub(crate) mod limits;
 mod table;
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant};
 
 pub use data::DataFrame;
 use global::GlobalReplies;
+use hostkeys::HostKeys;
 use keepalive::{Keepalive, Tick};
 use table::Phase;
 
@@ -64,6 +66,7 @@ pub struct Connection {
     user: Option<String>,
     packet_bytes_max: u32,
     global: GlobalReplies,
+    host_keys: HostKeys,
     /// The client said it would open no further sessions.
     no_more_sessions: bool,
     /// Events that did not come from a packet: at most one of each command's.
@@ -148,6 +151,7 @@ impl Connection {
             user: None,
             packet_bytes_max,
             global: GlobalReplies::default(),
+            host_keys: HostKeys::default(),
             no_more_sessions: false,
             events: VecDeque::new(),
             closed: false,

@@ -107,6 +107,17 @@ pub enum Event {
         /// CHANNEL_SUCCESS or CHANNEL_FAILURE.
         success: bool,
     },
+    /// Client: the server has named its host keys, the one of the key exchange among them. Those
+    /// that are not known yet can be asked about with `prove_host_keys`.
+    HostKeysAnnounced {
+        /// Public keys as on the wire, of types and sizes that are taken, none twice.
+        keys: Vec<Vec<u8>>,
+    },
+    /// Client: the answer to `prove_host_keys`.
+    HostKeysProved {
+        /// The keys asked about if the server holds every one of them; none otherwise.
+        keys: Vec<Vec<u8>>,
+    },
     /// The answer to the oldest unanswered `global_request` of ours.
     GlobalReply {
         /// REQUEST_SUCCESS or REQUEST_FAILURE.

@@ -277,6 +277,11 @@ impl Transport {
         self.host_key.as_deref()
     }
 
+    /// Bits an RSA key of the peer's must have.
+    pub(crate) fn rsa_bits_min(&self) -> usize {
+        self.config.rsa_bits_min
+    }
+
     /// Client only: what [`Transport::host_key`] says, where it is a certificate.
     pub fn host_certificate(&self) -> Option<&Certificate> {
         self.host_certificate.as_ref()

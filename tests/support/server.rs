@@ -75,7 +75,7 @@ pub(crate) struct Server {
     pub(crate) log: Log,
     pub(crate) user: String,
     scratch_key: PathBuf,
-    known_hosts: PathBuf,
+    pub(crate) known_hosts: PathBuf,
 }
 
 impl Server {

@@ -30,6 +30,7 @@ impl Connection {
             Some(Ok(Decision::Success { user, message })) => {
                 self.transport.queue(&message);
                 let event = self.logged_in(user);
+                self.announce_host_keys();
                 self.keepalive.start(now);
                 self.events.push_back(event);
             }

@@ -18,12 +18,14 @@ use crate::ssh::wire::Reader;
 
 /// Who waits for an answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Asker {
+pub(super) enum Asker {
     /// Nobody: hearing the peer is all there is to it. So many in a row, which takes no more room
     /// for a peer that never answers than for one that does.
     Keepalive(u32),
     /// The application, with [`Event::GlobalReply`].
     Application,
+    /// The application, with [`Event::HostKeysProved`].
+    HostKeys,
 }
 
 /// Our global requests that have not been answered, oldest first.
@@ -41,6 +43,11 @@ impl GlobalReplies {
     fn ask(&mut self) {
         self.applications += 1;
         self.awaited.push_back(Asker::Application);
+    }
+
+    /// For what bounds itself.
+    pub(super) fn ask_as(&mut self, asker: Asker) {
+        self.awaited.push_back(asker);
     }
 
     fn ask_for_life(&mut self) {
@@ -89,7 +96,19 @@ impl Connection {
     pub(super) fn global_requested(&mut self, mut read: Reader<'_>) -> Handling {
         let name = read.string()?;
         let want_reply = read.bool()?;
+        let mut event = None;
         let granted = match GlobalRequest::decode(name, read)? {
+            GlobalRequest::HostKeys { keys } if self.role() == Role::Client => {
+                event = self.host_keys_announced(&keys);
+                true
+            }
+            GlobalRequest::HostKeysProve { keys } if want_reply && self.role() == Role::Server => {
+                if let Some(answer) = self.prove_own_host_keys(&keys) {
+                    self.transport.queue(&answer);
+                    return Ok(None);
+                }
+                false
+            }
             GlobalRequest::NoMoreSessions if self.role() == Role::Server => {
                 self.no_more_sessions = true;
                 true
@@ -110,13 +129,14 @@ impl Connection {
             let answer = if granted { numbers::REQUEST_SUCCESS } else { numbers::REQUEST_FAILURE };
             self.transport.queue(&[answer]);
         }
-        Ok(None)
+        Ok(event)
     }
 
     /// Handles REQUEST_SUCCESS and REQUEST_FAILURE from after their numbers.
     pub(super) fn global_reply(&mut self, mut read: Reader<'_>, success: bool) -> Option<Event> {
         match self.global.answered()? {
             Asker::Keepalive(_) => None,
+            Asker::HostKeys => Some(self.host_keys_proved(success, read.rest())),
             Asker::Application => Some(Event::GlobalReply { success, data: read.rest().to_vec() }),
         }
     }

@@ -32,3 +32,10 @@ pub(crate) const GRANT_SHARE: u32 = 8;
 
 /// Bytes of a peer's words (descriptions, banners) passed to the application.
 pub(crate) const TEXT_BYTES_MAX: usize = 8 * 1024;
+
+/// Host keys of a server that a client looks at; OpenSSH knows five types of them.
+pub(crate) const HOST_KEYS_MAX: usize = 64;
+
+/// Requests for proofs of host keys that a server answers on one connection. OpenSSH's client asks
+/// once; each costs a signature by every key.
+pub(crate) const HOST_KEY_PROOFS_MAX: u32 = 4;

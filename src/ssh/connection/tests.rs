@@ -6,6 +6,7 @@ mod compression;
 mod cves;
 mod gate;
 mod globals;
+mod hostkeys;
 mod login;
 mod matrix;
 mod opening;

@@ -76,6 +76,7 @@ impl Raw {
         let mut raw = Self::server_in_auth(config);
         let login = raw.signed("alice", 1);
         raw.say(&login);
+        assert_eq!(raw.heard.pop().unwrap()[0], numbers::GLOBAL_REQUEST, "the host keys");
         assert_eq!(raw.heard.pop().unwrap(), [numbers::USERAUTH_SUCCESS]);
         raw.peer.set_authenticated();
         raw

@@ -23,22 +23,24 @@ use super::verify::{ED25519, RSA_SHA256, RSA_SHA512};
 pub(super) const HALVES_DIFFER: CryptoError =
     CryptoError::PrivateKey("public and private half differ");
 
-/// The host key algorithms we can sign with and verify as a client, in order of preference:
-/// certificates first, as a client that has no use for one still finds the plain key inside.
+/// The host key algorithms we can sign with and verify as a client, in order of preference. The
+/// certificates come last: a client puts them first if it trusts an authority for the server, as
+/// OpenSSH's does, and the client's order is the one that counts. With one of them in front no
+/// guess of the first message could be right at a server without certificates.
 pub fn host_key_algorithms() -> &'static [&'static str] {
     &[
-        "ssh-ed25519-cert-v01@openssh.com",
-        "ecdsa-sha2-nistp256-cert-v01@openssh.com",
-        "ecdsa-sha2-nistp384-cert-v01@openssh.com",
-        "ecdsa-sha2-nistp521-cert-v01@openssh.com",
-        "rsa-sha2-512-cert-v01@openssh.com",
-        "rsa-sha2-256-cert-v01@openssh.com",
         ED25519,
         ECDSA_P256,
         ECDSA_P384,
         ECDSA_P521,
         RSA_SHA512,
         RSA_SHA256,
+        "ssh-ed25519-cert-v01@openssh.com",
+        "ecdsa-sha2-nistp256-cert-v01@openssh.com",
+        "ecdsa-sha2-nistp384-cert-v01@openssh.com",
+        "ecdsa-sha2-nistp521-cert-v01@openssh.com",
+        "rsa-sha2-512-cert-v01@openssh.com",
+        "rsa-sha2-256-cert-v01@openssh.com",
     ]
 }
 

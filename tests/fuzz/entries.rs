@@ -8,7 +8,8 @@
 use std::time::Duration;
 
 use ringferry::crypto::{
-    Ed25519Signer, fingerprint_sha256, kexes, key_type_of, signature_algorithms, verify,
+    Certificate, fingerprint_sha256, kexes, key_type_of, read_private_key, signature_algorithms,
+    verify,
 };
 use ringferry::ssh::{DisconnectReason, Role, numbers};
 use ringferry_sftp::client::ReplyDecoder;
@@ -100,17 +101,19 @@ pub(crate) fn public_key(data: &[u8]) {
         }
         assert!(fingerprint_sha256(blob).starts_with("SHA256:"));
     }
-    let file = ringferry::auth::authorized_keys::parse(data);
+    let file = ringferry::auth::authorized_keys::parse(data, 3072);
     assert!(file.keys.len() + file.rejected.len() <= data.len());
 }
 
-/// Private key files.
+/// Private key files of every format, without a passphrase: one would make each input slow.
 pub(crate) fn private_key(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
-    if let Ok(key) = Ed25519Signer::from_openssh_private_key(&text) {
-        let again = key.to_openssh_private_key("again").unwrap();
-        assert!(Ed25519Signer::from_openssh_private_key(&again).is_ok());
+    if let Ok(key) = read_private_key(&text, None) {
+        let algorithm = key.algorithms()[0];
+        let signature = key.sign(algorithm, data).unwrap();
+        assert_eq!(verify(key.public_blob(), algorithm, data, &signature), Ok(()));
     }
+    let _ = Certificate::from_blob(data);
 }
 
 /// A stream of SFTP requests, and of replies, whole and in two pieces.

@@ -81,7 +81,7 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
     },
     Definition {
         key: "host_certificate",
-        doc: "Certificates for the host keys (*-cert.pub, made with ssh-keygen -h), served before \
+        doc: "Certificates for the host keys (*-cert.pub, made with ssh-keygen -h), offered beside \
               the plain keys.",
         default: || Value::List(vec![]),
         place: Place::Paths(|config| &mut config.host_certificate),

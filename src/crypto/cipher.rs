@@ -208,7 +208,7 @@ impl CipherAlgorithm {
     /// The backend of everything that both have.
     fn chosen(&self) -> Backend {
         match self.construction {
-            Construction::ChaChaPoly => chacha::BACKEND,
+            Construction::ChaChaPoly => chacha::backend(),
             _ => Backend::preferred(),
         }
     }

@@ -12,6 +12,7 @@ mod failure;
 mod host_key;
 mod invoker;
 mod log;
+mod moduli;
 mod private_file;
 mod serve;
 mod settings;

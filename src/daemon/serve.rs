@@ -15,9 +15,9 @@ use super::host_key::{self, HostKey, HostKeys, StatePlaces};
 use super::invoker::{Invoker, invoker};
 use super::settings::{self, settings};
 use super::user_keys::{self, UserKeys};
-use super::{log, signal};
+use super::{log, moduli, signal};
 use crate::auth::{PasswordDigest, SoleUser};
-use crate::crypto::{self, Preset};
+use crate::crypto::{self, Moduli, Preset};
 use crate::reactor::random_seed;
 use crate::server::{self, Ready, Stop};
 use crate::ssh::{Role, TransportConfig};
@@ -29,6 +29,7 @@ pub(crate) fn serve(config: &Config) -> Result<(), Failure> {
     let root = root(&config.root)?;
     let host_keys = host_keys(config, &root, &invoker)?;
     warn_of_exposed_keys(host_keys.keys(), &root);
+    let moduli = moduli(config)?;
     let (users, password) = users(config, &invoker)?;
     let stop = Arc::new(Stop::new());
     signal::watch(Arc::clone(&stop))?;
@@ -56,7 +57,7 @@ pub(crate) fn serve(config: &Config) -> Result<(), Failure> {
         };
         say(&announcement.text());
     };
-    let settings = settings(config, root, host_keys, Arc::new(users));
+    let settings = settings(config, root, host_keys, moduli, Arc::new(users));
     check_transport(&settings.ssh.transport)?;
     let ended = server::run(settings, &mut ready, stop);
     ended.map_err(|error| Failure::runtime(error.to_string()))?;
@@ -119,6 +120,7 @@ fn legacy(config: &Config) -> Vec<&'static str> {
 
 /// Reads the files `config` names without making anything: what `check` checks beyond the values.
 pub(crate) fn check_files(config: &Config) -> Result<(), Failure> {
+    moduli(config)?;
     user_keys::named(&config.authorized_keys, rsa_bits_min(config))?.warn();
     if !config.host_key.is_empty() {
         HostKeys::named(config)?;
@@ -159,6 +161,15 @@ fn host_keys(config: &Config, root: &Path, invoker: &Invoker) -> Result<HostKeys
 
 fn rsa_bits_min(config: &Config) -> usize {
     usize::try_from(config.required_rsa_size).unwrap_or(usize::MAX)
+}
+
+/// The groups for the group exchange; what of the files cannot be used is warned about.
+fn moduli(config: &Config) -> Result<Moduli, Failure> {
+    let (moduli, warnings) = moduli::load(&config.moduli_file)?;
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    Ok(moduli)
 }
 
 /// Clients act with the server's own rights below root, so mode 0600 does not stop them there.

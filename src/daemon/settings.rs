@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::config::Config;
 use super::host_key::HostKeys;
 use crate::auth::Authenticator;
+use crate::crypto::Moduli;
 use crate::reactor::DriverChoice;
 use crate::server::{Names, Settings};
 use crate::ssh::{ServerConfig, StrictKex, TransportConfig};
@@ -16,6 +17,7 @@ pub(crate) fn settings(
     config: &Config,
     root: PathBuf,
     host_keys: HostKeys,
+    moduli: Moduli,
     auth: Arc<dyn Authenticator>,
 ) -> Settings {
     let built_in = TransportConfig::default();
@@ -38,6 +40,7 @@ pub(crate) fn settings(
             ident_timeout: Duration::from_secs(config.ident_timeout),
             kex_timeout: Duration::from_secs(config.kex_timeout),
             host_keys: host_keys.signers(),
+            moduli: Arc::new(moduli),
             rsa_bits_min: wide(config.required_rsa_size),
             rekey_bytes: unless_zero(config.key_renegotiation_threshold),
             ..built_in
@@ -105,7 +108,7 @@ mod tests {
     fn made(text: &str) -> Settings {
         let config = load(&[Layer::File { name: "f", text }]).unwrap();
         let auth = Arc::new(SoleUser::new("ann", vec![], None));
-        settings(&config, PathBuf::from("/srv"), HostKeys::default(), auth)
+        settings(&config, PathBuf::from("/srv"), HostKeys::default(), Moduli::default(), auth)
     }
 
     #[test]

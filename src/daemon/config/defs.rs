@@ -323,6 +323,13 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
         },
     },
     Definition {
+        key: "moduli_file",
+        doc: "Groups for diffie-hellman-group-exchange-sha256, in the format of moduli(5), such as \
+              /etc/ssh/moduli. Empty: those of RFC 3526.",
+        default: || Value::List(vec![]),
+        place: Place::Paths(|config| &mut config.moduli_file),
+    },
+    Definition {
         key: "strict_kex",
         doc: "The strict key exchange, which stops packets from being cut out of a session's start \
               (CVE-2023-48795). on: with clients that have it. safe: other clients do not get the \

@@ -79,6 +79,8 @@ pub struct Config {
     pub version_addendum: String,
     /// Patterns of the clients that are served; empty: all.
     pub client_versions: Vec<String>,
+    /// Files of groups for the Diffie-Hellman group exchange; empty: RFC 3526's.
+    pub moduli_file: Vec<PathBuf>,
     /// `off`, `on`, `safe` or `required`.
     pub strict_kex: &'static str,
     /// `hardened`, `default`, `compatible` or `legacy`: what the lists below start from.

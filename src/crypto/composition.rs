@@ -34,8 +34,8 @@ pub(super) trait BlockMode: Send {
     /// Encrypts or decrypts in place, whichever the direction is.
     fn apply(&mut self, blocks: &mut [u8]) -> Result<(), CryptoError>;
 
-    /// Whether an attacker who learns what one block decrypts to has learnt plaintext: true for CBC,
-    /// where any block can stand at the front of a packet and its length field is then looked at.
+    /// Whether an attacker who learns what one block decrypts to has learnt plaintext: true for
+    /// CBC, where any block can stand at the front of a packet, whose length is then looked at.
     fn tells_plaintext(&self) -> bool {
         false
     }

@@ -1,7 +1,7 @@
 //! AES in counter mode (RFC 4344): aes128-ctr, aes192-ctr and aes256-ctr.
 //!
-//! The counter is 128 bits, starts at the derived IV and runs through all packets of a key. It never
-//! comes round before the key ends.
+//! The counter is 128 bits, starts at the derived IV and runs through all packets of a key. It
+//! never comes round before the key ends.
 
 use aes::cipher::{KeyIvInit, StreamCipher};
 use aes::{Aes128, Aes192, Aes256};

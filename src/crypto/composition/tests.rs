@@ -1,5 +1,5 @@
-//! The two orders of MAC and cipher, and OpenSSL's packets. What holds for every cipher is tested in
-//! `cipher/tests.rs`.
+//! The two orders of MAC and cipher, and OpenSSL's packets. What holds for every cipher is tested
+//! in `cipher/tests.rs`.
 
 use super::super::fixtures::{hex, lines};
 use super::super::{cipher, mac};

@@ -1,5 +1,5 @@
-//! What the steps of a login cost: key exchange by method, role and backend, signatures, and a
-//! whole handshake in memory.
+//! What the steps of a login cost: key exchange by method, role and backend, and a whole handshake
+//! in memory.
 //!
 //! `cargo bench --bench kex -- kex/sntrup` runs a part of it.
 
@@ -8,9 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use ringferry::crypto::{
-    Backend, ChaChaRandom, Ed25519Signer, Moduli, Preset, Signer, kexes, verify_with,
-};
+use ringferry::crypto::{Backend, ChaChaRandom, Ed25519Signer, Moduli, Preset, kexes};
 use ringferry::ssh::{ClientConfig, Connection, Event, ServerConfig, TransportConfig};
 
 fn seeded(seed: u8) -> ChaChaRandom {
@@ -55,25 +53,6 @@ fn group_exchange(criterion: &mut Criterion) {
         });
     }
     benchmarks.finish();
-}
-
-fn signature(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("signature/ssh-ed25519");
-    let signer = Ed25519Signer::from_seed([3; 32]);
-    let data = [0x5a; 256];
-    let algorithm = signer.algorithms()[0];
-    group.bench_function("sign", |bencher| {
-        bencher.iter(|| signer.sign(algorithm, black_box(&data)).unwrap());
-    });
-    let signature = signer.sign(algorithm, &data).unwrap();
-    for backend in Backend::built_in() {
-        group.bench_function(format!("verify/{}", backend.name()), |bencher| {
-            bencher.iter(|| {
-                verify_with(*backend, signer.public_blob(), algorithm, &data, &signature).unwrap()
-            });
-        });
-    }
-    group.finish();
 }
 
 /// One end of a connection and what has come for it.
@@ -140,5 +119,5 @@ fn handshake(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, kex, group_exchange, signature, handshake);
+criterion_group!(benches, kex, group_exchange, handshake);
 criterion_main!(benches);

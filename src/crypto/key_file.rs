@@ -12,7 +12,7 @@ mod tests;
 use std::sync::Arc;
 
 use ssh_key::private::{EcdsaKeypair, KeypairData, PrivateKey};
-use ssh_key::{Kdf, Mpint};
+use ssh_key::{Cipher, Kdf, Mpint};
 
 use super::curve::Curve;
 use super::limits::{
@@ -65,6 +65,9 @@ fn openssh(text: &str, passphrase: Option<&str>) -> Result<Arc<dyn Signer>, Cryp
         let passphrase = passphrase.ok_or(CryptoError::PassphraseNeeded)?;
         if matches!(key.kdf(), Kdf::Bcrypt { rounds, .. } if *rounds > BCRYPT_ROUNDS_MAX) {
             return Err(TOO_COSTLY);
+        }
+        if key.cipher() == Cipher::TdesCbc {
+            return Err(CryptoError::PrivateKey("encrypted with 3DES, which is not supported"));
         }
         key = key.decrypt(passphrase).map_err(|_| CryptoError::PassphraseWrong)?;
     }

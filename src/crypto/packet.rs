@@ -78,7 +78,8 @@ pub trait PacketOpen: Send {
     ///
     /// # Errors
     /// [`CryptoError::PacketTag`] if the tag does not verify (the body is wiped then),
-    /// [`CryptoError::PacketShape`] if the size cannot be a packet's.
+    /// [`CryptoError::PacketShape`] if the size cannot be a packet's,
+    /// [`CryptoError::NoncesExhausted`] if the key has none left, and nothing is touched then.
     fn open(&mut self, sequence: u32, packet: &mut [u8]) -> Result<(), CryptoError>;
 }
 

@@ -104,6 +104,20 @@ impl HostKeys {
         &self.keys
     }
 
+    /// The keys and certificates that none of the algorithms `offered` is for, by name.
+    pub(crate) fn not_offered(&self, offered: &[&str]) -> Vec<String> {
+        let unused =
+            |signer: &dyn Signer| !signer.algorithms().iter().any(|name| offered.contains(name));
+        let keys = self.keys.iter().filter(|key| unused(&*key.signer));
+        let keys = keys.map(|key| format!("host key {}", key.path.display()));
+        let certified = self.certified.iter().filter(|it| unused(*it));
+        let certified = certified.map(|it| {
+            let kind = it.algorithms().first().copied().unwrap_or_default();
+            format!("host certificate of type {kind}")
+        });
+        keys.chain(certified).collect()
+    }
+
     /// Everything that signs: certificates, then plain keys.
     pub(crate) fn signers(self) -> Vec<Arc<dyn Signer>> {
         let certified = self.certified.into_iter().map(|it| Arc::new(it) as Arc<dyn Signer>);
@@ -130,7 +144,8 @@ fn passphrase(path: &Path) -> Result<Zeroizing<String>, Failure> {
         |what: &str| Failure::configuration(format!("host_key_passphrase_file {shown}: {what}"));
     let bytes = private_file::read(path, PASSPHRASE_BYTES_MAX, MODE_BANNED);
     let bytes = bytes.map(Zeroizing::new).map_err(|refusal| match refusal {
-        Refusal::Missing => failed("there is no such file"),
+        Refusal::Missing => failed("there is no such file")
+            .cure(format!("write the passphrase into it, then chmod 600 {shown}")),
         Refusal::Mode(mode) => failed(&format!("others may use it (mode {mode:04o})"))
             .cure(format!("chmod 600 {shown}")),
         Refusal::NotRegular => failed("it is not a regular file"),

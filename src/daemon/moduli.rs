@@ -12,6 +12,7 @@ const MODE_BANNED: u32 = 0o022;
 /// The groups of `files`, and a warning for each line that was passed over.
 pub(crate) fn load(files: &[PathBuf]) -> Result<(Moduli, Vec<String>), Failure> {
     let mut text = Vec::new();
+    let mut found = 0;
     let mut warnings = Vec::new();
     for path in files {
         let shown = path.display();
@@ -23,10 +24,16 @@ pub(crate) fn load(files: &[PathBuf]) -> Result<(Moduli, Vec<String>), Failure> 
         if groups.groups().is_empty() {
             warnings.push(format!("moduli_file {shown}: no group of 2048 to 8192 bits in it"));
         }
+        found += groups.groups().len();
         text.extend_from_slice(&bytes);
         text.push(b'\n');
     }
-    Ok((Moduli::parse(&text).0, warnings))
+    let (moduli, _) = Moduli::parse(&text);
+    let kept = moduli.groups().len();
+    if kept < found {
+        warnings.push(format!("moduli_file: of {found} groups in all files {kept} are used"));
+    }
+    Ok((moduli, warnings))
 }
 
 fn refused(shown: &str, refusal: &Refusal) -> Failure {
@@ -40,7 +47,8 @@ fn refused(shown: &str, refusal: &Refusal) -> Failure {
         }
     };
     let failure = Failure::configuration(format!("moduli_file {shown}: {what}"));
-    failure.cure(cure.unwrap_or_else(|| "name a file made by ssh-keygen -M".to_owned()))
+    let readable = "name a file in the format of moduli(5) that the server can read";
+    failure.cure(cure.unwrap_or_else(|| readable.to_owned()))
 }
 
 #[cfg(test)]

@@ -29,6 +29,9 @@ pub(crate) fn serve(config: &Config) -> Result<(), Failure> {
     let root = root(&config.root)?;
     let host_keys = host_keys(config, &root, &invoker)?;
     warn_of_exposed_keys(host_keys.keys(), &root);
+    for unused in host_keys.not_offered(&config.host_key_names()) {
+        tracing::warn!("{unused}: no algorithm for it is offered; see host_key_algorithms");
+    }
     let moduli = moduli(config)?;
     let (users, password) = users(config, &invoker)?;
     let stop = Arc::new(Stop::new());
@@ -68,7 +71,13 @@ pub(crate) fn serve(config: &Config) -> Result<(), Failure> {
 /// What the values of the configuration cannot tell one by one, such as host keys that none of the
 /// algorithms offered is for.
 fn check_transport(transport: &TransportConfig) -> Result<(), Failure> {
-    transport.check(Role::Server).map_err(|error| Failure::configuration(error.to_string()))
+    transport.check(Role::Server).map_err(|error| match error.setting {
+        "host_keys" => Failure::configuration(format!("host_key: {}", error.problem)).cure(
+            "name a key of such a type, or offer its algorithm: see algorithms and \
+             host_key_algorithms",
+        ),
+        _ => Failure::configuration(error.to_string()),
+    })
 }
 
 /// The lines that say what this server runs on.
@@ -92,9 +101,12 @@ fn log_start(ready: &Ready<'_>, shards: usize, config: &Config) {
     let legacy = legacy(config);
     if !legacy.is_empty() {
         tracing::warn!(
-            "{} offered although broken or outdated: for peers that have nothing else. To stop: \
-             algorithms = \"compatible\"",
-            legacy.join(", ")
+            "{} offered although broken or outdated: for peers that have nothing else. To stop: {}",
+            legacy.join(", "),
+            match config.preset() {
+                Preset::Legacy => "algorithms = \"compatible\"",
+                _ => "take them out of ciphers and macs",
+            }
         );
     }
     if expands_for_strangers(config) {
@@ -120,10 +132,11 @@ fn legacy(config: &Config) -> Vec<&'static str> {
 
 /// Reads the files `config` names without making anything: what `check` checks beyond the values.
 pub(crate) fn check_files(config: &Config) -> Result<(), Failure> {
-    moduli(config)?;
+    let moduli = moduli(config)?;
     user_keys::named(&config.authorized_keys, rsa_bits_min(config))?.warn();
     if !config.host_key.is_empty() {
-        HostKeys::named(config)?;
+        let host_keys = HostKeys::named(config)?;
+        check_transport(&settings::transport(config, host_keys, moduli))?;
     }
     if config.root != Path::new(DEFAULT_ROOT) {
         root(&config.root)?;
@@ -153,6 +166,10 @@ fn root(configured: &Path) -> Result<PathBuf, Failure> {
 fn host_keys(config: &Config, root: &Path, invoker: &Invoker) -> Result<HostKeys, Failure> {
     if !config.host_key.is_empty() {
         return HostKeys::named(config);
+    }
+    if let Some(path) = config.host_key_passphrase_file.first() {
+        let what = format!("host_key_passphrase_file {}: there is no host_key", path.display());
+        return Err(Failure::configuration(what).cure("name the encrypted key as host_key"));
     }
     let places = StatePlaces::from_environment(invoker.home.clone());
     let key = host_key::load_or_make(&places, root, random)?;

@@ -20,31 +20,8 @@ pub(crate) fn settings(
     moduli: Moduli,
     auth: Arc<dyn Authenticator>,
 ) -> Settings {
-    let built_in = TransportConfig::default();
     let ssh = ServerConfig {
-        transport: TransportConfig {
-            kexes: config.kexes(),
-            host_key_algorithms: config.host_key_names(),
-            ciphers: config.cipher_names(),
-            macs: config.mac_names(),
-            compressions: config.compression_names(),
-            signature_algorithms: config.user_key_names(),
-            strict_kex: strict_kex(config.strict_kex),
-            software_version: match config.version_string.as_str() {
-                "" => built_in.software_version,
-                software => software.to_owned(),
-            },
-            comment: config.version_addendum.clone(),
-            peer_versions: config.client_versions.clone(),
-            rekey_interval: seconds(config.key_renegotiation_interval),
-            ident_timeout: Duration::from_secs(config.ident_timeout),
-            kex_timeout: Duration::from_secs(config.kex_timeout),
-            host_keys: host_keys.signers(),
-            moduli: Arc::new(moduli),
-            rsa_bits_min: wide(config.required_rsa_size),
-            rekey_bytes: unless_zero(config.key_renegotiation_threshold),
-            ..built_in
-        },
+        transport: transport(config, host_keys, moduli),
         methods: auth.methods(),
         max_auth_tries: narrow(config.max_auth_tries),
         auth_timeout: seconds(config.login_grace_time),
@@ -68,6 +45,34 @@ pub(crate) fn settings(
         names: Names::of_this_host(),
         connections_max: wide(config.max_connections),
         idle_timeout: seconds(config.idle_timeout),
+    }
+}
+
+/// The transport's part of it.
+pub(crate) fn transport(config: &Config, host_keys: HostKeys, moduli: Moduli) -> TransportConfig {
+    let built_in = TransportConfig::default();
+    TransportConfig {
+        kexes: config.kexes(),
+        host_key_algorithms: config.host_key_names(),
+        ciphers: config.cipher_names(),
+        macs: config.mac_names(),
+        compressions: config.compression_names(),
+        signature_algorithms: config.user_key_names(),
+        strict_kex: strict_kex(config.strict_kex),
+        software_version: match config.version_string.as_str() {
+            "" => built_in.software_version,
+            software => software.to_owned(),
+        },
+        comment: config.version_addendum.clone(),
+        peer_versions: config.client_versions.clone(),
+        rekey_interval: seconds(config.key_renegotiation_interval),
+        ident_timeout: Duration::from_secs(config.ident_timeout),
+        kex_timeout: Duration::from_secs(config.kex_timeout),
+        host_keys: host_keys.signers(),
+        moduli: Arc::new(moduli),
+        rsa_bits_min: wide(config.required_rsa_size),
+        rekey_bytes: unless_zero(config.key_renegotiation_threshold),
+        ..built_in
     }
 }
 

@@ -269,7 +269,8 @@ impl Connection {
             return None;
         }
         let login = self.auth_deadline.filter(|_| self.phase != Phase::Open).map(|(at, _)| at);
-        let open = self.channels.next_deadline();
+        let owed = self.awaiting != Awaiting::Nothing;
+        let open = self.channels.next_deadline().filter(|_| !owed);
         [self.transport.next_deadline(), login, self.keepalive.deadline(), open]
             .into_iter()
             .flatten()
@@ -284,9 +285,11 @@ impl Connection {
         }
     }
 
-    /// Exchanges keys anew; does nothing while an exchange runs.
+    /// Exchanges keys anew; does nothing while an exchange runs, nor before somebody is logged in:
+    /// OpenSSH's server takes no new keys before, and what is said at the end of a login must not
+    /// cross an exchange.
     pub fn rekey(&mut self, now: Instant) {
-        if !self.closed {
+        if !self.closed && self.phase == Phase::Open {
             self.transport.start_rekey(now);
         }
     }
@@ -342,6 +345,11 @@ impl Connection {
     }
 
     fn tick(&mut self, now: Instant) -> Result<Option<Event>, Disconnect> {
+        // A peer that waits for our verdict has no reason to speak, and what it says is not read.
+        let owed = self.awaiting != Awaiting::Nothing;
+        if owed {
+            self.transport.excuse(now);
+        }
         self.transport.handle_timeout(now)?;
         if let Some((_, timeout)) = self.auth_deadline.filter(|(at, _)| now >= *at)
             && self.phase != Phase::Open
@@ -349,8 +357,6 @@ impl Connection {
             let description = format!("the login was not over within {} s", timeout.as_secs());
             return Err(Disconnect::new(DisconnectReason::ByApplication, description));
         }
-        // A peer that waits for our verdict has no reason to speak.
-        let owed = self.awaiting != Awaiting::Nothing;
         match self.keepalive.tick(now, owed) {
             Tick::Quiet => {}
             Tick::Ask => self.ask_for_life(),
@@ -362,7 +368,7 @@ impl Connection {
             }
         }
         // One event a call: a second channel's deadline is still due, so another call follows.
-        let late = self.channels.abandon_overdue(now);
+        let late = if owed { None } else { self.channels.abandon_overdue(now) };
         Ok(late.map(|channel| Event::ChannelOpenFailed {
             channel,
             reason: refusal::CONNECT_FAILED,

@@ -85,9 +85,10 @@ pub const PING: u8 = 192;
 pub const PONG: u8 = 193;
 
 /// Whether a message may be sent between a KEXINIT and the NEWKEYS that ends its exchange: those of
-/// the transport layer, without the two about services (RFC 4253 section 7.1).
+/// the transport layer, without the two about services (RFC 4253 section 7.1), nor EXT_INFO, which
+/// has its own places (RFC 8308 section 2.4).
 pub const fn allowed_in_key_exchange(number: u8) -> bool {
-    number < USERAUTH_REQUEST && !matches!(number, SERVICE_REQUEST | SERVICE_ACCEPT)
+    number < USERAUTH_REQUEST && !matches!(number, SERVICE_REQUEST | SERVICE_ACCEPT | EXT_INFO)
 }
 
 /// The name of a message number for logs and error texts; empty if it has none. 30 and 31 are

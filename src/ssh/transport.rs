@@ -124,7 +124,7 @@ pub struct Transport {
     sealer: Sealer,
     opener: Opener,
     /// Takes over when our NEWKEYS has been sealed.
-    next_seal: Option<Box<dyn PacketSeal>>,
+    next_seal: Option<NextSeal>,
     compressions: Compressions,
     sent_allowance: Allowance,
     received_allowance: Allowance,
@@ -456,9 +456,19 @@ impl Transport {
         Ok(())
     }
 
+    /// The caller owes the peer a verdict and reads nothing until then: what an answer may take
+    /// starts again.
+    pub fn excuse(&mut self, now: Instant) {
+        let timeout = self.config.kex_timeout;
+        if let Some(exchange) = &mut self.exchange {
+            exchange.put_off(now, timeout);
+        }
+    }
+
     fn rekey_at(&self) -> Option<Instant> {
         let idle = self.authenticated && !self.is_exchanging();
-        self.config.rekey_interval.filter(|_| idle).map(|interval| self.keys_since + interval)
+        let interval = self.config.rekey_interval.filter(|_| idle)?;
+        self.keys_since.checked_add(interval)
     }
 
     /// Whether a key has carried as much as it should. Before authentication nothing does: the
@@ -507,6 +517,13 @@ impl Transport {
         }
         Ok(())
     }
+}
+
+/// The keys we have agreed to send under, until our NEWKEYS is sealed.
+struct NextSeal {
+    cipher: Box<dyn PacketSeal>,
+    /// What they may carry; the old ones are held to their own.
+    allowance: Allowance,
 }
 
 impl fmt::Debug for Transport {

@@ -101,11 +101,29 @@ fn sequence_numbers_run_out_closed() {
         let mut packet = vec![7; bytes];
         assert_eq!(seal.seal(0, &mut packet), Ok(()));
         assert_eq!(open.open(0, &mut packet), Ok(()));
-        for _ in 0..2 {
+        for next in 1..3 {
             let mut packet = vec![7; bytes];
-            assert_eq!(seal.seal(0, &mut packet), Err(CryptoError::NoncesExhausted));
-            assert_eq!(open.open(0, &mut packet), Err(CryptoError::NoncesExhausted));
+            assert_eq!(seal.seal(next, &mut packet), Err(CryptoError::NoncesExhausted));
+            assert_eq!(open.open(next, &mut packet), Err(CryptoError::NoncesExhausted));
             assert_eq!(packet, vec![7; bytes], "nothing is sealed under a used number");
+        }
+    }
+}
+
+/// The sequence number is UMAC's nonce: one that has been used, or may have been, is refused.
+#[test]
+fn a_sequence_number_seals_once() {
+    for (mac, bytes) in [("umac-128@openssh.com", 32), ("umac-128-etm@openssh.com", 36)] {
+        for wrong in [5, 4, 7, 0, u32::MAX] {
+            let mut seal: Box<dyn PacketSeal> = match mac {
+                "umac-128@openssh.com" => Box::new(EncryptAndMacSealer(keys(mac))),
+                _ => Box::new(EncryptThenMac(keys(mac))),
+            };
+            assert_eq!(seal.seal(5, &mut vec![7; bytes]), Ok(()));
+            let mut packet = vec![7; bytes];
+            assert_eq!(seal.seal(wrong, &mut packet), Err(CryptoError::NoncesExhausted));
+            assert_eq!(packet, vec![7; bytes], "nothing is sealed under a used number");
+            assert_eq!(seal.seal(6, &mut packet), Ok(()));
         }
     }
 }

@@ -13,8 +13,8 @@ use super::primes;
 use crate::crypto::Random;
 use crate::crypto::secret::mpint;
 
-/// Bytes of a private exponent: twice the 256 bits of the longest cipher key, and more than RFC
-/// 3526 section 8 asks for with any group but 18, for whose 310 to 620 bits it is within the range.
+/// Bytes of a private exponent: twice the 256 bits of the longest cipher key. It is more than the
+/// first of RFC 3526 section 8's two estimates for every group, and than the second up to group 16.
 const EXPONENT_BYTES: usize = 64;
 
 /// The same in bits.

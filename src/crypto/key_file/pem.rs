@@ -7,6 +7,7 @@ use pkcs8::der::{Decode, SecretDocument};
 use pkcs8::pkcs5::pbes2::Kdf;
 use pkcs8::{EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef};
 use sec1::{EcParameters, EcPrivateKey};
+use zeroize::Zeroizing;
 
 use super::super::curve::Curve;
 use super::super::limits::PBKDF2_ITERATIONS_MAX;
@@ -74,10 +75,16 @@ fn encrypted(der: &[u8], passphrase: &str) -> Result<Arc<dyn Signer>, CryptoErro
         Kdf::Pbkdf2(kdf) if kdf.iteration_count > PBKDF2_ITERATIONS_MAX => return Err(TOO_COSTLY),
         Kdf::Pbkdf2(_) => {}
         Kdf::Scrypt(kdf) => {
-            // Each of the p passes fills 128 r N bytes and reads them again.
+            // RFC 7914 2; the library panics at 0.
+            if kdf.cost_parameter < 2 || !kdf.cost_parameter.is_power_of_two() {
+                return Err(DAMAGED);
+            }
+            // 128 r N bytes, which each of the p passes fills and reads again, and 128 r p.
             let block = u64::from(kdf.block_size).saturating_mul(128);
-            let memory_kib = block.saturating_mul(kdf.cost_parameter) / 1024;
-            check_memory_cost(memory_kib, u64::from(kdf.parallelization).saturating_mul(2))?;
+            let passes = u64::from(kdf.parallelization);
+            let blocks = kdf.cost_parameter.saturating_add(passes);
+            let memory_kib = block.saturating_mul(blocks).div_ceil(1024);
+            check_memory_cost(memory_kib, passes.saturating_mul(2))?;
         }
         _ => return Err(CryptoError::PrivateKey("encrypted with an unknown key derivation")),
     }
@@ -107,9 +114,10 @@ fn pkcs8(der: &[u8]) -> Result<Arc<dyn Signer>, CryptoError> {
         ED25519 => {
             let seed = <&OctetStringRef>::from_der(private).map_err(|_| DAMAGED)?;
             let seed = <[u8; 32]>::try_from(seed.as_bytes()).map_err(|_| DAMAGED)?;
+            let seed = Zeroizing::new(seed);
             match info.public_key.and_then(|key| key.as_bytes()) {
-                Some(public) => Ok(Arc::new(Ed25519Signer::from_halves(&seed, public)?)),
-                None => Ok(Arc::new(Ed25519Signer::from_seed(seed))),
+                Some(public) => Ok(Arc::new(Ed25519Signer::from_halves(&*seed, public)?)),
+                None => Ok(Arc::new(Ed25519Signer::from_seed(*seed))),
             }
         }
         _ => Err(UNKNOWN_TYPE),

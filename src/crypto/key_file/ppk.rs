@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 
 use super::super::blob::{Blob, put_string};
 use super::super::curve::Curve;
+use super::super::limits::PRIVATE_KEY_TEXT_MAX;
 use super::super::{CryptoError, EcdsaSigner, Ed25519Signer, RsaSigner, Signer};
 use super::{UNKNOWN_TYPE, check_memory_cost};
 
@@ -81,7 +82,8 @@ fn base64<'a>(
     lines: &mut impl Iterator<Item = &'a str>,
     count: &str,
 ) -> Option<Zeroizing<Vec<u8>>> {
-    let mut text = Zeroizing::new(String::new());
+    // Room for all there can be: a text that grows leaves copies behind that nobody wipes.
+    let mut text = Zeroizing::new(String::with_capacity(PRIVATE_KEY_TEXT_MAX));
     for _ in 0..count.parse::<usize>().ok()? {
         text.push_str(lines.next()?);
     }

@@ -33,10 +33,13 @@ const WEEK: u64 = 604_800;
 /// An hour in seconds: the most that a step of a connection's start may take.
 const HOUR: u64 = 3_600;
 
-/// sshd's VersionAddendum is unbounded; what fits beside the longest software name is enough.
+/// Bytes of each half of the identification line: both fit into its 255.
+const IDENT_TEXT_BYTES_MAX: usize = 100;
+const IDENT_TEXT_LONG: &str = "it is longer than 100 bytes";
+
 fn addendum(text: &str) -> Result<(), String> {
     match text {
-        text if text.len() > 100 => Err("it is longer than 100 bytes".to_owned()),
+        text if text.len() > IDENT_TEXT_BYTES_MAX => Err(IDENT_TEXT_LONG.to_owned()),
         text => ident::check_comment("ringferry", text),
     }
 }
@@ -290,9 +293,10 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
         default: || Value::text(""),
         place: Place::Text {
             at: |config| &mut config.version_string,
-            form: "printable US-ASCII without blanks and minus signs",
+            form: "printable US-ASCII without blanks and minus signs, at most 100 bytes",
             check: |text| match text {
                 "" => Ok(()),
+                text if text.len() > IDENT_TEXT_BYTES_MAX => Err(IDENT_TEXT_LONG.to_owned()),
                 text => ident::check_software(text),
             },
         },

@@ -94,7 +94,7 @@ impl Selection {
         if let Some((sign, _)) = sign
             && let Some(first) = names.first_mut()
         {
-            *first = first.trim_start_matches(sign).trim_start().to_owned();
+            *first = first.strip_prefix(sign).unwrap_or_default().trim_start().to_owned();
         }
         let edit = sign.map_or(Edit::Replace, |(_, edit)| edit);
         let selection = Selection { edit, names };
@@ -199,6 +199,7 @@ mod tests {
             ("-rot*", "\"rot*\" is unknown"),
             ("gcm,gcm", "\"gcm\" stands there twice"),
             ("gcm,+cbc", "the sign + stands once"),
+            ("++cbc", "the sign + stands once"),
             ("", "a name is missing"),
             ("+", "a name is missing"),
             ("gcm,", "a name is missing"),

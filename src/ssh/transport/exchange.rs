@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 
 use super::receive::unexpected;
 use super::{
-    EXT_INFO_IN_AUTH, Item, PING_EXTENSION, PUBLICKEY_HOSTBOUND, Role, SERVER_SIG_ALGS, StrictKex,
-    Transport, TransportInfo,
+    EXT_INFO_IN_AUTH, Item, NextSeal, PING_EXTENSION, PUBLICKEY_HOSTBOUND, Role, SERVER_SIG_ALGS,
+    StrictKex, Transport, TransportInfo,
 };
 use crate::crypto::{self, KexAlgorithm, PacketOpen};
 use crate::ssh::disconnect::{Disconnect, DisconnectReason};
@@ -38,7 +38,8 @@ pub(super) struct Exchange {
     first: bool,
     /// Our KEXINIT; empty while it waits for the peer's.
     ours: Vec<u8>,
-    /// `None` while the peer is not to blame: before its identification, and during a verdict.
+    /// `None` while the peer is not to blame: before its identification, before our KEXINIT has
+    /// left, and during a verdict.
     deadline: Option<Instant>,
     /// The peer guessed the algorithms wrong: its next message is for another method.
     skip_guess: bool,
@@ -91,7 +92,14 @@ impl Exchange {
         self.deadline
     }
 
-    /// Sets the deadline again after it was lifted.
+    /// Moves a deadline that has passed.
+    pub(super) fn put_off(&mut self, now: Instant, timeout: Duration) {
+        if self.deadline.is_some_and(|at| at <= now) {
+            self.deadline = Some(now + timeout);
+        }
+    }
+
+    /// Sets the deadline, or sets it again after it was lifted.
     pub(super) fn resume_clock(&mut self, now: Instant, timeout: Duration) {
         if self.deadline.is_none() && !self.awaits_verdict() {
             self.deadline = Some(now + timeout);
@@ -114,11 +122,10 @@ impl Transport {
             self.push(&message);
             opening
         });
-        let deadline = (!first).then(|| self.now + self.config.kex_timeout);
         self.exchange = Some(Exchange {
             first,
             ours,
-            deadline,
+            deadline: None,
             skip_guess: false,
             wants_ext_info: false,
             guess,
@@ -385,14 +392,15 @@ impl Transport {
     ) -> Result<(), Disconnect> {
         let session_id = self.session_id.get_or_insert_with(|| outcome.exchange_hash.clone());
         let (sent, received) = (Way::sent_by(self.role), Way::received_by(self.role));
-        self.next_seal = Some(outcome.seal(sent, &negotiated, session_id)?);
+        let cipher = outcome.seal(sent, &negotiated, session_id)?;
         let opener = outcome.open(received, &negotiated, session_id)?;
         self.push(&[NEWKEYS]);
         if exchange.first && exchange.wants_ext_info {
             self.push_ext_info();
         }
         self.outbox.release();
-        self.sent_allowance = self.allowance(negotiated.direction(sent).cipher.rekey_bytes);
+        let allowance = self.allowance(negotiated.direction(sent).cipher.rekey_bytes);
+        self.next_seal = Some(NextSeal { cipher, allowance });
         self.info.kex = negotiated.kex.name;
         self.info.host_key_algorithm = negotiated.host_key;
         let direction = negotiated.direction(sent);

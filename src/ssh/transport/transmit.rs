@@ -103,9 +103,10 @@ impl Transport {
             self.peer_budget.earn();
         }
         let started = if number == NEWKEYS
-            && let Some(cipher) = self.next_seal.take()
+            && let Some(next) = self.next_seal.take()
         {
-            self.sealer.change(cipher, self.info.strict);
+            self.sealer.change(next.cipher, self.info.strict);
+            self.sent_allowance = next.allowance;
             self.info.sent.sequence = self.sealer.sequence();
             self.compress_under_new_keys()
         } else {

@@ -23,7 +23,7 @@ impl Transport {
         self.outbox.pop();
         self.seal_now(&payload, out);
         if payload[0] == NEWKEYS {
-            let cipher = self.next_seal.take().expect("the keys are there");
+            let cipher = self.next_seal.take().expect("the keys are there").cipher;
             self.sealer.change(cipher, self.info.strict);
         }
     }

@@ -360,3 +360,20 @@ fn commit_ca313fef2_keys_that_are_used_up_are_the_end() {
     assert_eq!(pair.server.payloads.len(), 9);
     assert!(pair.server.failure_text().contains("no new ones"), "{}", pair.server.failure_text());
 }
+
+/// A cipher that may carry 1 GiB a key takes over from one that has carried 3.
+#[test]
+fn old_keys_are_held_to_their_own_limits() {
+    const CHACHA: &str = "chacha20-poly1305@openssh.com";
+    let gcm = only("aes128-gcm@openssh.com", TransportConfig::default());
+    let mut pair = Pair::connected_with(gcm, server_config());
+    pair.server.transport.sealer.pretend(3 << 30);
+    let chacha = only(CHACHA, TransportConfig::default());
+    pair.client.transport.config = Arc::new(chacha);
+    pair.client.transport.start_rekey(pair.now);
+    pair.run();
+    assert_eq!(pair.server.failure, None);
+    assert_eq!((pair.client.exchanges(), pair.server.exchanges()), (2, 2));
+    assert_eq!(pair.server.transport.info().sent.cipher, CHACHA);
+    pair.check_traffic();
+}

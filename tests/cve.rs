@@ -143,12 +143,17 @@ const ROWS: &[(&str, Held)] = &[
         By(&["cve_2020_9283_ed25519_keys_and_signatures_of_the_wrong_length"]),
     ),
     (
-        "CVE-2018-15473, CVE-2016-6210, CVE-2026-48859, CVE-2016-20012: who exists",
+        "CVE-2018-15473, CVE-2016-6210, CVE-2026-48859: who exists",
         By(&[
+            "cve_2018_15473_cve_2016_6210_cve_2026_48859_a_user_nobody_knows_gets_the_same_answers",
             "any_listed_key_is_accepted_for_the_user_only",
             "the_password_works_for_the_user_only",
             "unknown_user_is_refused",
         ]),
+    ),
+    (
+        "CVE-2016-20012 OpenSSH: whether a user's key is listed",
+        NotHere("PK_OK says so, as RFC 4252 has it and OpenSSH does; it needs the public key"),
     ),
     (
         "CVE-2024-31497 PuTTY: biased P-521 nonces",

@@ -12,22 +12,26 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ringferry::crypto::{ChaChaRandom, Ed25519Signer, Signer};
-use ringferry::ssh::{ChannelId, ChannelRequest, ClientConfig, Connection, Event};
+use ringferry::ssh::{ChannelId, ChannelRequest, ClientConfig, Connection, Event, GlobalRequest};
 
 use support::files::{Scratch, write_random};
 use support::packets::{OPEN, OPEN_READ, READ, open_body, read_body};
-use support::server::Server;
-use support::{MIB, SOON};
+use support::server::{Options, Server, Subject};
+use support::{MIB, SOON, skipped};
 
 const KEY_SEED: [u8; 32] = [0x5e; 32];
 
 /// A server that knows the key.
 fn started() -> (Scratch, Server) {
+    started_with(&Options::default())
+}
+
+fn started_with(options: &Options) -> (Scratch, Server) {
     let scratch = Scratch::new();
     let blob = Ed25519Signer::from_seed(KEY_SEED).public_blob().to_vec();
     let line = ssh_key::PublicKey::from_bytes(&blob).and_then(|key| key.to_openssh());
     fs::write(scratch.path("authorized_keys"), line.expect("a public key")).expect("write");
-    let server = Server::start(&scratch);
+    let server = Server::start_with(&scratch, options);
     (scratch, server)
 }
 
@@ -235,4 +239,82 @@ fn a_session_that_ends_says_how_and_the_next_one_goes_on() {
     client.download(next, &next_handle, MIB);
     client.run_until(|it| it.bytes(next).len() as u64 >= MIB + 5 * 13);
     assert!(client.data(next) == fs::read(scratch.served("big")).expect("big"));
+}
+
+/// `eow@openssh.com`: an ssh whose output has nowhere to go any more. Its session ends although
+/// most of what it asked for has not come, and takes nobody with it.
+#[test]
+fn a_client_that_reads_no_more_ends_its_session_only() {
+    let (scratch, server) = started();
+    write_random(&scratch.served("big"), 32 * MIB, 26);
+    let mut client = Client::connect(&server);
+    let (channel, handle) = client.session("/big");
+    let (next, next_handle) = client.session("/big");
+    client.events.clear();
+    client.download(channel, &handle, 32 * MIB);
+    client.run_until(|it| it.bytes(channel).len() as u64 >= MIB);
+    client.ssh.request(channel, &ChannelRequest::EndOfWrite, false);
+    client.run_until(|it| it.events.contains(&Event::Closed { channel }));
+    assert!((client.bytes(channel).len() as u64) < 32 * MIB, "all of it came");
+    let mut ends: Vec<&Event> = client.events.iter().collect();
+    ends.retain(|event| !matches!(event, Event::WindowOpened { .. }));
+    assert!(matches!(ends[0], Event::ChannelRequest { .. }), "how it ended: {ends:?}");
+    assert_eq!(ends[1..], [&Event::Eof { channel }, &Event::Closed { channel }]);
+    client.download(next, &next_handle, 5 * 261_120);
+    client.run_until(|it| it.bytes(next).len() == 5 * (13 + 261_120));
+    assert!(client.data(next) == fs::read(scratch.served("big")).expect("big")[..5 * 261_120]);
+}
+
+/// Requests keep a connection, keepalives of either side do not.
+#[test]
+fn idle_timeout_is_about_requests() {
+    if Subject::chosen() != Subject::Ringferry {
+        return skipped("sshd has another rule: a channel's");
+    }
+    const IDLE: Duration = Duration::from_secs(2);
+    let settings = [("idle_timeout", "2"), ("client_alive_interval", "1")];
+    let settings = settings.map(|(key, value)| (key, value.to_owned())).to_vec();
+    let (scratch, server) = started_with(&Options { settings, ..Options::default() });
+    write_random(&scratch.served("small"), 1000, 27);
+    let mut client = Client::connect(&server);
+    let (channel, handle) = client.session("/small");
+    let begun = Instant::now();
+    let mut id = 2;
+    while begun.elapsed() < IDLE + IDLE / 2 {
+        client.ask(channel, READ, id, &read_body(&handle, 0, 1000));
+        client.run_until(|it| it.bytes(channel).len() == (id as usize - 1) * 1013);
+        id += 1;
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    // Our own keepalives, and then only our answers to the server's, which it sends into silence.
+    for asks in [true, false] {
+        let begun = Instant::now();
+        let replies = until_cut(&mut client, asks);
+        assert!(begun.elapsed() >= IDLE - Duration::from_millis(300), "cut too early");
+        assert!(!asks || replies >= 3, "keepalives went by: {:?}", client.events);
+        server.log.wait_line(SOON, |line| {
+            let local = format!("peer={}", client.stream.local_addr().expect("an address"));
+            line.contains(&local) && line.contains("idle timeout: nothing was asked for 2 s")
+        });
+        client = Client::connect(&server);
+        client.session("/small");
+    }
+}
+
+/// Asks for nothing, at most for signs of life, until the server ends the connection; says how many
+/// of those came.
+fn until_cut(client: &mut Client, asks: bool) -> usize {
+    client.events.clear();
+    let begun = Instant::now();
+    let mut asked_at = begun;
+    let is_end = |event: &Event| matches!(event, Event::Disconnected { by_peer: true, .. });
+    while !client.events.iter().any(is_end) {
+        assert!(begun.elapsed() < SOON, "it goes on: {:?}", client.events);
+        if asks && asked_at.elapsed() >= Duration::from_millis(200) {
+            asked_at = Instant::now();
+            client.ssh.global_request(&GlobalRequest::Keepalive, true);
+        }
+        client.turn();
+    }
+    client.events.iter().filter(|event| matches!(event, Event::GlobalReply { .. })).count()
 }

@@ -12,6 +12,8 @@ mod fields;
 mod floods;
 #[path = "peer/mod.rs"]
 mod peer;
+#[path = "allocation/sftp.rs"]
+mod sftp;
 
 use peer::Scene;
 

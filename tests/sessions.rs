@@ -6,36 +6,37 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ringferry::crypto::{ChaChaRandom, Ed25519Signer, Signer};
-use ringferry::ssh::{ChannelId, ChannelRequest, ClientConfig, Connection, Event};
+use ringferry::crypto::{Ed25519Signer, Signer};
+use ringferry::ssh::{ChannelId, ChannelRequest, ClientConfig, Event, GlobalRequest};
 
+use support::driver;
 use support::files::{Scratch, write_random};
 use support::packets::{OPEN, OPEN_READ, READ, open_body, read_body};
-use support::server::Server;
-use support::{MIB, SOON};
+use support::server::{Options, Server, Subject};
+use support::{MIB, SOON, skipped};
 
 const KEY_SEED: [u8; 32] = [0x5e; 32];
 
 /// A server that knows the key.
 fn started() -> (Scratch, Server) {
+    started_with(&Options::default())
+}
+
+fn started_with(options: &Options) -> (Scratch, Server) {
     let scratch = Scratch::new();
     let blob = Ed25519Signer::from_seed(KEY_SEED).public_blob().to_vec();
     let line = ssh_key::PublicKey::from_bytes(&blob).and_then(|key| key.to_openssh());
     fs::write(scratch.path("authorized_keys"), line.expect("a public key")).expect("write");
-    let server = Server::start(&scratch);
+    let server = Server::start_with(&scratch, options);
     (scratch, server)
 }
 
 /// A connection with any number of SFTP sessions.
 struct Client {
-    ssh: Connection,
-    stream: TcpStream,
-    input: Vec<u8>,
+    peer: driver::Client,
     /// Channel data by session, and whether its window is given back.
     received: BTreeMap<ChannelId, Vec<u8>>,
     reads: BTreeMap<ChannelId, bool>,
@@ -44,52 +45,34 @@ struct Client {
 
 impl Client {
     fn connect(server: &Server) -> Client {
-        let key = Ed25519Signer::from_seed(KEY_SEED);
-        let stream = TcpStream::connect(server.address).expect("connect");
-        stream.set_nodelay(true).expect("TCP_NODELAY");
-        stream.set_read_timeout(Some(Duration::from_millis(20))).expect("timeout");
-        let random = Box::new(ChaChaRandom::from_seed([5; 32]));
-        let ssh = Connection::client(Arc::new(ClientConfig::default()), random, Instant::now());
+        let peer = driver::Client::connect(server.address, ClientConfig::default(), 6 * SOON);
         let (received, reads) = (BTreeMap::new(), BTreeMap::new());
-        let (input, events) = (Vec::new(), Vec::new());
-        let mut client = Client { ssh, stream, input, received, reads, events };
-        client.ssh.auth_publickey(&server.user, Arc::new(key));
-        client.run_until(|client| client.ssh.is_authenticated());
+        let mut client = Client { peer, received, reads, events: Vec::new() };
+        let key = Ed25519Signer::from_seed(KEY_SEED);
+        client.peer.connection.auth_publickey(&server.user, Arc::new(key));
+        client.run_until(|client| client.peer.connection.is_authenticated());
         client
     }
 
     /// One turn: what is queued goes out, what has come is taken.
     fn turn(&mut self) {
-        let now = Instant::now();
-        let mut out = Vec::new();
-        self.ssh.poll_transmit(now, &mut out);
-        self.stream.write_all(&out).expect("the server reads");
-        let mut block = [0; 64 * 1024];
-        match self.stream.read(&mut block) {
-            Ok(0) => panic!("the server closed the connection; {:?}", self.events),
-            Ok(count) => self.input.extend_from_slice(&block[..count]),
-            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
-            Err(e) => panic!("receiving failed: {e}"),
-        }
-        let mut at = 0;
-        loop {
-            let handled = self.ssh.handle_input(now, &mut self.input[at..]);
-            match handled.event {
-                None if handled.consumed == 0 => break,
-                None => {}
-                Some(Event::HostKeyOffered { .. }) => self.ssh.handle_host_key(now, true),
-                Some(Event::Data { channel, range, .. }) => {
-                    let bytes = &self.input[at + range.start..at + range.end];
+        self.peer.wait_at_most(Duration::from_millis(20));
+        while let Some(event) = self.peer.try_event() {
+            match event {
+                Event::HostKeyOffered { .. } => {
+                    self.peer.connection.handle_host_key(Instant::now(), true);
+                }
+                Event::Data { channel, range, .. } => {
+                    let count = u32::try_from(range.len()).expect("small");
+                    let bytes = self.peer.data(range);
                     self.received.entry(channel).or_default().extend_from_slice(bytes);
                     if self.reads[&channel] {
-                        self.ssh.adjust(channel, u32::try_from(bytes.len()).expect("small"));
+                        self.peer.connection.adjust(channel, count);
                     }
                 }
-                Some(event) => self.events.push(event),
+                event => self.events.push(event),
             }
-            at += handled.consumed;
         }
-        self.input.drain(..at);
     }
 
     fn run_until(&mut self, done: impl Fn(&Client) -> bool) {
@@ -102,10 +85,10 @@ impl Client {
 
     /// A session with the SFTP subsystem, versions exchanged and `path` open as handle.
     fn session(&mut self, path: &str) -> (ChannelId, Vec<u8>) {
-        let channel = self.ssh.open_session().expect("room for a session");
+        let channel = self.peer.connection.open_session().expect("room for a session");
         self.reads.insert(channel, true);
         self.run_until(|it| it.events.contains(&Event::ChannelOpened { channel }));
-        self.ssh.request_subsystem(channel, "sftp");
+        self.peer.connection.request_subsystem(channel, "sftp");
         let granted = Event::ChannelReply { channel, success: true };
         self.run_until(|it| it.events.contains(&granted));
         self.write(channel, &[0, 0, 0, 5, 1, 0, 0, 0, 3]);
@@ -124,12 +107,12 @@ impl Client {
 
     /// Sends all of `data`, whatever the window takes at once.
     fn write(&mut self, channel: ChannelId, data: &[u8]) {
-        let mut sent = self.ssh.write(channel, data);
+        let mut sent = self.peer.send(channel, data);
         let end = Instant::now() + SOON;
         while sent < data.len() {
             assert!(Instant::now() < end, "{sent} bytes sent: {:?}", self.events);
             self.turn();
-            sent += self.ssh.write(channel, &data[sent..]);
+            sent += self.peer.send(channel, &data[sent..]);
         }
     }
 
@@ -186,7 +169,7 @@ fn a_session_that_is_not_read_stalls_only_itself() {
     assert!(client.bytes(stuck).len() <= window);
     // Once it is read it goes on where it stood.
     client.reads.insert(stuck, true);
-    client.ssh.adjust(stuck, u32::try_from(held).expect("a window"));
+    client.peer.connection.adjust(stuck, u32::try_from(held).expect("a window"));
     client.run_until(|it| it.bytes(stuck).len() as u64 >= 8 * MIB + 33 * 13);
     assert!(client.data(stuck) == fs::read(scratch.served("big")).expect("big"));
 }
@@ -206,7 +189,7 @@ fn a_session_whose_requests_are_parked_stalls_only_itself() {
     let mut quiet = 0;
     while quiet < 20 {
         assert!(Instant::now() < end, "the server takes requests without end");
-        let written = client.ssh.write(stuck, &asked);
+        let written = client.peer.send(stuck, &asked);
         quiet = if written == 0 { quiet + 1 } else { 0 };
         client.turn();
     }
@@ -225,7 +208,7 @@ fn a_session_that_ends_says_how_and_the_next_one_goes_on() {
     let (next, next_handle) = client.session("/big");
     client.events.clear();
     client.download(channel, &handle, MIB);
-    client.ssh.eof(channel);
+    client.peer.connection.eof(channel);
     client.run_until(|it| it.events.contains(&Event::Closed { channel }));
     assert!(client.data(channel) == fs::read(scratch.served("big")).expect("big"));
     let exit = Event::ChannelRequest { channel, request: ChannelRequest::ExitStatus(0) };
@@ -235,4 +218,82 @@ fn a_session_that_ends_says_how_and_the_next_one_goes_on() {
     client.download(next, &next_handle, MIB);
     client.run_until(|it| it.bytes(next).len() as u64 >= MIB + 5 * 13);
     assert!(client.data(next) == fs::read(scratch.served("big")).expect("big"));
+}
+
+/// `eow@openssh.com`: an ssh whose output has nowhere to go any more. Its session ends although
+/// most of what it asked for has not come, and takes nobody with it.
+#[test]
+fn a_client_that_reads_no_more_ends_its_session_only() {
+    let (scratch, server) = started();
+    write_random(&scratch.served("big"), 32 * MIB, 26);
+    let mut client = Client::connect(&server);
+    let (channel, handle) = client.session("/big");
+    let (next, next_handle) = client.session("/big");
+    client.events.clear();
+    client.download(channel, &handle, 32 * MIB);
+    client.run_until(|it| it.bytes(channel).len() as u64 >= MIB);
+    client.peer.connection.request(channel, &ChannelRequest::EndOfWrite, false);
+    client.run_until(|it| it.events.contains(&Event::Closed { channel }));
+    assert!((client.bytes(channel).len() as u64) < 32 * MIB, "all of it came");
+    let mut ends: Vec<&Event> = client.events.iter().collect();
+    ends.retain(|event| !matches!(event, Event::WindowOpened { .. }));
+    assert!(matches!(ends[0], Event::ChannelRequest { .. }), "how it ended: {ends:?}");
+    assert_eq!(ends[1..], [&Event::Eof { channel }, &Event::Closed { channel }]);
+    client.download(next, &next_handle, 5 * 261_120);
+    client.run_until(|it| it.bytes(next).len() == 5 * (13 + 261_120));
+    assert!(client.data(next) == fs::read(scratch.served("big")).expect("big")[..5 * 261_120]);
+}
+
+/// Requests keep a connection, keepalives of either side do not.
+#[test]
+fn idle_timeout_is_about_requests() {
+    if Subject::chosen() != Subject::Ringferry {
+        return skipped("sshd has another rule: a channel's");
+    }
+    const IDLE: Duration = Duration::from_secs(2);
+    let settings = [("idle_timeout", "2"), ("client_alive_interval", "1")];
+    let settings = settings.map(|(key, value)| (key, value.to_owned())).to_vec();
+    let (scratch, server) = started_with(&Options { settings, ..Options::default() });
+    write_random(&scratch.served("small"), 1000, 27);
+    let mut client = Client::connect(&server);
+    let (channel, handle) = client.session("/small");
+    let begun = Instant::now();
+    let mut id = 2;
+    while begun.elapsed() < IDLE + IDLE / 2 {
+        client.ask(channel, READ, id, &read_body(&handle, 0, 1000));
+        client.run_until(|it| it.bytes(channel).len() == (id as usize - 1) * 1013);
+        id += 1;
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    // Our own keepalives, and then only our answers to the server's, which it sends into silence.
+    for asks in [true, false] {
+        let begun = Instant::now();
+        let replies = until_cut(&mut client, asks);
+        assert!(begun.elapsed() >= IDLE - Duration::from_millis(300), "cut too early");
+        assert!(!asks || replies >= 3, "keepalives went by: {:?}", client.events);
+        server.log.wait_line(SOON, |line| {
+            let local = format!("peer={}", client.peer.local_address());
+            line.contains(&local) && line.contains("idle timeout: nothing was asked for 2 s")
+        });
+        client = Client::connect(&server);
+        client.session("/small");
+    }
+}
+
+/// Asks for nothing, at most for signs of life, until the server ends the connection; says how many
+/// of those came.
+fn until_cut(client: &mut Client, asks: bool) -> usize {
+    client.events.clear();
+    let begun = Instant::now();
+    let mut asked_at = begun;
+    let is_end = |event: &Event| matches!(event, Event::Disconnected { by_peer: true, .. });
+    while !client.events.iter().any(is_end) {
+        assert!(begun.elapsed() < SOON, "it goes on: {:?}", client.events);
+        if asks && asked_at.elapsed() >= Duration::from_millis(200) {
+            asked_at = Instant::now();
+            client.peer.connection.global_request(&GlobalRequest::Keepalive, true);
+        }
+        client.turn();
+    }
+    client.events.iter().filter(|event| matches!(event, Event::GlobalReply { .. })).count()
 }

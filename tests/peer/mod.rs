@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use ringferry::auth::{Authenticator, SoleUser, Verdict};
 use ringferry::crypto::{ChaChaRandom, Ed25519Signer, Preset};
 use ringferry::ssh::transport::{Item, Transport};
 use ringferry::ssh::{
@@ -52,8 +53,12 @@ pub(crate) struct Scene {
     pub(crate) now: Instant,
     /// Payloads our side sent, oldest first.
     pub(crate) heard: Vec<Vec<u8>>,
+    /// The reason and the words of our side's DISCONNECT.
+    pub(crate) farewell: Option<(u32, String)>,
     /// What the application answers to whatever asks.
     pub(crate) accepts: bool,
+    /// Who may log in, where that is not for `accepts` to say.
+    pub(crate) users: Option<SoleUser>,
     /// Bytes for us that were not taken yet.
     pub(crate) input: Vec<u8>,
     peer_input: Vec<u8>,
@@ -78,7 +83,9 @@ impl Scene {
             peer: Transport::new(theirs, Arc::new(config.clone()), random(2), now),
             now,
             heard: Vec::new(),
+            farewell: None,
             accepts: true,
+            users: None,
             input: Vec::new(),
             peer_input: Vec::new(),
         }
@@ -190,7 +197,14 @@ impl Scene {
         let verdict = if self.accepts { AuthVerdict::Accept } else { AuthVerdict::Reject };
         match event {
             Event::HostKeyOffered { .. } => self.ours.handle_host_key(self.now, true),
-            Event::AuthRequest(_) => self.ours.handle_auth(self.now, verdict),
+            Event::AuthRequest(request) => {
+                let verdict = match self.users.as_ref().map(|users| users.check(request)) {
+                    Some(Verdict::Accept) => AuthVerdict::Accept,
+                    Some(Verdict::Reject { .. }) => AuthVerdict::Reject,
+                    None => verdict,
+                };
+                self.ours.handle_auth(self.now, verdict);
+            }
             Event::ChannelOpenRequested { .. } => {
                 self.ours.handle_channel_verdict(self.now, self.accepts);
             }
@@ -209,6 +223,9 @@ impl Scene {
             match received.item {
                 Some(Item::Payload(range)) => self.heard.push(self.peer_input[range].to_vec()),
                 Some(Item::HostKeyOffered) => self.peer.host_key_verdict(true).unwrap(),
+                Some(Item::Disconnected { reason, description }) => {
+                    self.farewell = Some((reason, description));
+                }
                 None if received.consumed == 0 => return,
                 _ => {}
             }

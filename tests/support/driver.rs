@@ -60,6 +60,11 @@ impl Client {
         }
     }
 
+    /// Our end, which the server knows as the peer.
+    pub(crate) fn local_address(&self) -> SocketAddr {
+        self.stream.local_addr().expect("a connected socket")
+    }
+
     /// The next event, waiting for it.
     pub(crate) fn event(&mut self) -> Event {
         loop {
@@ -145,6 +150,11 @@ impl Client {
 
     /// Sends what waits, then sleeps until the peer or the clock has something for us.
     pub(crate) fn wait(&mut self) {
+        self.wait_at_most(Duration::MAX);
+    }
+
+    /// The same, and no longer than told.
+    pub(crate) fn wait_at_most(&mut self, longest: Duration) {
         let now = Instant::now();
         assert!(now < self.deadline, "no end in sight: {:?}", self.connection.info());
         self.flush();
@@ -153,7 +163,7 @@ impl Client {
             flags |= PollFlags::OUT;
         }
         let alarm = self.connection.next_deadline().unwrap_or(self.deadline).min(self.deadline);
-        let left = alarm.saturating_duration_since(now);
+        let left = alarm.saturating_duration_since(now).min(longest);
         let timeout = Timespec {
             tv_sec: i64::try_from(left.as_secs()).expect("minutes"),
             tv_nsec: i64::from(left.subsec_nanos()),

@@ -5,9 +5,9 @@
 //! no primitive is written here. Must not know: the transport's state machine, sockets, files, the
 //! clock.
 //! Invariant: what a peer sends is refused with a [`CryptoError`], never a panic, and a packet
-//! whose tag does not verify leaves nothing decrypted behind. Each bulk algorithm but CBC and UMAC exists twice,
-//! from aws-lc-rs (feature `aws-lc`) and from pure Rust crates, and the tests hold one against the
-//! other.
+//! whose tag does not verify leaves nothing decrypted behind. Each bulk algorithm but CBC and UMAC
+//! exists twice, from aws-lc-rs (feature `aws-lc`) and from pure Rust crates, and the tests hold
+//! one against the other.
 
 mod backend;
 mod blob;

@@ -1,4 +1,4 @@
-//! NIST's curves as ECDSA in SSH uses them (RFC 5656), for signing and verifying alike.
+//! NIST's curves as SSH uses them (RFC 5656): for signatures and for key exchange.
 
 pub(super) const ECDSA_P256: &str = "ecdsa-sha2-nistp256";
 pub(super) const ECDSA_P384: &str = "ecdsa-sha2-nistp384";

@@ -19,11 +19,11 @@ mod tests;
 pub use group::DhGroup;
 pub use moduli::{Moduli, ModuliProblem};
 
+use super::curve::Curve;
 use super::{Backend, CryptoError, HashAlgorithm, Preset, Random, SharedSecret};
 use ephemeral::{Ephemeral, Group};
 use mlkem::MlKem768;
 use modp::{GROUP_14, GROUP_16, GROUP_18};
-use nist::Curve;
 use sntrup::Sntrup761;
 
 /// A key exchange method: two messages, a secret, a hash.

@@ -3,8 +3,9 @@
 use zeroize::Zeroizing;
 
 use super::modp;
-use super::nist::{self, Curve};
+use super::nist;
 use super::x25519;
+use crate::crypto::curve::Curve;
 use crate::crypto::{Backend, CryptoError, Random, SharedSecret};
 
 /// Where the exchange takes place.

@@ -5,6 +5,7 @@ use p256::elliptic_curve::{AffinePoint, CurveArithmetic, FieldBytesSize, PublicK
 use zeroize::Zeroizing;
 
 use super::ephemeral::Key;
+use crate::crypto::curve::Curve;
 use crate::crypto::{Backend, Random};
 
 /// Random numbers looked at for a private key. On P-256, where the order is furthest from a power
@@ -15,23 +16,7 @@ const TRIES: usize = 64;
 /// nobody sends them and OpenSSH refuses them.
 const UNCOMPRESSED: u8 = 4;
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Curve {
-    P256,
-    P384,
-    P521,
-}
-
 impl Curve {
-    /// Bytes of a coordinate, and of a private key.
-    const fn bytes(self) -> usize {
-        match self {
-            Curve::P256 => 32,
-            Curve::P384 => 48,
-            Curve::P521 => 66,
-        }
-    }
-
     /// The bits of a private key's first byte that the order has.
     const fn top(self) -> u8 {
         match self {
@@ -41,7 +26,7 @@ impl Curve {
     }
 
     #[cfg(feature = "aws-lc")]
-    fn algorithm(self) -> &'static aws_lc_rs::agreement::Algorithm {
+    fn agreement(self) -> &'static aws_lc_rs::agreement::Algorithm {
         use aws_lc_rs::agreement::{ECDH_P256, ECDH_P384, ECDH_P521};
         match self {
             Curve::P256 => &ECDH_P256,
@@ -52,7 +37,7 @@ impl Curve {
 
     /// Refuses what is no uncompressed point by its looks: the point at infinity among others.
     pub(super) fn check(self, theirs: &[u8]) -> Result<(), &'static str> {
-        let whole = theirs.len() == 1 + 2 * self.bytes();
+        let whole = theirs.len() == 1 + 2 * self.scalar_bytes();
         if whole && theirs.first() == Some(&UNCOMPRESSED) {
             Ok(())
         } else {
@@ -63,7 +48,7 @@ impl Curve {
     fn key(self, backend: Backend, scalar: &[u8]) -> Option<Box<dyn Key>> {
         #[cfg(feature = "aws-lc")]
         if backend == Backend::AwsLc {
-            let key = super::awslc::Key::new(self.algorithm(), scalar)?;
+            let key = super::awslc::Key::new(self.agreement(), scalar)?;
             return Some(Box::new(key));
         }
         let _ = backend;
@@ -81,7 +66,7 @@ pub(super) fn generate(
     backend: Backend,
     random: &mut dyn Random,
 ) -> Option<Box<dyn Key>> {
-    let mut scalar = Zeroizing::new(vec![0; curve.bytes()]);
+    let mut scalar = Zeroizing::new(vec![0; curve.scalar_bytes()]);
     (0..TRIES).find_map(|_| {
         random.fill(&mut scalar);
         if let Some(first) = scalar.first_mut() {

@@ -23,3 +23,19 @@ pub const HOME_DIRECTORY: (&str, &str) = ("home-directory", "1");
 pub const USERS_GROUPS_BY_ID: (&str, &str) = ("users-groups-by-id@openssh.com", "1");
 /// Copy a range from one open file to another inside the server.
 pub const COPY_DATA: (&str, &str) = ("copy-data", "1");
+/// Digests of a file's content (draft-ietf-secsh-filexfer-extensions-00 section 3): the name that is
+/// advertised, and the one paramiko asks by, with a handle.
+pub const CHECK_FILE: (&str, &str) = ("check-file", "1");
+/// Its request by path.
+pub const CHECK_FILE_NAME: &str = "check-file-name";
+/// Its request by handle.
+pub const CHECK_FILE_HANDLE: &str = "check-file-handle";
+/// Copy a whole file inside the server (draft-ietf-secsh-filexfer-extensions-00 section 6).
+pub const COPY_FILE: (&str, &str) = ("copy-file", "1");
+/// The room on the file system a path is on (draft-ietf-secsh-filexfer-extensions-00 section 4).
+pub const SPACE_AVAILABLE: (&str, &str) = ("space-available", "1");
+/// Which parts of an open file hold data (AsyncSSH).
+pub const RANGES: (&str, &str) = ("ranges@asyncssh.com", "1");
+/// Who made the server: the data of the pair is written by
+/// [`reply::vendor_id`](crate::reply::vendor_id).
+pub const VENDOR_ID: &str = "vendor-id";

@@ -156,6 +156,46 @@ pub enum Request<'a> {
         write_handle: &'a [u8],
         write_offset: u64,
     },
+    /// Digests of a file's bytes from `start`, `length` of them (0: up to its end), one for each
+    /// `block_bytes` (0: one in all), by the first of the comma-separated `algorithms` that the
+    /// server has.
+    CheckFileName {
+        id: u32,
+        path: &'a [u8],
+        algorithms: &'a [u8],
+        start: u64,
+        length: u64,
+        block_bytes: u32,
+    },
+    /// As `CheckFileName`, of an open file. `short_name`: the request was called `check-file`, as
+    /// paramiko calls it and expects another reply for.
+    CheckFileHandle {
+        id: u32,
+        handle: &'a [u8],
+        algorithms: &'a [u8],
+        start: u64,
+        length: u64,
+        block_bytes: u32,
+        short_name: bool,
+    },
+    /// Copies a whole file inside the server; an existing target is an error unless `overwrite`.
+    CopyFile {
+        id: u32,
+        source: &'a [u8],
+        target: &'a [u8],
+        overwrite: bool,
+    },
+    SpaceAvailable {
+        id: u32,
+        path: &'a [u8],
+    },
+    /// The parts of `length` bytes from `offset` that hold data: the rest are holes.
+    Ranges {
+        id: u32,
+        handle: &'a [u8],
+        offset: u64,
+        length: u64,
+    },
     /// An EXTENDED request of a name not known here: answer `OpUnsupported`.
     ExtendedUnknown {
         id: u32,
@@ -202,6 +242,11 @@ impl Request<'_> {
             | Request::HomeDirectory { id, .. }
             | Request::UsersGroupsById { id, .. }
             | Request::CopyData { id, .. }
+            | Request::CheckFileName { id, .. }
+            | Request::CheckFileHandle { id, .. }
+            | Request::CopyFile { id, .. }
+            | Request::SpaceAvailable { id, .. }
+            | Request::Ranges { id, .. }
             | Request::ExtendedUnknown { id, .. }
             | Request::Unknown { id, .. } => Some(id),
         }
@@ -240,6 +285,12 @@ impl Request<'_> {
             Request::HomeDirectory { .. } => extension::HOME_DIRECTORY.0,
             Request::UsersGroupsById { .. } => extension::USERS_GROUPS_BY_ID.0,
             Request::CopyData { .. } => extension::COPY_DATA.0,
+            Request::CheckFileName { .. } => extension::CHECK_FILE_NAME,
+            Request::CheckFileHandle { short_name: true, .. } => extension::CHECK_FILE.0,
+            Request::CheckFileHandle { .. } => extension::CHECK_FILE_HANDLE,
+            Request::CopyFile { .. } => extension::COPY_FILE.0,
+            Request::SpaceAvailable { .. } => extension::SPACE_AVAILABLE.0,
+            Request::Ranges { .. } => extension::RANGES.0,
             Request::ExtendedUnknown { .. } => "EXTENDED",
             Request::Unknown { .. } => "UNKNOWN",
         }
@@ -361,6 +412,41 @@ fn parse_extended<'a>(id: u32, reader: &mut Reader<'a>) -> Result<Request<'a>, P
             length: reader.u64()?,
             write_handle: handle(reader)?,
             write_offset: reader.u64()?,
+        }
+    } else if name == extension::CHECK_FILE_NAME.as_bytes() {
+        Request::CheckFileName {
+            id,
+            path: reader.string()?,
+            algorithms: reader.string()?,
+            start: reader.u64()?,
+            length: reader.u64()?,
+            block_bytes: reader.u32()?,
+        }
+    } else if is(extension::CHECK_FILE) || name == extension::CHECK_FILE_HANDLE.as_bytes() {
+        Request::CheckFileHandle {
+            id,
+            handle: handle(reader)?,
+            algorithms: reader.string()?,
+            start: reader.u64()?,
+            length: reader.u64()?,
+            block_bytes: reader.u32()?,
+            short_name: is(extension::CHECK_FILE),
+        }
+    } else if is(extension::COPY_FILE) {
+        Request::CopyFile {
+            id,
+            source: reader.string()?,
+            target: reader.string()?,
+            overwrite: reader.boolean()?,
+        }
+    } else if is(extension::SPACE_AVAILABLE) {
+        Request::SpaceAvailable { id, path: reader.string()? }
+    } else if is(extension::RANGES) {
+        Request::Ranges {
+            id,
+            handle: handle(reader)?,
+            offset: reader.u64()?,
+            length: reader.u64()?,
         }
     } else {
         Request::ExtendedUnknown { id, name }

@@ -45,6 +45,11 @@ impl<'a> Reader<'a> {
         self.chunk().map(u64::from_be_bytes)
     }
 
+    /// RFC 4251 section 5: any byte but 0 is TRUE.
+    pub(crate) fn boolean(&mut self) -> Result<bool, ParseError> {
+        self.chunk::<1>().map(|[byte]| byte != 0)
+    }
+
     pub(crate) fn string(&mut self) -> Result<&'a [u8], ParseError> {
         let mut ahead = *self;
         let length = ahead.u32()? as usize;

@@ -59,6 +59,7 @@ fn encode_extended(out: &mut Vec<u8>, request: &Request<'_>) {
         Request::Statvfs { path: string, .. }
         | Request::ExpandPath { path: string, .. }
         | Request::HomeDirectory { user: string, .. }
+        | Request::SpaceAvailable { path: string, .. }
         | Request::Fsync { handle: string, .. }
         | Request::Fstatvfs { handle: string, .. } => put_string(out, string),
         Request::Lsetstat { path, attrs, .. } => {
@@ -77,6 +78,33 @@ fn encode_extended(out: &mut Vec<u8>, request: &Request<'_>) {
             put_u64(out, length);
             put_string(out, write_handle);
             put_u64(out, write_offset);
+        }
+        Request::CheckFileName {
+            path: subject, algorithms, start, length, block_bytes, ..
+        }
+        | Request::CheckFileHandle {
+            handle: subject,
+            algorithms,
+            start,
+            length,
+            block_bytes,
+            ..
+        } => {
+            put_string(out, subject);
+            put_string(out, algorithms);
+            put_u64(out, start);
+            put_u64(out, length);
+            put_u32(out, block_bytes);
+        }
+        Request::CopyFile { source, target, overwrite, .. } => {
+            put_string(out, source);
+            put_string(out, target);
+            out.push(u8::from(overwrite));
+        }
+        Request::Ranges { handle, offset, length, .. } => {
+            put_string(out, handle);
+            put_u64(out, offset);
+            put_u64(out, length);
         }
         // `Limits` and extensions of unknown names have no body.
         _ => {}

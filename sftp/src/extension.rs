@@ -36,6 +36,5 @@ pub const COPY_FILE: (&str, &str) = ("copy-file", "1");
 pub const SPACE_AVAILABLE: (&str, &str) = ("space-available", "1");
 /// Which parts of an open file hold data (AsyncSSH).
 pub const RANGES: (&str, &str) = ("ranges@asyncssh.com", "1");
-/// Who made the server: the data of the pair is written by
-/// [`reply::vendor_id`](crate::reply::vendor_id).
+/// Who made the server: [`reply::VendorId`](crate::reply::VendorId) is the data.
 pub const VENDOR_ID: &str = "vendor-id";

@@ -2,6 +2,10 @@
 //! room nothing is allocated. What an answer means is the draft's section 7 and OpenSSH's PROTOCOL
 //! file; the choice of answer is the server's.
 
+mod drafts;
+
+pub use drafts::{CheckFileShape, SpaceAvailable, VendorId, check_file, ranges, space_available};
+
 use crate::attrs::Attrs;
 use crate::limits::{ADVERTISED_DATA_BYTES, ADVERTISED_HANDLES, ADVERTISED_PACKET_BYTES};
 use crate::names::NameBuilder;
@@ -9,13 +13,18 @@ use crate::numbers;
 use crate::status::Status;
 use crate::wire::{ParseError, Reader, put_frame, put_string, put_string_with, put_u32, put_u64};
 
-/// VERSION 3 with the (name, data) pairs of [`extension`](crate::extension) that are served.
-pub fn version(out: &mut Vec<u8>, extensions: &[(&str, &str)]) {
+/// VERSION 3 with the (name, data) pairs of [`extension`](crate::extension) that are served, and
+/// who serves them.
+pub fn version(out: &mut Vec<u8>, extensions: &[(&str, &str)], vendor: Option<&VendorId<'_>>) {
     put_frame(out, numbers::VERSION, |out| {
         put_u32(out, numbers::PROTOCOL_VERSION);
         for (name, data) in extensions {
             put_string(out, name.as_bytes());
             put_string(out, data.as_bytes());
+        }
+        if let Some(vendor) = vendor {
+            put_string(out, crate::extension::VENDOR_ID.as_bytes());
+            put_string_with(out, |out| vendor.encode(out));
         }
     });
 }
@@ -241,7 +250,7 @@ mod tests {
     #[test]
     fn version_lists_its_extensions() {
         let mut out = Vec::new();
-        version(&mut out, &[("a@b", "1"), ("c", "")]);
+        version(&mut out, &[("a@b", "1"), ("c", "")], None);
         assert_eq!(out, b"\0\0\0\x1a\x02\0\0\0\x03\0\0\0\x03a@b\0\0\0\x011\0\0\0\x01c\0\0\0\0");
     }
 

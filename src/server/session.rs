@@ -269,7 +269,7 @@ impl Session {
             return;
         }
         self.greeted = true;
-        self.replies.push_with(|out| reply::version(out, EXTENSIONS));
+        self.replies.push_with(|out| reply::version(out, EXTENSIONS, None));
     }
 
     fn read(&mut self, id: u32, handle: &[u8], offset: u64, len: u32) {

@@ -20,7 +20,7 @@ struct Fill {
     attrs: Attrs,
 }
 
-const KINDS: usize = 33;
+const KINDS: usize = 38;
 
 /// One of each kind of request there is.
 fn request(which: usize, fill: &Fill) -> Request<'_> {
@@ -67,6 +67,26 @@ fn request(which: usize, fill: &Fill) -> Request<'_> {
             write_offset: !large,
         },
         31 => Request::ExtendedUnknown { id, name: b"nobody@example.org" },
+        32 => Request::CopyFile { id, source: path, target: second, overwrite: small % 2 == 1 },
+        33 => Request::SpaceAvailable { id, path },
+        34 => Request::Ranges { id, handle, offset: large, length: other },
+        35 => Request::CheckFileName {
+            id,
+            path,
+            algorithms: second,
+            start: large,
+            length: other,
+            block_bytes: small,
+        },
+        36 => Request::CheckFileHandle {
+            id,
+            handle,
+            algorithms: path,
+            start: large,
+            length: other,
+            block_bytes: small,
+            short_name: small % 2 == 1,
+        },
         _ => Request::Unknown { id, kind: 99 },
     }
 }
@@ -341,7 +361,7 @@ fn a_request_too_long_to_assemble_is_stepped_over() {
 #[test]
 fn a_handle_too_long_is_malformed() {
     let handle = [1; 257];
-    for which in [2, 3, 4, 6, 8, 10, 21, 24, 30] {
+    for which in [2, 3, 4, 6, 8, 10, 21, 24, 30, 34, 36] {
         let fill = Fill { handle: handle.to_vec(), ..fill() };
         let seen = decode_whole(&encoded(&request(which, &fill)));
         let why = "a handle is longer than 256 bytes";

@@ -67,7 +67,7 @@ fn one_of_each() -> Vec<Vec<u8>> {
         fill(&mut wire);
         all.push(wire);
     };
-    add(&|out| reply::version(out, &[extension::LIMITS]));
+    add(&|out| reply::version(out, &[extension::LIMITS], None));
     add(&|out| reply::status(out, 9, Status::Failure, "Failure"));
     add(&|out| reply::handle(out, 9, b"hndl"));
     add(&|out| reply::data(out, 9, b"data"));
@@ -104,7 +104,7 @@ fn every_reply_comes_back() {
 #[test]
 fn a_version_tells_its_extensions() {
     let mut wire = Vec::new();
-    reply::version(&mut wire, &[extension::LIMITS, extension::STATVFS]);
+    reply::version(&mut wire, &[extension::LIMITS, extension::STATVFS], None);
     single(&wire, |reply| {
         let Reply::Version { version: 3, extensions } = reply else { panic!("{reply:?}") };
         assert_eq!(reply.id(), None);

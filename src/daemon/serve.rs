@@ -18,9 +18,11 @@ use super::user_keys::{self, UserKeys};
 use super::{log, moduli, signal};
 use crate::auth::{PasswordDigest, SoleUser};
 use crate::crypto::{self, Moduli, Preset};
+use crate::reactor::fs::{Links, Root, View};
 use crate::reactor::random_seed;
-use crate::server::{self, Ready, Stop};
+use crate::server::{self, Profile, Profiles, Ready, Stop};
 use crate::ssh::{Role, TransportConfig};
+use crate::vfs::Access;
 
 /// Serves until a signal stops it.
 pub(crate) fn serve(config: &Config) -> Result<(), Failure> {
@@ -60,7 +62,15 @@ pub(crate) fn serve(config: &Config) -> Result<(), Failure> {
         };
         say(&announcement.text());
     };
-    let settings = settings(config, root, host_keys, moduli, Arc::new(users));
+    let view =
+        Root::open(&root).and_then(|root| View::new(vec![(b"/".to_vec(), root)], Links::Follow));
+    let view =
+        view.map_err(|error| Failure::runtime(format!("root {}: {error}", root.display())))?;
+    let mut access = Access::unrestricted();
+    access.read_only = config.read_only;
+    let profile = Profile { view: Arc::new(view), access: Arc::new(access) };
+    let profiles = Profiles::new([(users.name().to_owned(), profile)]);
+    let settings = settings(config, profiles, host_keys, moduli, Arc::new(users));
     check_transport(&settings.ssh.transport)?;
     let ended = server::run(settings, &mut ready, stop);
     ended.map_err(|error| Failure::runtime(error.to_string()))?;

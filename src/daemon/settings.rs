@@ -1,6 +1,5 @@
 //! Turns a [`Config`] and what its files hold into what the server runs on.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,13 +8,13 @@ use super::host_key::HostKeys;
 use crate::auth::Authenticator;
 use crate::crypto::Moduli;
 use crate::reactor::DriverChoice;
-use crate::server::{Names, Settings};
+use crate::server::{Names, Profiles, Settings};
 use crate::ssh::{ServerConfig, StrictKex, TransportConfig};
 
-/// Everything the server is told. `root` is absolute.
+/// Everything the server is told.
 pub(crate) fn settings(
     config: &Config,
-    root: PathBuf,
+    profiles: Profiles,
     host_keys: HostKeys,
     moduli: Moduli,
     auth: Arc<dyn Authenticator>,
@@ -32,8 +31,7 @@ pub(crate) fn settings(
     };
     Settings {
         listen: config.listen.clone(),
-        root,
-        read_only: config.read_only,
+        profiles,
         shards: shards(config.shards),
         driver: match config.driver {
             "ring" => DriverChoice::Ring,
@@ -113,7 +111,7 @@ mod tests {
     fn made(text: &str) -> Settings {
         let config = load(&[Layer::File { name: "f", text }]).unwrap();
         let auth = Arc::new(SoleUser::new("ann", vec![], None));
-        settings(&config, PathBuf::from("/srv"), HostKeys::default(), Moduli::default(), auth)
+        settings(&config, Profiles::default(), HostKeys::default(), Moduli::default(), auth)
     }
 
     #[test]
@@ -148,7 +146,7 @@ mod tests {
         );
         let ssh = &settings.ssh;
         assert_eq!(settings.listen, ["[::1]:7".parse().unwrap()]);
-        assert!(settings.read_only && settings.driver == DriverChoice::Poll);
+        assert!(settings.driver == DriverChoice::Poll);
         assert_eq!((settings.shards, settings.connections_max), (3, 11));
         assert_eq!((ssh.max_auth_tries, ssh.keepalive_count_max, ssh.channels_max), (2, 8, 9));
         assert_eq!(ssh.auth_timeout, Some(Duration::from_secs(5)));

@@ -1,23 +1,20 @@
 //! What the server needs to be told.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::auth::Authenticator;
 use crate::reactor::DriverChoice;
-use crate::server::Names;
+use crate::server::{Names, Profiles};
 use crate::ssh::ServerConfig;
 
 /// Everything [`run`](super::run) needs; checked and complete.
 pub struct Settings {
     /// Addresses to listen on; port 0 lets the kernel pick one.
     pub listen: Vec<SocketAddr>,
-    /// The folder that clients see as `/`.
-    pub root: PathBuf,
-    /// Whether changes are refused.
-    pub read_only: bool,
+    /// What each user sees and may do; one without a profile cannot open a session.
+    pub profiles: Profiles,
     /// Threads that serve connections, at least 1.
     pub shards: usize,
     /// Which driver the reactors run on.

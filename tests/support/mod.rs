@@ -31,9 +31,14 @@ pub(crate) const MIB: u64 = 1 << 20;
 /// running the rest of the tests at the same time.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 
+/// Whether tests take their full sizes, and their time.
+pub(crate) fn is_large() -> bool {
+    std::env::var_os("RINGFERRY_TEST_LARGE").is_some()
+}
+
 /// Bytes of one bulk transfer.
 pub(crate) fn bulk_bytes() -> u64 {
-    if std::env::var_os("RINGFERRY_TEST_LARGE").is_some() { 1024 * MIB } else { 128 * MIB }
+    if is_large() { 1024 * MIB } else { 128 * MIB }
 }
 
 /// Says on stderr that a test did not run here, and why. The caller returns at once.

@@ -49,11 +49,17 @@ pub(crate) struct Options {
     pub(crate) host_keys: Vec<String>,
     /// Certificates for them, signed by `host_ca`, likewise.
     pub(crate) host_certificates: Vec<String>,
+    /// A folder to serve instead of the scratch folder's own.
+    pub(crate) root: Option<PathBuf>,
     /// Mounts a tmpfs of so many MiB over the root, in a mount namespace of the server's own.
     pub(crate) tmpfs_root_mib: Option<u32>,
 }
 
 impl Options {
+    fn root(&self, scratch: &Scratch) -> PathBuf {
+        self.root.clone().unwrap_or_else(|| scratch.root())
+    }
+
     fn host_keys(&self, scratch: &Scratch) -> Vec<PathBuf> {
         match &self.host_keys[..] {
             [] => vec![scratch.path("host_key")],
@@ -94,7 +100,7 @@ impl Server {
             Subject::Sshd => sshd_command(scratch, options),
         };
         if let Some(mib) = options.tmpfs_root_mib {
-            command = in_mount_namespace(&command, &scratch.root(), mib);
+            command = in_mount_namespace(&command, &options.root(scratch), mib);
         }
         let log_file = File::create(&log_path).expect("log file");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log_file);
@@ -221,7 +227,7 @@ fn ringferry_command(scratch: &Scratch, options: &Options, user: &str) -> Comman
     let driver = std::env::var("RINGFERRY_TEST_DRIVER").unwrap_or_else(|_| "ring".into());
     command
         .args(["serve", "--listen", "127.0.0.1:0", "--driver", &driver, "--user", user, "--root"])
-        .arg(scratch.root())
+        .arg(options.root(scratch))
         .arg("--authorized-keys")
         .arg(scratch.path("authorized_keys"));
     for path in options.host_keys(scratch) {
@@ -251,7 +257,7 @@ fn sshd_command(scratch: &Scratch, options: &Options) -> (Command, Option<u16>) 
     let port = free_port();
     let subsystem = if options.read_only { "internal-sftp -R" } else { "internal-sftp" };
     let own = [
-        format!("ChrootDirectory {}", scratch.root().display()),
+        format!("ChrootDirectory {}", options.root(scratch).display()),
         format!("Subsystem sftp {subsystem}"),
         format!("LoginGraceTime {}", options.login_grace_seconds.unwrap_or(120)),
     ];

@@ -1,7 +1,8 @@
 //! What the tests that drive a real server with real clients share: a scratch folder with keys and
 //! seeded files (`files`), the server under test (`server`) and its log (`log`), OpenSSH's clients
-//! with a deadline (`client`), and two peers no stock client can play: raw bytes on a TCP socket or
-//! through a proxy that damages them (`wire`), and raw SFTP packets through `ssh -s` (`packets`).
+//! with a deadline (`client`), and peers no stock client can play: raw bytes on a TCP socket or
+//! through a proxy that damages them (`wire`), a proxy that stops at a byte (`stall`), and raw SFTP
+//! packets through `ssh -s` (`packets`).
 //! The other way round, our client role on a socket (`driver`) against Debian's sshd (`sshd`).
 //!
 //! The server under test is a variable. `RINGFERRY_TEST_SUBJECT=sshd` runs the same tests against
@@ -21,6 +22,7 @@ pub(crate) mod log;
 pub(crate) mod packets;
 pub(crate) mod server;
 pub(crate) mod sshd;
+pub(crate) mod stall;
 pub(crate) mod wire;
 
 use std::time::{Duration, Instant};

@@ -144,6 +144,40 @@ impl Server {
         }
     }
 
+    /// Waits until all connections have ended and what they held is given back: no more descriptors
+    /// than `before`, or no process of sshd's for any of them.
+    pub(crate) fn expect_idle(&self, before: usize) {
+        if self.subject == Subject::Ringferry {
+            return self.expect_descriptors_back(before);
+        }
+        let children = format!("/proc/{0}/task/{0}/children", self.pid());
+        let idle = || fs::read_to_string(&children).is_ok_and(|pids| pids.is_empty()).then_some(());
+        assert!(wait_for(SOON, idle).is_some(), "sessions left: {}", self.log.tail());
+    }
+
+    /// A line of the process's `/proc/PID/status` in KiB: `VmRSS`, `VmHWM`.
+    pub(crate) fn memory_kib(&self, name: &str) -> u64 {
+        let path = format!("/proc/{}/status", self.pid());
+        let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        let number = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok());
+        number.unwrap_or_else(|| panic!("no {name} in {path}:\n{text}"))
+    }
+
+    /// SIGKILL, and the process is gone.
+    pub(crate) fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Options for an OpenSSH client to reach this server through a proxy on `address`.
+    pub(crate) fn options_through(&self, address: SocketAddr) -> Vec<String> {
+        // The first value of an option counts, and the port of the command line comes later.
+        let port = format!("Port={}", address.port());
+        let alias = format!("HostKeyAlias=[127.0.0.1]:{}", self.address.port());
+        vec!["-o".into(), port, "-o".into(), alias]
+    }
+
     /// The server's own view of its root (it may have mounts of its own).
     pub(crate) fn view(&self, path: &Path) -> PathBuf {
         let inside = path.strip_prefix("/").expect("an absolute path");

@@ -155,7 +155,7 @@ fn cut_and_resume(cut: Cut, seed: u64) {
     let source = fs::read(&path).expect("read");
     let mut server = Server::start(&scratch);
     let mut seeded = Seeded::new(seed);
-    let (mut missing, mut lengths) = (0, Vec::new());
+    let (mut missing, mut whole, mut lengths) = (0, 0, Vec::new());
     for number in 0..cuts() {
         let round = Round::new(cut, number, &mut seeded);
         cut_upload(&scratch, &mut server, &round);
@@ -166,6 +166,8 @@ fn cut_and_resume(cut: Cut, seed: u64) {
                 missing += 1;
                 resume_by_sftp(&scratch, &server, "put", &round.name);
             }
+            // What a dead client had sent may have been all of it: nothing to resume.
+            Some(length) if length == source.len() => whole += 1,
             Some(length) => {
                 lengths.push(length);
                 match number % 3 {
@@ -180,7 +182,10 @@ fn cut_and_resume(cut: Cut, seed: u64) {
     }
     lengths.sort_unstable();
     let (shortest, longest) = (lengths.first(), lengths.last());
-    eprintln!("{cut:?}: prefixes of {shortest:?} to {longest:?} bytes, {missing} without a file");
+    eprintln!(
+        "{cut:?}: prefixes of {shortest:?} to {longest:?} bytes, {missing} without a file, \
+         {whole} whole"
+    );
     let inside = lengths.iter().filter(|&&length| length > 0).count() as u64;
     assert!(inside * 2 > cuts(), "of {} cuts {inside} fell into the file", cuts());
 }

@@ -1,5 +1,5 @@
 //! Raw SFTP version 3 packets through `ssh -s HOST sftp`, or over a pipe to a server program: the
-//! test writes the packets, so it can send what no stock client would. Replies come as owned values.
+//! test writes the packets, so it can send what no stock client would. Replies are owned values.
 //!
 //! Requests are `ringferry_sftp::Request`s by [`Packets::ask_request`], or a number and a body made
 //! by hand for what that crate cannot say.

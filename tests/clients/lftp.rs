@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::process::Command;
 
 use super::support::client::Finished;
 use super::support::files::{Compare, assert_same_tree};
+use super::support::foreign::{is_installed, lftp_quoted as quote};
 use super::support::skipped;
-use super::{Site, expect_words, is_installed, run};
+use super::{Site, expect_words, run};
 
 fn lftp_is_missing() -> bool {
     let missing = !is_installed("lftp", "--version");
@@ -17,24 +17,9 @@ fn lftp_is_missing() -> bool {
     missing
 }
 
-/// An argument of lftp's: quoted.
-fn quote(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
-}
-
+/// Neither the settings nor the bookmarks of whoever runs the test.
 fn lftp(site: &Site, script: &str) -> Finished {
-    let ssh = format!("ssh -a -x {}", site.server.client_options().join(" "));
-    let open = format!(
-        "set sftp:connect-program {}; set cmd:fail-exit yes; set net:max-retries 2; \
-         set net:timeout 60; open -u {},none -p {} sftp://127.0.0.1; ",
-        quote(&ssh),
-        site.server.user,
-        site.port(),
-    );
-    let mut command = Command::new("lftp");
-    // Neither the settings nor the bookmarks of whoever runs the test.
-    command.arg("--norc").env("HOME", site.scratch.path(".")).args(["-c", &(open + script)]);
-    run(command)
+    run(site.server.lftp_command(&site.scratch.path("."), script))
 }
 
 #[test]

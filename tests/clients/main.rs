@@ -17,7 +17,7 @@ mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use support::MIB;
@@ -139,13 +139,6 @@ impl Site {
 
 fn text(path: &Path) -> String {
     path.to_str().expect("UTF-8").to_owned()
-}
-
-/// Whether a program is there; it is asked its version.
-fn is_installed(program: &str, version: &str) -> bool {
-    let mut command = Command::new(program);
-    command.arg(version).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().is_ok()
 }
 
 fn run(command: Command) -> Finished {

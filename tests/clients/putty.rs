@@ -8,8 +8,9 @@ use std::process::Command;
 
 use super::support::client::Finished;
 use super::support::files::{Compare, Scratch, assert_same_tree};
+use super::support::foreign::is_installed;
 use super::support::skipped;
-use super::{SOME_TIME, Site, expect_words, is_installed, run, set_time};
+use super::{SOME_TIME, Site, expect_words, run, set_time};
 
 /// Keys in PuTTY's format and a home without settings.
 struct Putty {

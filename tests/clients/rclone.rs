@@ -3,14 +3,14 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::process::Command;
 
 use serde_json::Value;
 
 use super::support::client::Finished;
 use super::support::files::{Compare, assert_same_tree};
+use super::support::foreign::is_installed;
 use super::support::skipped;
-use super::{SOME_TIME, Site, expect_words, is_installed, run, set_time};
+use super::{SOME_TIME, Site, expect_words, run, set_time};
 
 fn rclone_is_missing() -> bool {
     let missing = !is_installed("rclone", "version");
@@ -20,25 +20,8 @@ fn rclone_is_missing() -> bool {
     missing
 }
 
-/// Runs rclone with the server as its remote `far:`, whose paths begin at the root.
 fn rclone(site: &Site, arguments: &[&str]) -> Finished {
-    let mut command = Command::new("rclone");
-    command.args(["--config", "/dev/null", "--retries", "1"]).args(arguments);
-    command.env("HOME", site.scratch.path("."));
-    for (name, value) in [
-        ("TYPE", "sftp".to_owned()),
-        ("HOST", "127.0.0.1".to_owned()),
-        ("PORT", site.port()),
-        ("USER", site.server.user.clone()),
-        ("KEY_FILE", site.local("client_key")),
-        ("KNOWN_HOSTS_FILE", super::text(&site.server.known_hosts)),
-        // No command is run on the server.
-        ("SHELL_TYPE", "none".to_owned()),
-        ("DISABLE_HASHCHECK", "true".to_owned()),
-    ] {
-        command.env(format!("RCLONE_CONFIG_FAR_{name}"), value);
-    }
-    run(command)
+    run(site.server.rclone_command(&site.scratch.path("."), arguments))
 }
 
 #[test]

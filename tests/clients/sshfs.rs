@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use super::support::files::{Compare, assert_same_bytes, assert_same_tree};
+use super::support::foreign::is_installed;
 use super::support::{SOON, skipped, wait_for};
-use super::{SOME_TIME, Site, is_installed, run, set_time};
+use super::{SOME_TIME, Site, run, set_time};
 
 /// A mounted server; unmounted on drop.
 struct Mount {

@@ -1,6 +1,6 @@
 //! What the tests that drive a real server with real clients share: a scratch folder with keys and
 //! seeded files (`files`), the server under test (`server`) and its log (`log`), OpenSSH's clients
-//! with a deadline (`client`), and peers no stock client can play: raw bytes on a TCP socket or
+//! with a deadline (`client`), others' command lines (`foreign`), and peers no stock client can play: raw bytes on a TCP socket or
 //! through a proxy that damages them (`wire`), a proxy that stops at a byte (`stall`), and raw SFTP
 //! packets through `ssh -s` (`packets`).
 //! The other way round, our client role on a socket (`driver`) against Debian's sshd (`sshd`).
@@ -18,6 +18,7 @@ pub(crate) mod algorithms;
 pub(crate) mod client;
 pub(crate) mod driver;
 pub(crate) mod files;
+pub(crate) mod foreign;
 pub(crate) mod log;
 pub(crate) mod packets;
 pub(crate) mod server;

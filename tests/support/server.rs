@@ -188,6 +188,11 @@ impl Server {
         matches!(self.child.try_wait(), Ok(None))
     }
 
+    /// The private key that may log in.
+    pub(crate) fn client_key(&self) -> &Path {
+        &self.scratch_key
+    }
+
     /// Options every OpenSSH client needs to reach this server without touching the user's files.
     pub(crate) fn client_options(&self) -> Vec<String> {
         let mut options = vec!["-F".into(), "none".into()];

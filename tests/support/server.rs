@@ -164,6 +164,12 @@ impl Server {
         number.unwrap_or_else(|| panic!("no {name} in {path}:\n{text}"))
     }
 
+    /// Lets `VmHWM`, the most memory there was, begin anew at what there is.
+    pub(crate) fn reset_peak(&self) {
+        let path = format!("/proc/{}/clear_refs", self.pid());
+        fs::write(&path, "5").unwrap_or_else(|e| panic!("{path}: {e}"));
+    }
+
     /// SIGKILL, and the process is gone.
     pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();

@@ -109,8 +109,8 @@ fn expect_prefix(source: &Path, file: &Path) {
     assert_eq!(differs, None, "{} bytes, and where they are not the source's", file.len());
 }
 
-/// A second session reads a file, a third writes over one, a fourth is OpenSSH's client: all before,
-/// while and after the disk fills.
+/// A second session reads a file, a third writes over one, a fourth is OpenSSH's client: all
+/// before, while and after the disk fills.
 #[test]
 fn other_sessions_are_unharmed() {
     let Some(disk) = disk() else { return };

@@ -1,9 +1,9 @@
 //! What the tests that drive a real server with real clients share: a scratch folder with keys and
 //! seeded files (`files`), the server under test (`server`) and its log (`log`), OpenSSH's clients
-//! with a deadline (`client`), others' command lines (`foreign`), and peers no stock client can play: raw bytes on a TCP socket or
-//! through a proxy that damages them (`wire`), a proxy that stops at a byte (`stall`), and raw SFTP
-//! packets through `ssh -s` (`packets`).
-//! The other way round, our client role on a socket (`driver`) against Debian's sshd (`sshd`).
+//! with a deadline (`client`), others' command lines (`foreign`), and peers no stock client can
+//! play: raw bytes on a TCP socket or through a proxy that damages them (`wire`), a proxy that
+//! stops at a byte (`stall`), and raw SFTP packets through `ssh -s` (`packets`). The other way
+//! round, our client role on a socket (`driver`) against Debian's sshd (`sshd`).
 //!
 //! The server under test is a variable. `RINGFERRY_TEST_SUBJECT=sshd` runs the same tests against
 //! Debian's sshd (as root, in a chroot, so that paths look alike): a test that fails there asks for

@@ -23,7 +23,7 @@ pub const HOME_DIRECTORY: (&str, &str) = ("home-directory", "1");
 pub const USERS_GROUPS_BY_ID: (&str, &str) = ("users-groups-by-id@openssh.com", "1");
 /// Copy a range from one open file to another inside the server.
 pub const COPY_DATA: (&str, &str) = ("copy-data", "1");
-/// Digests of a file's content (draft-ietf-secsh-filexfer-extensions-00 section 3): the name that is
+/// Digests of content (draft-ietf-secsh-filexfer-extensions-00 section 3): the name that is
 /// advertised, and the one paramiko asks by, with a handle.
 pub const CHECK_FILE: (&str, &str) = ("check-file", "1");
 /// Its request by path.

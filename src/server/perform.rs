@@ -30,8 +30,8 @@ pub(super) fn perform(profile: &Profile, mut op: FsOp<'_>, cancel: &Cancel) -> R
         (FsOp::HomeDirectory(path), []) => Ok(Answer::Path(path.to_vec())),
         (FsOp::Rename { over, .. }, [old, new]) => rename(&profile.access, old, new, *over),
         (FsOp::HardLink { .. }, [old, new]) => making(&profile.access, || old.hard_link(new)),
-        (FsOp::CopyFile { overwrite, .. }, [source, copy]) => {
-            copy_file(profile, source, copy, *overwrite, cancel)
+        (FsOp::CopyFile { how, .. }, [source, copy]) => {
+            copy_file(profile, source, copy, *how, cancel)
         }
         (FsOp::Open(_, how), [spot]) => {
             let opened = open(profile, spot, system_open(how), grants)?;
@@ -203,26 +203,20 @@ fn copy_file(
     profile: &Profile,
     source: &Spot<'_>,
     copy: &Spot<'_>,
-    overwrite: bool,
+    how: OpenFor,
     cancel: &Cancel,
 ) -> Result {
-    let from = there(source)?;
-    if copy.metadata().is_some_and(|there| there.same_object(from)) {
+    let from = source.open_file(OpenHow { read: true, ..OpenHow::default() })?;
+    let metadata = from.metadata()?;
+    let mode = profile.access.mode_of_copy(metadata.mode);
+    let to = open(profile, copy, system_open(&OpenFor { mode, ..how }), Grants::NONE)?;
+    if to.id == metadata.id() {
         return Err(Failure::Said(Status::Failure, "a file cannot be copied onto itself"));
     }
-    let read = source.open_file(OpenHow { read: true, ..OpenHow::default() })?;
-    let how = OpenHow {
-        write: true,
-        create: true,
-        exclusive: !overwrite,
-        truncate: true,
-        // What the owner of the source kept to himself stays so.
-        mode: profile.access.mode_of_copy(from.mode),
-        ..OpenHow::default()
-    };
-    let written = open(profile, copy, how, Grants::NONE)?;
-    let (to, room) = (written.file, written.room);
-    Copying { from: read, offset: 0, to, room, at: 0, len: None }.run(cancel)?;
+    to.room.resize(0)?;
+    to.file.set(&fs::Change { size: Some(0), ..fs::Change::default() })?;
+    let (to, room) = (to.file, to.room);
+    Copying { from, offset: 0, to, room, at: 0, len: None }.run(cancel)?;
     Ok(Answer::Done)
 }
 

@@ -3,10 +3,11 @@
 //! descriptor given back, and a server that still serves.
 //!
 //! - `transport`: bytes that are no SSH, or SSH that is wrong. `login`: who or what is refused.
-//! - `requests`: SFTP packets, paths and disks.
+//! - `requests`: SFTP packets, paths and disks. `sessions`: handles, attributes, order, descriptors.
 
 mod login;
 mod requests;
+mod sessions;
 #[path = "../support/mod.rs"]
 mod support;
 mod transport;

@@ -53,6 +53,12 @@ pub(crate) struct Options {
     pub(crate) root: Option<PathBuf>,
     /// Mounts a tmpfs of so many MiB over the root, in a mount namespace of the server's own.
     pub(crate) tmpfs_root_mib: Option<u32>,
+    /// That tmpfs cannot be written to.
+    pub(crate) tmpfs_read_only: bool,
+    /// A users file by its name in the scratch folder, instead of the one user.
+    pub(crate) users_file: Option<String>,
+    /// Descriptors the server may have open.
+    pub(crate) descriptors_max: Option<u32>,
 }
 
 impl Options {
@@ -100,7 +106,10 @@ impl Server {
             Subject::Sshd => sshd_command(scratch, options),
         };
         if let Some(mib) = options.tmpfs_root_mib {
-            command = in_mount_namespace(&command, &options.root(scratch), mib);
+            command = in_mount_namespace(&command, options, &options.root(scratch), mib);
+        }
+        if let Some(count) = options.descriptors_max {
+            command = with_descriptors(&command, count);
         }
         let log_file = File::create(&log_path).expect("log file");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log_file);
@@ -270,11 +279,17 @@ pub(crate) fn ringferry() -> Command {
 fn ringferry_command(scratch: &Scratch, options: &Options, user: &str) -> Command {
     let mut command = ringferry();
     let driver = std::env::var("RINGFERRY_TEST_DRIVER").unwrap_or_else(|_| "ring".into());
-    command
-        .args(["serve", "--listen", "127.0.0.1:0", "--driver", &driver, "--user", user, "--root"])
-        .arg(options.root(scratch))
-        .arg("--authorized-keys")
-        .arg(scratch.path("authorized_keys"));
+    command.args(["serve", "--listen", "127.0.0.1:0", "--driver", &driver]);
+    match &options.users_file {
+        Some(name) => {
+            let path = scratch.path(name);
+            command.args(["--set", &format!("users_file={}", path.display())]);
+        }
+        None => {
+            command.args(["--user", user, "--root"]).arg(options.root(scratch));
+            command.arg("--authorized-keys").arg(scratch.path("authorized_keys"));
+        }
+    }
     for path in options.host_keys(scratch) {
         command.arg("--host-key").arg(path);
     }
@@ -343,10 +358,20 @@ fn namespace_command() -> Command {
 }
 
 /// The same command, behind a tmpfs on `root`. The process keeps its pid: `unshare` and `sh` exec.
-fn in_mount_namespace(inner: &Command, root: &Path, mib: u32) -> Command {
+fn in_mount_namespace(inner: &Command, options: &Options, root: &Path, mib: u32) -> Command {
     let mut command = namespace_command();
-    let script = format!("mount -t tmpfs -o size={mib}m,mode=755 tmpfs \"$0\" && exec \"$@\"");
+    let access = if options.tmpfs_read_only { "ro" } else { "rw" };
+    let script =
+        format!("mount -t tmpfs -o size={mib}m,mode=755,{access} tmpfs \"$0\" && exec \"$@\"");
     command.args(["sh", "-c", &script]).arg(root).arg(inner.get_program()).args(inner.get_args());
+    command
+}
+
+/// The same command with at most `count` descriptors; `sh` becomes it.
+fn with_descriptors(inner: &Command, count: u32) -> Command {
+    let mut command = Command::new("sh");
+    let script = format!("ulimit -n {count} && exec \"$@\"");
+    command.args(["-c", &script, "sh"]).arg(inner.get_program()).args(inner.get_args());
     command
 }
 

@@ -22,6 +22,7 @@ use super::settings::Settings;
 use crate::reactor::fs::Root;
 use crate::reactor::{BufferPool, Done, Reactor, Socket, Token};
 use crate::ssh::{ChannelId, Connection, DisconnectReason};
+use crate::vfs::Access;
 
 /// What a connection may use of its shard.
 pub(super) struct Place<'a> {
@@ -88,7 +89,12 @@ impl Driver {
             slot,
             socket,
             peer,
-            party: Rc::new(Party { connection: number, peer, user: String::new() }),
+            party: Rc::new(Party {
+                connection: number,
+                peer,
+                user: String::new(),
+                access: Access::unrestricted(),
+            }),
             ssh,
             inbound: Inbound::default(),
             outbound: Outbound::default(),

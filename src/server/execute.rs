@@ -9,15 +9,17 @@ use rustix::io::Errno;
 use super::limits::DIR_ENTRIES_MAX;
 use super::session::{NO_SUCH_HANDLE, Open, OpenDir, OpenFile, Session, Site, status_of};
 use crate::reactor::fs::{self, DirEntry, Metadata, OpenHow};
-use crate::vfs::{self, Change, FsOp, OpenFor, Refusal, limits::HANDLES_MAX};
+use crate::vfs::{self, Change, FsOp, Grants, OpenFor, Refusal, SessionFacts, limits::HANDLES_MAX};
 
 impl Session {
     pub(super) fn execute(&mut self, site: &mut Site<'_>, request: &Request<'_>) {
         let Some(id) = request.id() else { return };
-        match vfs::plan(request, &site.policy) {
+        let party = site.party;
+        let facts = SessionFacts { user: &party.user, ..SessionFacts::default() };
+        match vfs::plan(request, &party.access, &facts) {
             Some(Ok(op)) => self.operate(site, id, op),
             Some(Err(refusal)) => {
-                let (status, message) = refused(refusal);
+                let (status, message) = (refused(&refusal), refusal.text());
                 tracing::info!(
                     connection = site.party.connection,
                     peer = %site.party.peer,
@@ -35,22 +37,29 @@ impl Session {
     fn operate(&mut self, site: &mut Site<'_>, id: u32, op: FsOp<'_>) {
         let root = site.root;
         match op {
-            FsOp::Open(path, how) => self.open(site, id, path, how),
-            FsOp::OpenDir(path) => self.open_dir(site, id, path),
-            FsOp::Stat { path, follow } => self.attrs(id, root.stat(path, follow)),
-            FsOp::SetStat(path, change) => {
-                self.outcome(id, root.set_stat(path, true, &system_change(change)));
+            FsOp::Open(path, how) => self.open(site, id, &path, how),
+            FsOp::OpenDir(path) => self.open_dir(site, id, &path),
+            FsOp::Stat { path, follow } => self.attrs(id, root.stat(&path, follow)),
+            FsOp::SetStat { path, change, follow } => {
+                self.outcome(id, root.set_stat(&path, follow, &system_change(change)));
             }
-            FsOp::Remove(path) => self.outcome(id, root.unlink(path)),
-            FsOp::MakeDir(path, mode) => self.outcome(id, root.mkdir(path, mode)),
-            FsOp::RemoveDir(path) => self.outcome(id, root.rmdir(path)),
-            FsOp::RealPath(path) => self.name(id, root.real_path(path)),
-            FsOp::ReadLink(path) => self.name(id, root.read_link(path)),
-            FsOp::Rename { old, new, over: true } => self.outcome(id, root.rename_over(old, new)),
+            FsOp::Remove(path) => self.outcome(id, root.unlink(&path)),
+            FsOp::MakeDir(path, mode) => self.outcome(id, root.mkdir(&path, mode)),
+            FsOp::RemoveDir(path) => self.outcome(id, root.rmdir(&path)),
+            FsOp::RealPath(path) => self.name(id, root.real_path(&path)),
+            FsOp::HomeDirectory(path) => self.name(id, Ok(path.into_owned())),
+            FsOp::ReadLink(path) => self.name(id, root.read_link(&path)),
+            FsOp::Rename { old, new, over: true } => {
+                self.outcome(id, root.rename_over(&old, &new));
+            }
             FsOp::Rename { old, new, over: false } => {
-                self.outcome(id, root.rename_exclusive(old, new));
+                self.outcome(id, root.rename_exclusive(&old, &new));
             }
-            FsOp::Symlink { target, link } => self.outcome(id, root.symlink(target, link)),
+            FsOp::Symlink { target, link } => self.outcome(id, root.symlink(&target, &link)),
+            FsOp::HardLink { old, new } => self.outcome(id, root.hard_link(&old, &new)),
+            FsOp::Space(_) | FsOp::CheckFile(..) | FsOp::CopyFile { .. } => {
+                self.status(id, Status::OpUnsupported, "Operation unsupported");
+            }
         }
     }
 
@@ -137,8 +146,10 @@ impl Session {
     }
 
     fn set_on_handle(&mut self, site: &Site<'_>, id: u32, handle: &[u8], change: Change) {
-        if site.policy.read_only {
-            return self.status(id, Status::PermissionDenied, "this server is read-only");
+        let access = &site.party.access;
+        let change = access.effective(change);
+        if let Err(refusal) = access.judge_change(Grants::ALL, true, &change) {
+            return self.status(id, refused(&refusal), refusal.text());
         }
         let change = system_change(change);
         let result = match self.handles.find(handle) {
@@ -229,10 +240,12 @@ fn log_transfer(site: &Site<'_>, file: &OpenFile) {
     );
 }
 
-fn refused(refusal: Refusal) -> (Status, &'static str) {
+fn refused(refusal: &Refusal) -> Status {
     match refusal {
-        Refusal::BadPath(why) | Refusal::Invalid(why) => (Status::BadMessage, why),
-        Refusal::Denied(why) => (Status::PermissionDenied, why),
+        Refusal::BadPath(_) | Refusal::Invalid(_) => Status::BadMessage,
+        Refusal::Denied(_) => Status::PermissionDenied,
+        Refusal::Missing => Status::NoSuchFile,
+        Refusal::Failed(_) => Status::Failure,
     }
 }
 

@@ -18,13 +18,14 @@ use super::writes::{Incoming, WriteBatch};
 use crate::reactor::fs::{Dir, DirEntry, File, Root};
 use crate::reactor::{Op, Reactor, Token};
 use crate::ssh::ChannelId;
-use crate::vfs::{HandleTable, Policy, limits::HANDLES_MAX};
+use crate::vfs::{Access, HandleTable, limits::HANDLES_MAX};
 
-/// Who is served, for log lines.
+/// Who is served: for log lines, and for what may be done.
 pub(super) struct Party {
     pub(super) connection: u64,
     pub(super) peer: SocketAddr,
     pub(super) user: String,
+    pub(super) access: Access,
 }
 
 /// A file a session holds open; READs that wait keep it alive after CLOSE.
@@ -80,14 +81,12 @@ pub(super) enum Open {
 /// What a session may use of the shard it lives on.
 pub(super) struct Site<'a> {
     pub(super) root: &'a Root,
-    pub(super) policy: Policy,
     pub(super) names: &'a Names,
     pub(super) reactor: &'a mut Reactor,
     /// Token under which this session's operations complete.
     pub(super) token: Token,
     /// Seconds since 1970, for listings.
     pub(super) wall_clock: i64,
-    /// For log lines.
     pub(super) party: &'a Rc<Party>,
 }
 
@@ -115,12 +114,13 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(channel: ChannelId) -> Self {
+    /// `seed` differs from session to session, and so do their handles.
+    pub(super) fn new(channel: ChannelId, seed: u64) -> Self {
         Self {
             channel,
             decoder: Decoder::new(DecoderLimits::default()),
             replies: Replies::default(),
-            handles: HandleTable::new(HANDLES_MAX),
+            handles: HandleTable::new(HANDLES_MAX, seed),
             writes: WriteBatch::default(),
             incoming: None,
             parked: Vec::new(),

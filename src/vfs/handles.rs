@@ -22,18 +22,20 @@ struct Slot<T> {
 /// Open files and directories of a session, by wire handle.
 ///
 /// A handle names a slot and that slot's generation, so a handle that was closed never names what
-/// took its slot later.
+/// took its slot later. Generations start at numbers drawn from the table's seed: a handle of
+/// another session is not accepted because both happen to have opened their first file.
 pub struct HandleTable<T> {
     slots: Vec<Slot<T>>,
     free: Vec<u32>,
     handles_max: usize,
+    seed: u64,
 }
 
 impl<T> HandleTable<T> {
-    /// A table of at most `handles_max` handles.
+    /// A table of at most `handles_max` handles. `seed` should differ from session to session.
     #[must_use]
-    pub fn new(handles_max: usize) -> Self {
-        Self { slots: Vec::new(), free: Vec::new(), handles_max }
+    pub fn new(handles_max: usize, seed: u64) -> Self {
+        Self { slots: Vec::new(), free: Vec::new(), handles_max, seed }
     }
 
     /// How many handles are open.
@@ -66,7 +68,8 @@ impl<T> HandleTable<T> {
             Some(index) => index,
             None => {
                 let index = u32::try_from(self.slots.len()).map_err(|_| HandleError::TooMany)?;
-                self.slots.push(Slot { generation: 0, value: None });
+                let generation = first_generation(self.seed, index);
+                self.slots.push(Slot { generation, value: None });
                 index
             }
         };
@@ -112,6 +115,16 @@ impl<T> HandleTable<T> {
     }
 }
 
+/// A number that depends on every bit of both: SplitMix64's finalizer over their sum. It need not be
+/// a secret, as a handle is looked up in its own session's table only.
+fn first_generation(seed: u64, index: u32) -> u32 {
+    let mut mixed = seed.wrapping_add(u64::from(index).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    let [a, b, c, d, ..] = (mixed ^ (mixed >> 31)).to_be_bytes();
+    u32::from_be_bytes([a, b, c, d])
+}
+
 fn wire(index: u32, generation: u32) -> WireHandle {
     let [a, b, c, d] = index.to_be_bytes();
     let [e, f, g, h] = generation.to_be_bytes();
@@ -129,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_closed_handle_never_names_its_successor() {
-        let mut table = HandleTable::new(4);
+        let mut table = HandleTable::new(4, 7);
         let first = table.insert("first").unwrap();
         assert_eq!(table.remove(&first), Ok("first"));
         let second = table.insert("second").unwrap();
@@ -141,7 +154,7 @@ mod tests {
 
     #[test]
     fn handles_of_any_other_shape_are_unknown() {
-        let mut table = HandleTable::new(4);
+        let mut table = HandleTable::new(4, 7);
         let handle = table.insert(1).unwrap();
         for bad in [&handle[..7], &[][..], &[0; 9][..], &[0xff; 8][..], &[0; 300][..]] {
             assert_eq!(table.find(bad), Err(HandleError::Unknown));
@@ -149,8 +162,23 @@ mod tests {
     }
 
     #[test]
+    fn a_handle_of_another_session_is_unknown() {
+        let mut tables: Vec<_> = (0..50).map(|seed| HandleTable::new(8, seed)).collect();
+        let handles: Vec<Vec<WireHandle>> = tables
+            .iter_mut()
+            .map(|table| (0..8).map(|value| table.insert(value).unwrap()).collect())
+            .collect();
+        for (own, table) in tables.iter_mut().enumerate() {
+            for (from, handles) in handles.iter().enumerate() {
+                let known = handles.iter().filter(|handle| table.find(*handle).is_ok()).count();
+                assert_eq!(known, if from == own { 8 } else { 0 }, "{from} at {own}");
+            }
+        }
+    }
+
+    #[test]
     fn the_table_is_bounded_and_room_comes_back() {
-        let mut table = HandleTable::new(2);
+        let mut table = HandleTable::new(2, 7);
         let first = table.insert(1).unwrap();
         table.insert(2).unwrap();
         assert_eq!(table.insert(3), Err(HandleError::TooMany));

@@ -9,6 +9,7 @@ use crate::server::session::{Party, Session, Site};
 use crate::ssh::{
     AuthMethod, AuthRequest, AuthVerdict, ChannelId, ChannelRequest, DisconnectReason, Event,
 };
+use crate::vfs::Access;
 
 impl Driver {
     /// Opens the packets that have arrived and acts on them.
@@ -121,7 +122,7 @@ impl Driver {
                 }
             }
             Event::Closed { channel } => self.channel_closed(place, channel),
-            Event::Authenticated { user } => self.authenticated(user),
+            Event::Authenticated { user } => self.authenticated(place, user),
             Event::Disconnected { by_peer, reason, description } => {
                 let who = if by_peer { "peer disconnected" } else { "disconnected" };
                 let cause = format!("{who} (reason {reason}): {}", description);
@@ -132,7 +133,7 @@ impl Driver {
         }
     }
 
-    fn authenticated(&mut self, user: String) {
+    fn authenticated(&mut self, place: &Place<'_>, user: String) {
         let info = self.ssh.info();
         tracing::info!(
             connection = self.number,
@@ -146,7 +147,9 @@ impl Driver {
             sent = %info.sent.names(),
             "authenticated"
         );
-        self.party = Rc::new(Party { connection: self.number, peer: self.peer, user });
+        let mut access = Access::unrestricted();
+        access.read_only = place.settings.read_only;
+        self.party = Rc::new(Party { connection: self.number, peer: self.peer, user, access });
     }
 
     fn session(&mut self, channel: ChannelId) -> Option<&mut Session> {
@@ -205,7 +208,8 @@ impl Driver {
             ChannelRequest::Subsystem { name }
                 if name == "sftp" && self.session(channel).is_none() =>
             {
-                self.sessions.push(Session::new(channel));
+                let seed = self.number.rotate_left(32) ^ u64::from(channel.0);
+                self.sessions.push(Session::new(channel, seed));
                 tracing::info!(
                     connection = self.number,
                     peer = %self.peer,
@@ -286,7 +290,6 @@ pub(super) fn site<'p>(
 ) -> Site<'p> {
     Site {
         root: place.root,
-        policy: crate::vfs::Policy { read_only: place.settings.read_only },
         names: &place.settings.names,
         token,
         reactor: place.reactor,

@@ -14,6 +14,7 @@ use crate::reactor::fs::{OpenHow, Root};
 use crate::reactor::{BufferPool, PoolLimits};
 use crate::server::session::Party;
 use crate::ssh::{AuthVerdict, ClientConfig, Event, ServerConfig, TransportConfig};
+use crate::vfs::Access;
 
 /// A server and a client that are logged in and have one channel.
 struct Pair {
@@ -231,7 +232,12 @@ fn open(folder: &Path, bytes: &[u8]) -> Rc<OpenFile> {
     Rc::new(OpenFile {
         file,
         path: b"f".to_vec(),
-        party: Rc::new(Party { connection: 1, peer, user: String::new() }),
+        party: Rc::new(Party {
+            connection: 1,
+            peer,
+            user: String::new(),
+            access: Access::unrestricted(),
+        }),
         append: false,
         can_read: true,
         can_write: false,

@@ -99,9 +99,10 @@ pub(super) const PATH_BYTES_MAX: usize = 4096;
 /// Symbolic links one resolution may cross (MAXSYMLINKS in the kernel).
 pub(super) const LINKS_MAX: usize = 40;
 
-/// Path components one `real_path` may visit, links expanded: a path of 4095 bytes has at most
-/// 2048, and links may at most double that before the answer is ENAMETOOLONG.
-pub(super) const REAL_PATH_STEPS_MAX: usize = 4096;
+/// Path components one walk may visit, links expanded: a path of 4095 bytes has at most 2048, and
+/// links may at most double that before the answer is ENAMETOOLONG.
+pub(super) const WALK_STEPS_MAX: usize = 4096;
 
-/// Times a resolution is repeated when a concurrent rename made `..` undecidable (EAGAIN).
-pub(super) const RESOLVE_TRIES_MAX: usize = 32;
+/// Bytes one call copies between files through memory, where the kernel cannot copy by itself: a
+/// millisecond or less of a shard's time, and small enough to be allocated each time.
+pub(super) const COPY_BUFFER_BYTES: usize = 1 << 20;

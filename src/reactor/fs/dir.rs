@@ -16,24 +16,63 @@ pub struct DirEntry {
     pub metadata: Metadata,
 }
 
-/// A directory being listed.
+/// A directory being listed. Its memory does not grow with the number of names: the kernel's
+/// answers are taken in pieces of at most 64 KiB.
 #[derive(Debug)]
 pub struct Dir {
-    stream: rustix::fs::Dir,
+    /// `None` for a directory of the view alone.
+    stream: Option<rustix::fs::Dir>,
+    own: Metadata,
     /// What ".." is in the client's view. Asking the kernel for ".." of the root would describe a
     /// directory outside it.
     parent: Metadata,
+    /// Sorted by name if there is a stream.
+    overlays: Vec<Overlay>,
     ended: bool,
 }
 
+/// A name that the view puts into a directory, over whatever has that name there.
+#[derive(Debug)]
+pub(super) struct Overlay {
+    entry: DirEntry,
+    shown: bool,
+}
+
+impl Overlay {
+    pub(super) fn new(name: &[u8], metadata: Metadata) -> Self {
+        Overlay { entry: DirEntry { name: name.to_vec(), metadata }, shown: false }
+    }
+
+    fn show(&mut self) -> DirEntry {
+        self.shown = true;
+        self.entry.clone()
+    }
+}
+
 impl Dir {
-    pub(super) fn new(fd: OwnedFd, parent: Metadata) -> Result<Self, Errno> {
-        Ok(Dir { stream: rustix::fs::Dir::new(fd)?, parent, ended: false })
+    /// `overlays` are sorted by name.
+    pub(super) fn new(
+        fd: OwnedFd,
+        parent: Metadata,
+        overlays: Vec<Overlay>,
+    ) -> Result<Self, Errno> {
+        let stream = Some(rustix::fs::Dir::new(fd)?);
+        Ok(Dir { stream, own: Metadata::default(), parent, overlays, ended: false })
+    }
+
+    /// A directory with nothing in it but `overlays`.
+    pub(super) fn of_view(own: Metadata, parent: Metadata, overlays: Vec<Overlay>) -> Self {
+        let dots = [Overlay::new(b".", own), Overlay::new(b"..", parent)];
+        let overlays = dots.into_iter().chain(overlays).collect();
+        Dir { stream: None, own, parent, overlays, ended: false }
     }
 
     /// The directory's own attributes.
     pub fn metadata(&self) -> Result<Metadata, Errno> {
-        Metadata::of(self.stream.fd()?)
+        match &self.stream {
+            Some(stream) => Metadata::of(stream.fd()?),
+            None => Ok(self.own),
+        }
     }
 
     /// Appends up to `max` entries in the filesystem's order, "." and ".." among them, and says
@@ -41,31 +80,46 @@ impl Dir {
     pub fn next_entries(&mut self, max: usize, out: &mut Vec<DirEntry>) -> Result<bool, Errno> {
         let full = out.len().saturating_add(max);
         while !self.ended && out.len() < full {
-            match self.stream.read() {
-                None => self.ended = true,
-                Some(Err(errno)) => {
+            match self.next_entry() {
+                Ok(Some(entry)) => out.push(entry),
+                answer => {
                     self.ended = true;
-                    return Err(errno);
-                }
-                Some(Ok(entry)) => {
-                    let name = entry.file_name().to_bytes();
-                    match self.describe(name, entry.file_type(), entry.ino()) {
-                        Err(Errno::NOENT) => {}
-                        answer => {
-                            out.push(DirEntry { name: name.to_vec(), metadata: answer? });
-                        }
-                    }
+                    answer?;
                 }
             }
         }
         Ok(!self.ended)
     }
 
+    fn next_entry(&mut self) -> Result<Option<DirEntry>, Errno> {
+        while let Some(read) = self.stream.as_mut().and_then(rustix::fs::Dir::read) {
+            let read = read?;
+            let name = read.file_name().to_bytes();
+            if let Some(overlay) = self.overlay(name) {
+                return Ok(Some(overlay.show()));
+            }
+            match self.describe(name, read.file_type(), read.ino()) {
+                Err(Errno::NOENT) => {}
+                answer => {
+                    return Ok(Some(DirEntry { name: name.to_vec(), metadata: answer? }));
+                }
+            }
+        }
+        Ok(self.overlays.iter_mut().find(|overlay| !overlay.shown).map(Overlay::show))
+    }
+
+    fn overlay(&mut self, name: &[u8]) -> Option<&mut Overlay> {
+        let order = |overlay: &Overlay| overlay.entry.name.as_slice().cmp(name);
+        let index = self.overlays.binary_search_by(order).ok()?;
+        self.overlays.get_mut(index)
+    }
+
     fn describe(&self, name: &[u8], kind: FileType, ino: u64) -> Result<Metadata, Errno> {
         if name == b".." {
             return Ok(self.parent);
         }
-        match rustix::fs::statat(self.stream.fd()?, name, AtFlags::SYMLINK_NOFOLLOW) {
+        let Some(stream) = &self.stream else { return Err(Errno::NOENT) };
+        match rustix::fs::statat(stream.fd()?, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Metadata::from_stat(&stat)),
             // No search permission on the directory, or an object the filesystem cannot read: the
             // name is there all the same.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
-use super::metadata::{Change, LastFailure, Metadata};
+use super::metadata::{Change, LastFailure, Metadata, Space};
 use crate::reactor::limits::SEGMENTS_MAX;
 use crate::reactor::op::FileRef;
 
@@ -51,9 +51,19 @@ impl OpenHow {
         flags | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC
     }
 
-    /// openat2 refuses a mode without O_CREAT, and mode bits it does not know.
     pub(super) fn create_mode(&self) -> Mode {
         if self.create { Change::mode_bits(self.mode) } else { Mode::empty() }
+    }
+
+    /// What opening something that is neither file, directory nor link fails with: what the kernel
+    /// says of sockets and of a FIFO nobody reads, else [`File::from_opened`]'s answer.
+    pub(super) fn refusal_of_special(&self, there: &Metadata) -> Errno {
+        let only_writes = self.write && !self.read;
+        if there.is_socket() || (there.is_fifo() && only_writes) {
+            Errno::NXIO
+        } else {
+            Errno::INVAL
+        }
     }
 }
 
@@ -85,6 +95,16 @@ impl File {
     /// The file's attributes.
     pub fn metadata(&self) -> Result<Metadata, Errno> {
         Metadata::of(self.fd.as_fd())
+    }
+
+    /// What tells it from all other files while it exists: filesystem and inode.
+    pub fn id(&self) -> Result<(u64, u64), Errno> {
+        Ok(self.metadata()?.id())
+    }
+
+    /// The room on the filesystem it is on.
+    pub fn space(&self) -> Result<Space, Errno> {
+        Ok(Space::from_statvfs(&rustix::fs::fstatvfs(&self.fd)?))
     }
 
     /// Changes attributes; see [`Change`]. A new size needs a file open for writing.

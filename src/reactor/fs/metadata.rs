@@ -2,8 +2,8 @@
 
 use std::os::fd::BorrowedFd;
 
-use rustix::fs::{Gid, Mode, Stat, StatVfs, Timespec, Timestamps, Uid};
-use rustix::io::Errno;
+use rustix::fs::{AtFlags, Gid, Mode, Stat, StatVfs, Timespec, Timestamps, Uid};
+use rustix::io::{Errno, retry_on_intr};
 
 /// The attributes of a file, directory or link, as fstat(2) gives them.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -29,6 +29,8 @@ pub struct Metadata {
 }
 
 const TYPE_BITS: u32 = 0o170_000;
+const FIFO: u32 = 0o010_000;
+const SOCKET: u32 = 0o140_000;
 const DIRECTORY: u32 = 0o040_000;
 const REGULAR: u32 = 0o100_000;
 const SYMLINK: u32 = 0o120_000;
@@ -49,13 +51,42 @@ impl Metadata {
         self.mode & TYPE_BITS == SYMLINK
     }
 
+    pub(super) fn is_fifo(&self) -> bool {
+        self.mode & TYPE_BITS == FIFO
+    }
+
+    pub(super) fn is_socket(&self) -> bool {
+        self.mode & TYPE_BITS == SOCKET
+    }
+
+    /// Whether this is a FIFO, a socket or a device: opening it may wait, or do something.
+    pub fn is_special(&self) -> bool {
+        !self.is_dir() && !self.is_file() && !self.is_symlink()
+    }
+
+    /// What tells one object from all others while it exists: filesystem and inode.
+    pub fn id(&self) -> (u64, u64) {
+        (self.dev, self.ino)
+    }
+
     /// Whether both describe the same object.
-    pub(super) fn same_object(&self, other: &Metadata) -> bool {
-        (self.dev, self.ino) == (other.dev, other.ino)
+    pub fn same_object(&self, other: &Metadata) -> bool {
+        self.id() == other.id()
     }
 
     pub(super) fn of(fd: BorrowedFd<'_>) -> Result<Self, Errno> {
         Ok(Self::from_stat(&rustix::fs::fstat(fd)?))
+    }
+
+    /// Of what `name` is in a directory, a link not followed.
+    pub(super) fn of_name(directory: BorrowedFd<'_>, name: &[u8]) -> Result<Self, Errno> {
+        let look = || rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW);
+        Ok(Self::from_stat(&retry_on_intr(look)?))
+    }
+
+    /// Of a directory that only a view has.
+    pub(super) fn of_virtual_dir() -> Self {
+        Metadata { mode: DIRECTORY | 0o555, nlink: 2, ..Metadata::default() }
     }
 
     // The fields of `Stat` have different widths on different architectures.

@@ -1,17 +1,23 @@
-//! A directory tree as a client may see it: every path resolved inside its root by the kernel.
+//! Directory trees as a client may see them: a path leads to a spot, and acts happen on spots.
 //!
-//! It owns the root's descriptor and the open files and directories under it. It must not know who
-//! asks or what they may do. Invariant: no syscall here resolves more than one path component
-//! except openat2 with `RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS`, so neither links, nor `..`, nor a
-//! rename under way can lead outside.
+//! It owns the descriptors of the folders shown and the open files and directories under them. It
+//! must not know who asks or what they may do: between finding a spot and acting on it the caller
+//! judges. Invariant: no syscall here resolves more than one path component except openat2 with
+//! `RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS`, which gets no `..`, and none follows a link, so neither
+//! links, nor `..`, nor a rename under way can lead outside.
 
+mod by_path;
+mod copy;
 mod dir;
 mod file;
 mod metadata;
+mod mounts;
 mod names;
-mod real_path;
 mod resolve;
 mod root;
+mod spot;
+mod view;
+mod walk;
 
 #[cfg(test)]
 mod tests;
@@ -20,3 +26,5 @@ pub use dir::{Dir, DirEntry};
 pub use file::{File, OpenHow};
 pub use metadata::{Change, Metadata, Space};
 pub use root::Root;
+pub use spot::Spot;
+pub use view::{Links, View};

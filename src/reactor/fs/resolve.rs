@@ -1,69 +1,56 @@
-//! The one place that resolves a client's path.
+//! The one place that gives the kernel more than one path component.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
-use rustix::io::Errno;
+use rustix::fs::{Mode, OFlags, ResolveFlags, openat, openat2};
+use rustix::io::{Errno, retry_on_intr};
 
-use super::names::{Last, split};
-use crate::reactor::limits::{PATH_BYTES_MAX, RESOLVE_TRIES_MAX};
+/// No link, no "..", nothing that leads out. The kernel checks at the end once more that what it
+/// found is still below the top, whatever was renamed meanwhile.
+const CONFINED: ResolveFlags =
+    ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS).union(ResolveFlags::NO_MAGICLINKS);
 
-/// Absolute paths, absolute links and `..` stay inside the root; links of procfs that point at open
-/// objects rather than names are refused (ELOOP).
-const CONFINED: ResolveFlags = ResolveFlags::IN_ROOT.union(ResolveFlags::NO_MAGICLINKS);
+/// A descriptor that only names a directory, without permissions on it and without side effects.
+const DIRECTORY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
-/// Opens a client's path inside `root`.
+/// The directory `below` (relative, without "..") under `top`. A link on the way is ELOOP.
+pub(super) fn directory(top: BorrowedFd<'_>, below: &[u8]) -> Result<OwnedFd, Errno> {
+    match retry_on_intr(|| openat2(top, below, DIRECTORY, Mode::empty(), CONFINED)) {
+        // Moved out of the folder on the way: not there any more, and no matter of devices.
+        Err(Errno::XDEV) => Err(Errno::NOENT),
+        answer => answer,
+    }
+}
+
+/// The directory `name` in `parent`; ENOTDIR for anything else, links among it.
+pub(super) fn child(parent: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd, Errno> {
+    retry_on_intr(|| openat(parent, name, DIRECTORY | OFlags::NOFOLLOW, Mode::empty()))
+}
+
+/// Whatever `name` in `parent` is, as a descriptor that only names it; a link itself.
+pub(super) fn node(parent: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    retry_on_intr(|| openat(parent, name, flags, Mode::empty()))
+}
+
+/// Opens `name` in `parent` itself: a link is ELOOP, or ENOTDIR where a directory is wanted.
 pub(super) fn open(
-    root: BorrowedFd<'_>,
-    path: &[u8],
+    parent: BorrowedFd<'_>,
+    name: &[u8],
     flags: OFlags,
     mode: Mode,
 ) -> Result<OwnedFd, Errno> {
-    open_with(root, path, flags, mode, CONFINED)
+    retry_on_intr(|| openat(parent, name, flags | OFlags::NOFOLLOW | OFlags::CLOEXEC, mode))
 }
 
-/// A descriptor that only names the object, without permissions on it and without side effects.
-pub(super) fn locate(root: BorrowedFd<'_>, path: &[u8], follow: bool) -> Result<OwnedFd, Errno> {
-    let follow = if follow { OFlags::empty() } else { OFlags::NOFOLLOW };
-    open(root, path, OFlags::PATH | OFlags::CLOEXEC | follow, Mode::empty())
-}
-
-/// As [`locate`], but any symbolic link on the way or at the end is ELOOP.
-pub(super) fn locate_without_links(root: BorrowedFd<'_>, path: &[u8]) -> Result<OwnedFd, Errno> {
+/// Whether the link `name` in `parent` leads to an open object rather than a name, as those of
+/// procfs do. The text of such a link means nothing.
+pub(super) fn is_magic_link(parent: BorrowedFd<'_>, name: &[u8]) -> Result<bool, Errno> {
+    if rustix::fs::fstatfs(parent.as_fd())?.f_type != rustix::fs::PROC_SUPER_MAGIC {
+        return Ok(false);
+    }
     let flags = OFlags::PATH | OFlags::CLOEXEC;
-    open_with(root, path, flags, Mode::empty(), CONFINED | ResolveFlags::NO_SYMLINKS)
-}
-
-/// The directory a path's last component is in, and that component.
-pub(super) fn parent<'a>(
-    root: BorrowedFd<'_>,
-    path: &'a [u8],
-) -> Result<(OwnedFd, Last<'a>), Errno> {
-    if path.len() >= PATH_BYTES_MAX {
-        return Err(Errno::NAMETOOLONG);
-    }
-    let (parent, last) = split(path)?;
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    Ok((open(root, parent, flags, Mode::empty())?, last))
-}
-
-fn open_with(
-    root: BorrowedFd<'_>,
-    path: &[u8],
-    flags: OFlags,
-    mode: Mode,
-    resolve: ResolveFlags,
-) -> Result<OwnedFd, Errno> {
-    if path.len() >= PATH_BYTES_MAX {
-        return Err(Errno::NAMETOOLONG);
-    }
-    // EAGAIN: a rename or mount elsewhere made it impossible to tell whether `..` stays inside
-    // (openat2(2)). It says nothing about this path, so try again.
-    for _ in 1..RESOLVE_TRIES_MAX {
-        match openat2(root.as_fd(), path, flags, mode, resolve) {
-            Err(Errno::AGAIN | Errno::INTR) => {}
-            answer => return answer,
-        }
-    }
-    openat2(root, path, flags, mode, resolve)
+    let plain = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+    let probe = retry_on_intr(|| openat2(parent, name, flags, Mode::empty(), plain));
+    Ok(probe.err() == Some(Errno::LOOP))
 }

@@ -1,0 +1,193 @@
+//! Mounted folders as one tree, and where a client's path leads in it.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::io::Errno;
+
+use super::metadata::Metadata;
+use super::mounts::Mounts;
+use super::names::{self, End, components, parent, push};
+use super::resolve;
+use super::root::Root;
+use super::spot::{Place, Spot};
+use super::walk::Walk;
+
+/// What symbolic links in a tree mean to clients.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Links {
+    /// They are followed inside the view: an absolute one starts at the view's "/".
+    #[default]
+    Follow,
+    /// A path through one is ELOOP. The link itself can still be looked at, read and removed.
+    Refuse,
+}
+
+/// Mounted folders as the one tree a client sees. What no folder provides but a path to a mounted
+/// one needs is a directory of the view alone: nobody can change it (mode 0o555).
+///
+/// Paths are the client's bytes, absolute or relative, both taken from "/". A mounted folder and
+/// the directories that lead to it hide what else is at their place, be it a file or a link.
+#[derive(Debug)]
+pub struct View {
+    mounts: Mounts,
+    links: Links,
+    may_hang: bool,
+}
+
+/// The directory a name is looked up in.
+#[derive(Debug)]
+pub(super) enum Directory<'v> {
+    /// One below the top of a folder.
+    Inner(OwnedFd),
+    /// The top of a folder.
+    Top(&'v Root),
+    /// One of the view alone.
+    Virtual,
+}
+
+impl Directory<'_> {
+    pub(super) fn fd(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Directory::Inner(fd) => Some(fd.as_fd()),
+            Directory::Top(root) => Some(root.fd()),
+            Directory::Virtual => None,
+        }
+    }
+
+    /// What `name` is in it; a link itself.
+    fn look(&self, name: &[u8]) -> Result<Option<Metadata>, Errno> {
+        let Some(fd) = self.fd() else { return Ok(None) };
+        match Metadata::of_name(fd, name) {
+            Ok(metadata) => Ok(Some(metadata)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(errno),
+        }
+    }
+}
+
+impl View {
+    /// Mounts folders at canonical absolute paths ("/", "/data/in"); "/" may be missing. EINVAL for
+    /// a path that is not canonical, EEXIST for one given twice.
+    pub fn new(mounts: Vec<(Vec<u8>, Root)>, links: Links) -> Result<View, Errno> {
+        let mounts = Mounts::new(mounts)?;
+        let may_hang = mounts.roots().any(|(_, root)| root.may_hang());
+        Ok(View { mounts, links, may_hang })
+    }
+
+    /// Whether a mounted folder is on a filesystem that may block for long: NFS, SMB, FUSE and the
+    /// like. Other filesystems mounted inside a folder are not looked at.
+    pub fn may_hang(&self) -> bool {
+        self.may_hang
+    }
+
+    /// Where `path` leads, as far as the kernel lets this process search. The last component need
+    /// not exist; a link there is followed if `follow` is set or a slash comes after it, and a
+    /// dangling one leads to where its target would be.
+    ///
+    /// ENOENT: the path is empty or a directory in it is missing. ENOTDIR: something that is no
+    /// directory is used as one ("file/x", "file/"). ELOOP: more than 40 links, or any where they
+    /// are refused. ENAMETOOLONG: 4096 bytes or more, be it only after links. EINVAL: a NUL.
+    pub fn find(&self, path: &[u8], follow: bool) -> Result<Spot<'_>, Errno> {
+        names::check(path)?;
+        let end = End::of(path);
+        if components(path).any(|part| part == b"..") {
+            return Walk::new(self, path, follow, end).run();
+        }
+        // Nearly every path has neither ".." nor links, and costs one openat2 and one fstatat.
+        let mut canonical = Vec::with_capacity(path.len() + 1);
+        components(path).for_each(|part| push(&mut canonical, part));
+        let Some((above, name)) = parent(&canonical) else {
+            return self.fixed(canonical, end).ok_or(Errno::NOENT);
+        };
+        match self.directory(above) {
+            Ok(directory) => Walk::at(self, above, directory, name, follow, end).run(),
+            Err(Errno::LOOP) => Walk::new(self, path, follow, end).run(),
+            Err(Errno::NOENT | Errno::NOTDIR) if self.mounts.is_on_the_way(b"") => {
+                Walk::new(self, path, follow, end).run()
+            }
+            Err(errno) => Err(errno),
+        }
+    }
+
+    pub(super) fn mounts(&self) -> &Mounts {
+        &self.mounts
+    }
+
+    pub(super) fn links(&self) -> Links {
+        self.links
+    }
+
+    /// The directory at a canonical path in which no link is expected: one that is there is ELOOP.
+    pub(super) fn directory(&self, path: &[u8]) -> Result<Directory<'_>, Errno> {
+        let answer = match self.mounts.deepest(path) {
+            Some((root, b"")) => return Ok(Directory::Top(root)),
+            Some((root, below)) => resolve::directory(root.fd(), below).map(Directory::Inner),
+            None => Err(Errno::NOENT),
+        };
+        self.or_virtual(path, answer)
+    }
+
+    /// The directory `name` in `above`, with the canonical path `path`. ENOTDIR for a link.
+    pub(super) fn child(
+        &self,
+        above: &Directory<'_>,
+        path: &[u8],
+        name: &[u8],
+    ) -> Result<Directory<'_>, Errno> {
+        if let Some(root) = self.mounts.at(path) {
+            return Ok(Directory::Top(root));
+        }
+        let answer = match above.fd() {
+            Some(fd) => resolve::child(fd, name).map(Directory::Inner),
+            None => Err(Errno::NOENT),
+        };
+        self.or_virtual(path, answer)
+    }
+
+    /// Where the view needs a directory and no folder has one, there is one of the view's own.
+    fn or_virtual<'v>(
+        &'v self,
+        path: &[u8],
+        answer: Result<Directory<'v>, Errno>,
+    ) -> Result<Directory<'v>, Errno> {
+        match answer {
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::ACCESS)
+                if path.is_empty() || self.mounts.is_on_the_way(path) =>
+            {
+                Ok(Directory::Virtual)
+            }
+            answer => answer,
+        }
+    }
+
+    /// The spot at a canonical path where the view itself puts something that is no name in a
+    /// directory of the host.
+    pub(super) fn fixed(&self, path: Vec<u8>, end: End) -> Option<Spot<'_>> {
+        let (place, metadata) = match self.mounts.at(&path) {
+            Some(root) => (Place::Top(root), Metadata::of(root.fd()).ok()?),
+            None if path.is_empty() => (Place::Virtual, Metadata::of_virtual_dir()),
+            None => return None,
+        };
+        Some(Spot::new(self, path, place, Some(metadata), end))
+    }
+
+    /// The spot of `name` in `directory`, with the canonical path `path`.
+    pub(super) fn named<'v>(
+        &'v self,
+        directory: Directory<'v>,
+        path: Vec<u8>,
+        end: End,
+    ) -> Result<Spot<'v>, Errno> {
+        let name = parent(&path).ok_or(Errno::NOENT)?.1;
+        let found = match directory.look(name) {
+            Err(Errno::ACCESS) if self.mounts.is_on_the_way(&path) => None,
+            answer => answer?,
+        };
+        let is_dir = found.is_some_and(|metadata| metadata.is_dir());
+        if !is_dir && self.mounts.is_on_the_way(&path) {
+            let metadata = Some(Metadata::of_virtual_dir());
+            return Ok(Spot::new(self, path, Place::Virtual, metadata, end));
+        }
+        Ok(Spot::new(self, path, Place::In(directory), found, end))
+    }
+}

@@ -145,16 +145,9 @@ fn configuration(
 }
 
 fn read(path: &str) -> Result<String, Failure> {
-    use private_file::Refusal;
     let failed = |what: String| Failure::configuration(format!("--config {path}: {what}"));
-    let bytes = private_file::read(path.as_ref(), CONFIG_BYTES_MAX, 0).map_err(|refusal| {
-        failed(match refusal {
-            Refusal::Missing => "there is no such file".to_owned(),
-            Refusal::Io(error) => error.to_string(),
-            Refusal::TooLong => format!("it is longer than {CONFIG_BYTES_MAX} bytes"),
-            Refusal::NotRegular | Refusal::Mode(_) => "it is not a regular file".to_owned(),
-        })
-    })?;
+    let bytes = private_file::read(path.as_ref(), CONFIG_BYTES_MAX, 0);
+    let bytes = bytes.map_err(|refusal| failed(refusal.describe(CONFIG_BYTES_MAX)))?;
     String::from_utf8(bytes).map_err(|_| failed("it is not UTF-8 text".to_owned()))
 }
 

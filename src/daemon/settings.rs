@@ -1,6 +1,5 @@
 //! Turns a [`Config`] and what its files hold into what the server runs on.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,13 +8,13 @@ use super::host_key::HostKeys;
 use crate::auth::Authenticator;
 use crate::crypto::Moduli;
 use crate::reactor::DriverChoice;
-use crate::server::{Names, Settings};
+use crate::server::{Names, Profiles, Settings};
 use crate::ssh::{ServerConfig, StrictKex, TransportConfig};
 
-/// Everything the server is told. `root` is absolute.
+/// Everything the server is told.
 pub(crate) fn settings(
     config: &Config,
-    root: PathBuf,
+    profiles: Profiles,
     host_keys: HostKeys,
     moduli: Moduli,
     auth: Arc<dyn Authenticator>,
@@ -32,7 +31,8 @@ pub(crate) fn settings(
     };
     Settings {
         listen: config.listen.clone(),
-        root,
+        profiles,
+        root: config.root.clone(),
         read_only: config.read_only,
         shards: shards(config.shards),
         driver: match config.driver {
@@ -113,7 +113,7 @@ mod tests {
     fn made(text: &str) -> Settings {
         let config = load(&[Layer::File { name: "f", text }]).unwrap();
         let auth = Arc::new(SoleUser::new("ann", vec![], None));
-        settings(&config, PathBuf::from("/srv"), HostKeys::default(), Moduli::default(), auth)
+        settings(&config, Profiles::default(), HostKeys::default(), Moduli::default(), auth)
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod mailbox;
 mod names;
 mod outbound;
 mod placement;
+mod profile;
 mod replies;
 mod run;
 mod session;
@@ -26,6 +27,7 @@ mod train;
 mod writes;
 
 pub use names::Names;
+pub use profile::{Profile, Profiles};
 pub use run::{Ready, ServerError, run};
 pub use settings::Settings;
 pub use stop::Stop;

@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use crate::auth::Authenticator;
 use crate::reactor::DriverChoice;
-use crate::server::Names;
+use crate::server::{Names, Profiles};
 use crate::ssh::ServerConfig;
 
 /// Everything [`run`](super::run) needs; checked and complete.
 pub struct Settings {
     /// Addresses to listen on; port 0 lets the kernel pick one.
     pub listen: Vec<SocketAddr>,
+    /// What each user sees and may do; one without a profile cannot open a session.
+    pub profiles: Profiles,
     /// The folder that clients see as `/`.
     pub root: PathBuf,
     /// Whether changes are refused.

@@ -122,7 +122,7 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
         doc: "Private host keys, one of a type, mode 0600, in OpenSSH's, PEM or PuTTY's format. \
               Empty: one Ed25519 key, made on the first start and kept in the state folder \
               ($STATE_DIRECTORY, else $XDG_STATE_HOME/ringferry, else ~/.local/state/ringferry, \
-              else next to root).",
+              else next to root or the users file).",
         default: || Value::List(vec![]),
         place: Place::Paths(|config| &mut config.host_key),
     },

@@ -66,6 +66,7 @@ pub const fn errno_text(errno: i32) -> &'static str {
         103 => "Software caused connection abort",
         104 => "Connection reset by peer",
         105 => "No buffer space available",
+        107 => "Transport endpoint is not connected",
         108 => "Cannot send after transport endpoint shutdown",
         110 => "Connection timed out",
         111 => "Connection refused",

@@ -32,8 +32,6 @@ pub(crate) fn settings(
     Settings {
         listen: config.listen.clone(),
         profiles,
-        root: config.root.clone(),
-        read_only: config.read_only,
         shards: shards(config.shards),
         driver: match config.driver {
             "ring" => DriverChoice::Ring,
@@ -148,7 +146,7 @@ mod tests {
         );
         let ssh = &settings.ssh;
         assert_eq!(settings.listen, ["[::1]:7".parse().unwrap()]);
-        assert!(settings.read_only && settings.driver == DriverChoice::Poll);
+        assert!(settings.driver == DriverChoice::Poll);
         assert_eq!((settings.shards, settings.connections_max), (3, 11));
         assert_eq!((ssh.max_auth_tries, ssh.keepalive_count_max, ssh.channels_max), (2, 8, 9));
         assert_eq!(ssh.auth_timeout, Some(Duration::from_secs(5)));

@@ -10,24 +10,25 @@ mod output;
 
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 use rustix::io::Errno;
 
 use super::inbound::Inbound;
+use super::job::{Finished, Jobs};
 use super::limits::{FLUSH_TIMEOUT, STARVED_RETRY};
 use super::outbound::Outbound;
+use super::profile::Profile;
 use super::session::{Party, Session};
 use super::settings::Settings;
-use crate::reactor::fs::Root;
 use crate::reactor::{BufferPool, Done, Reactor, Socket, Token};
 use crate::ssh::{ChannelId, Connection, DisconnectReason};
-use crate::vfs::Access;
 
 /// What a connection may use of its shard.
 pub(super) struct Place<'a> {
     pub(super) settings: &'a Settings,
-    pub(super) root: &'a Root,
+    pub(super) jobs: &'a Jobs,
     pub(super) reactor: &'a mut Reactor,
     pub(super) pool: &'a BufferPool,
     pub(super) now: Instant,
@@ -51,6 +52,8 @@ pub(super) struct Driver {
     socket: Socket,
     peer: SocketAddr,
     party: Rc<Party>,
+    /// Known once the user has logged in.
+    profile: Option<Arc<Profile>>,
     ssh: Connection,
     inbound: Inbound,
     outbound: Outbound,
@@ -89,12 +92,8 @@ impl Driver {
             slot,
             socket,
             peer,
-            party: Rc::new(Party {
-                connection: number,
-                peer,
-                user: String::new(),
-                access: Access::unrestricted(),
-            }),
+            party: Rc::new(Party { connection: number, peer: Some(peer), user: "".into() }),
+            profile: None,
             ssh,
             inbound: Inbound::default(),
             outbound: Outbound::default(),
@@ -169,6 +168,20 @@ impl Driver {
                 }
             }
             Done::Accepted(_) | Done::AcceptEnded(_) | Done::Wrote { .. } | Done::Woken => {}
+        }
+    }
+
+    /// A job of one of its sessions has come back; [`progress`](Self::progress) is to follow.
+    pub(super) fn job_finished(&mut self, place: &mut Place<'_>, finished: Finished) {
+        let Finished { token, number, result } = finished;
+        let Some(site) = &mut events::site(place, token, &self.profile, &self.party) else {
+            return;
+        };
+        let channel = Self::channel_of(token);
+        for session in self.sessions.iter_mut().filter(|own| Some(own.channel) == channel) {
+            if session.waits_for(number) {
+                return session.job_finished(site, result);
+            }
         }
     }
 
@@ -286,7 +299,10 @@ impl Driver {
     pub(super) fn finish(mut self, place: &mut Place<'_>, connections: usize) {
         let mut sessions = std::mem::take(&mut self.sessions);
         for session in &mut sessions {
-            session.abandon(&events::site(place, self.token(session.channel), &self.party));
+            let token = self.token(session.channel);
+            if let Some(site) = events::site(place, token, &self.profile, &self.party) {
+                session.abandon(&site);
+            }
         }
         drop(sessions);
         drop(self.inbound);

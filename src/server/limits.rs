@@ -56,3 +56,21 @@ pub const LISTEN_BACKLOG: i32 = 4096;
 
 /// Entries of one READDIR reply, as OpenSSH's; some clients take no more than 128 KiB of them.
 pub const DIR_ENTRIES_MAX: usize = 100;
+
+/// Threads for work that may block, over all shards; work of more waits.
+pub const BLOCKING_THREADS_MAX: usize = 32;
+
+/// Jobs one user has running on them at once: a file system of his that hangs holds no more.
+pub const JOBS_PER_USER_MAX: usize = 4;
+
+/// A thread for blocking work that found nothing to do for this long ends.
+pub const IDLE_THREAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Bytes that a digest or a copy handles between two looks at whether it is still wanted.
+pub const JOB_SLICE_BYTES: usize = 1024 * 1024;
+
+/// Most bytes of digests in one reply to check-file: clients take no frame above 256 KiB.
+pub const DIGESTS_BYTES_MAX: usize = 192 * 1024;
+
+/// Most ranges in one reply to ranges@asyncssh.com; the client asks on where it ends.
+pub const RANGES_MAX: usize = 4096;

@@ -1,10 +1,11 @@
-//! Sockets on their way from the accepting shard to the one that will serve them.
+//! What reaches a shard from other threads: sockets that it is to serve, and finished jobs.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Mutex;
 
+use super::job::Finished;
 use crate::reactor::Waker;
 
 /// A connection that was accepted and not yet served.
@@ -18,12 +19,13 @@ pub(super) struct Arrival {
 /// One shard's letter box; any thread may drop something in.
 pub(super) struct Mailbox {
     arrivals: Mutex<VecDeque<Arrival>>,
+    finished: Mutex<Vec<Finished>>,
     waker: Waker,
 }
 
 impl Mailbox {
     pub(super) fn new(waker: Waker) -> Self {
-        Self { arrivals: Mutex::default(), waker }
+        Self { arrivals: Mutex::default(), finished: Mutex::default(), waker }
     }
 
     pub(super) fn deliver(&self, arrival: Arrival) {
@@ -36,5 +38,17 @@ impl Mailbox {
 
     pub(super) fn take(&self) -> VecDeque<Arrival> {
         self.arrivals.lock().map(|mut all| std::mem::take(&mut *all)).unwrap_or_default()
+    }
+
+    /// A job of one of the shard's sessions has ended.
+    pub(super) fn finish(&self, finished: Finished) {
+        if let Ok(mut all) = self.finished.lock() {
+            all.push(finished);
+        }
+        self.waker.wake();
+    }
+
+    pub(super) fn take_finished(&self) -> Vec<Finished> {
+        self.finished.lock().map(|mut all| std::mem::take(&mut *all)).unwrap_or_default()
     }
 }

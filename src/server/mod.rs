@@ -1,20 +1,23 @@
 //! JOIN: connections of a peer, the SSH core, the file system and the kernel brought together.
 //!
 //! Owns the shards (one thread a core, `shard`), accepting and placing connections (`accept`,
-//! `placement`), the driver of one connection (`connection`) and the pipeline between SFTP and
-//! files (`session`, `train`, `writes`). It must not know how it was configured or logged
+//! `placement`), the driver of one connection (`connection`), the pipeline between SFTP and files
+//! (`session`, `train`, `writes`) and the threads for what may take long (`blocking`, `job`). It must not know how it was configured or logged
 //! (that is `daemon`), nor make a system call of its own: those are the reactor's. Invariant: a
 //! connection leaves its shard only when every operation it submitted has completed, so that no
 //! buffer, descriptor or handle outlives it.
 
 mod accept;
+mod blocking;
 mod connection;
-mod execute;
+mod digest;
 mod inbound;
+mod job;
 pub mod limits;
 mod mailbox;
 mod names;
 mod outbound;
+mod perform;
 mod placement;
 mod profile;
 mod replies;
@@ -22,6 +25,7 @@ mod run;
 mod session;
 mod settings;
 mod shard;
+mod stdio;
 mod stop;
 mod train;
 mod writes;
@@ -30,4 +34,5 @@ pub use names::Names;
 pub use profile::{Profile, Profiles};
 pub use run::{Ready, ServerError, run};
 pub use settings::Settings;
+pub use stdio::serve_stdio;
 pub use stop::Stop;

@@ -4,10 +4,9 @@
 //! once. Everything else waits as the bytes of its reply; neighbours share one allocation.
 
 use std::collections::VecDeque;
-use std::rc::Rc;
 
 use super::limits::{READS_QUEUED_MAX, REPLY_BYTES_QUEUED_MAX};
-use super::session::OpenFile;
+use super::session::Reading;
 
 /// Bytes of a reply block after which the next reply opens a new one.
 const BLOCK_BYTES: usize = 32 * 1024;
@@ -15,7 +14,7 @@ const BLOCK_BYTES: usize = 32 * 1024;
 /// A READ that has not been answered.
 pub(super) struct ReadReply {
     pub(super) id: u32,
-    pub(super) file: Rc<OpenFile>,
+    pub(super) file: Reading,
     pub(super) offset: u64,
     pub(super) len: u32,
     /// The DATA header is on its way with the first part; `len` bytes are owed without fail.

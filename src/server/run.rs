@@ -1,7 +1,6 @@
 //! Starting the shards, and ending with them.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
@@ -9,29 +8,29 @@ use std::thread::JoinHandle;
 use rustix::io::Errno;
 
 use super::accept::{Acceptor, Listener, Seat, listen};
+use super::blocking::Blocking;
 use super::mailbox::Mailbox;
 use super::placement::Load;
 use super::settings::Settings;
 use super::shard::{Parts, Shard};
 use super::stop::Stop;
 use crate::crypto::{ChaChaRandom, Random};
-use crate::reactor::fs::Root;
 use crate::reactor::{DriverInfo, Reactor, ReactorError, ReactorLimits, Waker, random_seed};
 
 /// Why a server could not start, or had to end.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
-    /// The root folder cannot be opened.
-    #[error(
-        "cannot open the root folder {}: {error}. Make it, or name another with --root",
-        root.display()
-    )]
-    Root {
-        /// The folder.
-        root: PathBuf,
+    /// Standard input or output failed.
+    #[error("standard {stream}: {error}")]
+    Stdio {
+        /// "input" or "output".
+        stream: &'static str,
         /// The system's error.
-        error: Errno,
+        error: std::io::Error,
     },
+    /// What came on standard input is not SFTP.
+    #[error("this is not SFTP: {0}")]
+    Broken(String),
     /// An address cannot be listened on.
     #[error(
         "cannot listen on {address}: {error}. Is another server there? Name another with --listen"
@@ -92,19 +91,16 @@ pub fn run(
     stop: Arc<Stop>,
 ) -> Result<(), ServerError> {
     let settings = Arc::new(settings);
-    let open_root = || {
-        Root::open(&settings.root)
-            .map_err(|error| ServerError::Root { root: settings.root.clone(), error })
-    };
     let listeners = settings
         .listen
         .iter()
         .map(|&address| listen(address).map_err(|error| ServerError::Listen { address, error }))
         .collect::<Result<Vec<Listener>, _>>()?;
     let addresses: Vec<SocketAddr> = listeners.iter().map(|own| own.address).collect();
+    let blocking = Blocking::default();
     let mut started = Vec::new();
     for index in 0..settings.shards.max(1) {
-        started.push(start(index, &settings, open_root()?, &stop)?);
+        started.push(start(index, &settings, &blocking, &stop)?);
     }
     let mut seats = Vec::new();
     let mut driver = None;
@@ -135,12 +131,13 @@ pub fn run(
 fn start(
     index: usize,
     settings: &Arc<Settings>,
-    root: Root,
+    blocking: &Blocking,
     stop: &Arc<Stop>,
 ) -> Result<Started, ServerError> {
     let (report_to, report) = channel();
     let (seat, seated) = channel::<Place>();
     let settings = Arc::clone(settings);
+    let blocking = blocking.clone();
     let stop = Arc::clone(stop);
     let body = move || {
         let _guard = StopOnPanic(stop.clone());
@@ -159,7 +156,7 @@ fn start(
         let parts = Parts {
             index,
             settings,
-            root,
+            blocking,
             reactor,
             mailbox,
             load,
@@ -220,4 +217,11 @@ pub(super) fn random() -> Box<dyn Random> {
         // Without randomness no key is safe: nothing may go on.
         Err(_) => std::process::abort(),
     }
+}
+
+/// A number nobody can guess.
+pub(super) fn random_number() -> u64 {
+    let mut bytes = [0; 8];
+    random().fill(&mut bytes);
+    u64::from_ne_bytes(bytes)
 }

@@ -1,107 +1,96 @@
 //! One SFTP session: a channel's bytes in, replies in request order out.
 //!
-//! Requests are carried out as they are decoded, WRITEs joined in a batch, READs left as
-//! descriptors for the trains. Where a request must wait (an fsync runs, too many replies are
-//! queued), the bytes behind it are parked; the channel's window is not given back for them, so
-//! there are never more of them than the window holds.
+//! Requests are carried out as they are decoded (`requests`), WRITEs joined in a batch, READs left
+//! as descriptors for the trains. Where a request must wait (an fsync or a job runs, READs of a
+//! file that it would change have not read yet, too many replies are queued), the bytes behind it
+//! are parked; the channel's window is not given back for them, so there are never more of them
+//! than the window holds.
+
+mod answers;
+mod data;
+mod handles;
+mod opened;
+mod requests;
 
 use std::cell::Cell;
-use std::net::SocketAddr;
+use std::collections::HashMap;
 use std::ops::Range;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
 
-use ringferry_sftp::{Decoder, DecoderLimits, FrameError, Item, Request, Status, reply};
+use ringferry_sftp::reply::CheckFileShape;
+use ringferry_sftp::{Decoder, DecoderLimits, FrameError, Item, Request, Status, client, reply};
 
+use super::job::{self, Cancel, JobNumber, Jobs, Running, Started};
 use super::names::Names;
-use super::replies::{ReadReply, Replies, Ticket};
+use super::profile::Profile;
+use super::replies::{Replies, Ticket};
 use super::writes::{Incoming, WriteBatch};
-use crate::reactor::fs::{Dir, DirEntry, File, Root};
 use crate::reactor::{Op, Reactor, Token};
 use crate::ssh::ChannelId;
-use crate::vfs::{Access, HandleTable, limits::HANDLES_MAX};
+use crate::vfs::{HandleTable, SymlinkOrder, WireHandle, limits::HANDLES_MAX};
 
-/// Who is served: for log lines, and for what may be done.
-pub(super) struct Party {
-    pub(super) connection: u64,
-    pub(super) peer: SocketAddr,
-    pub(super) user: String,
-    pub(super) access: Access,
-}
+pub(super) use answers::status_of;
+pub(super) use opened::{Inode, Open, OpenDir, OpenFile, Opened, Party, Reading, Room};
 
-/// A file a session holds open; READs that wait keep it alive after CLOSE.
-pub(super) struct OpenFile {
-    pub(super) file: File,
-    pub(super) path: Vec<u8>,
-    pub(super) party: Rc<Party>,
-    pub(super) append: bool,
-    pub(super) can_read: bool,
-    pub(super) can_write: bool,
-    /// The first error of a write or sync: nothing on this handle succeeds after it.
-    pub(super) latched: Cell<Option<rustix::io::Errno>>,
-    pub(super) bytes_read: Cell<u64>,
-    pub(super) bytes_written: Cell<u64>,
-}
-
-impl OpenFile {
-    pub(super) fn wrote(&self, bytes: usize) {
-        self.bytes_written.set(self.bytes_written.get().saturating_add(bytes as u64));
-    }
-
-    /// Nothing on this file succeeds any more.
-    pub(super) fn fail(&self, errno: rustix::io::Errno) {
-        if self.latched.replace(Some(errno)).is_none() {
-            tracing::warn!(
-                connection = self.party.connection,
-                peer = %self.party.peer,
-                user = %self.party.user,
-                path = %self.path.escape_ascii(),
-                cause = %errno,
-                "writing failed; the file takes no more"
-            );
-        }
-    }
-
-    pub(super) fn was_read(&self, bytes: usize) {
-        self.bytes_read.set(self.bytes_read.get().saturating_add(bytes as u64));
-    }
-}
-
-/// A directory that is being listed; entries that did not fit the last reply wait in `left`.
-pub(super) struct OpenDir {
-    pub(super) dir: Dir,
-    pub(super) left: Vec<DirEntry>,
-    pub(super) ended: bool,
-}
-
-pub(super) enum Open {
-    File(Rc<OpenFile>),
-    Dir(OpenDir),
-}
-
-/// What a session may use of the shard it lives on.
+/// What a session may use of the place it is served at.
 pub(super) struct Site<'a> {
-    pub(super) root: &'a Root,
+    pub(super) profile: &'a Arc<Profile>,
     pub(super) names: &'a Names,
-    pub(super) reactor: &'a mut Reactor,
+    pub(super) jobs: &'a Jobs,
+    /// Where fsync runs; without one it runs at once.
+    pub(super) reactor: Option<&'a mut Reactor>,
     /// Token under which this session's operations complete.
     pub(super) token: Token,
     /// Seconds since 1970, for listings.
     pub(super) wall_clock: i64,
+    /// For log lines.
     pub(super) party: &'a Rc<Party>,
+}
+
+/// What holds up decoding, and the place its reply has.
+struct Barrier {
+    ticket: Ticket,
+    id: u32,
+    then: Then,
+    /// The job that runs; none for an fsync, which is the reactor's.
+    running: Option<Running>,
+}
+
+/// What an answer is for, besides its reply.
+enum Then {
+    Reply,
+    Read(Rc<OpenFile>),
+    /// An error is latched on the file.
+    Write(Rc<OpenFile>),
+    /// The directory goes back to its handle.
+    Dir(WireHandle),
+    Digests(CheckFileShape),
+    /// The room on a file system, told as `space-available` tells it.
+    SpaceAvailable,
 }
 
 pub(super) struct Session {
     pub(super) channel: ChannelId,
+    client_ident: String,
+    symlink_order: SymlinkOrder,
     decoder: Decoder,
     pub(super) replies: Replies,
-    pub(super) handles: HandleTable<Open>,
+    handles: HandleTable<Open>,
+    /// The files that are open, by device and inode.
+    inodes: HashMap<(u64, u64), Weak<Inode>>,
+    /// READs that have not read yet.
+    reads: Rc<Cell<u32>>,
     writes: WriteBatch,
     incoming: Option<Incoming>,
+    /// Payload of a WRITE to a file whose file system may hang; it goes there in one job.
+    gathered: Vec<u8>,
+    /// A request, encoded again, that has to wait.
+    held: Vec<u8>,
     /// Channel data that came while nothing could be decoded.
     parked: Vec<u8>,
     parked_at: usize,
-    /// The operation that holds up decoding, and the place its reply has.
-    barrier: Option<(Ticket, u32, Rc<OpenFile>)>,
+    barrier: Option<Barrier>,
     greeted: bool,
     /// The client has sent its last byte.
     pub(super) input_ended: bool,
@@ -114,15 +103,22 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// `seed` differs from session to session, and so do their handles.
-    pub(super) fn new(channel: ChannelId, seed: u64) -> Self {
+    /// A session on `channel` with a client that calls itself `client_ident`, as we do `own_ident`;
+    /// `seed` makes its handles unlike any other session's.
+    pub(super) fn new(channel: ChannelId, client_ident: &str, own_ident: &str, seed: u64) -> Self {
         Self {
             channel,
+            client_ident: client_ident.to_owned(),
+            symlink_order: SymlinkOrder::of(client_ident, own_ident),
             decoder: Decoder::new(DecoderLimits::default()),
             replies: Replies::default(),
             handles: HandleTable::new(HANDLES_MAX, seed),
+            inodes: HashMap::new(),
+            reads: Rc::default(),
             writes: WriteBatch::default(),
             incoming: None,
+            gathered: Vec::new(),
+            held: Vec::new(),
             parked: Vec::new(),
             parked_at: 0,
             barrier: None,
@@ -135,7 +131,11 @@ impl Session {
     }
 
     fn must_wait(&self) -> bool {
-        self.barrier.is_some() || self.replies.is_full() || self.failed
+        self.barrier.is_some()
+            || self.replies.is_full()
+            || self.failed
+            || !self.held.is_empty()
+            || self.incoming.as_ref().is_some_and(Incoming::waits)
     }
 
     /// Takes channel data that lies at `range` of `buffer`; gives how many bytes were consumed, for
@@ -165,6 +165,7 @@ impl Session {
     /// # Errors
     /// As [`input`](Self::input).
     pub(super) fn resume(&mut self, site: &mut Site<'_>) -> Result<usize, FrameError> {
+        self.take_up_held(site);
         if self.parked.is_empty() || self.must_wait() {
             return Ok(0);
         }
@@ -184,6 +185,31 @@ impl Session {
             self.parked_at = 0;
         }
         Ok(at - from)
+    }
+
+    /// Whether [`resume`](Self::resume) would find something to do now.
+    pub(super) fn can_resume(&self) -> bool {
+        let may = self.barrier.is_none() && !self.replies.is_full() && !self.failed;
+        may && (!self.held.is_empty() || !self.parked.is_empty() && !self.must_wait())
+    }
+
+    /// Carries out the request that had to wait, if it need not any more.
+    fn take_up_held(&mut self, site: &mut Site<'_>) {
+        if self.held.is_empty() || self.barrier.is_some() || self.replies.is_full() || self.failed {
+            return;
+        }
+        let held = std::mem::take(&mut self.held);
+        let mut decoder = Decoder::new(DecoderLimits::default());
+        if let Ok(step) = decoder.next(&held)
+            && let Some(Item::Request(request)) = step.item
+        {
+            self.request(site, &request);
+        }
+    }
+
+    /// Keeps `request` until READs that came before it have read.
+    fn hold(&mut self, request: &Request<'_>) {
+        client::encode(&mut self.held, request);
     }
 
     /// Writes what is batched out of `buffer`.
@@ -228,7 +254,7 @@ impl Session {
     fn item(&mut self, site: &mut Site<'_>, buffer: &[u8], at: usize, item: Item<'_>) {
         match item {
             Item::WriteData { range, last } => {
-                self.write_data(buffer, at + range.start..at + range.end, last);
+                self.write_data(site, buffer, at + range.start..at + range.end, last);
             }
             Item::Malformed { id, why } => {
                 self.flush(buffer);
@@ -244,114 +270,69 @@ impl Session {
         }
     }
 
-    fn request(&mut self, site: &mut Site<'_>, request: &Request<'_>) {
-        match *request {
-            Request::Init { version } => self.init(version),
-            _ if !self.greeted => {
-                tracing::info!(
-                    connection = site.party.connection,
-                    peer = %site.party.peer,
-                    user = %site.party.user,
-                    request = request.name(),
-                    "sftp request before INIT; the session ends"
-                );
-                self.failed = true;
+    /// Starts `work`, whose answer takes the next place among the replies.
+    fn start(
+        &mut self,
+        site: &mut Site<'_>,
+        id: u32,
+        then: Then,
+        work: impl FnOnce(&Cancel) -> job::Result + Send + 'static,
+    ) {
+        match site.jobs.start(&site.party.user, site.token, work) {
+            Started::Finished(result) => self.answer(site, None, id, then, result),
+            Started::Running(running) => {
+                let ticket = self.replies.push_waiting();
+                self.barrier = Some(Barrier { ticket, id, then, running: Some(running) });
             }
-            Request::Read { id, handle, offset, len } => self.read(id, handle, offset, len),
-            Request::Fsync { id, handle } => self.fsync(site, id, handle),
-            _ => self.execute(site, request),
         }
     }
 
-    fn init(&mut self, version: u32) {
-        if self.greeted || version < 3 {
-            self.failed = true;
-            return;
-        }
-        self.greeted = true;
-        self.replies.push_with(|out| reply::version(out, EXTENSIONS, None));
+    /// Whether it is this session that job `number` is for.
+    pub(super) fn waits_for(&self, number: JobNumber) -> bool {
+        let running = self.barrier.as_ref().and_then(|barrier| barrier.running.as_ref());
+        running.is_some_and(|running| running.number == number)
     }
 
-    fn read(&mut self, id: u32, handle: &[u8], offset: u64, len: u32) {
-        match self.file(handle) {
-            Ok(_) if len == 0 => self.status(id, Status::Eof, "End of file"),
-            Ok(file) if !file.can_read => {
-                self.status(id, Status::PermissionDenied, "the handle is not open for reading");
-            }
-            Ok(file) => {
-                // Longer reads are answered short, as limits@openssh.com announces.
-                let len = len.min(READ_BYTES_MAX);
-                self.replies.push_read(ReadReply { id, file, offset, len, header_sent: false });
-            }
-            Err((status, message)) => self.status(id, status, message),
-        }
-    }
-
-    fn write(&mut self, buffer: &[u8], id: u32, handle: &[u8], offset: u64, len: u32) {
-        let file = match self.file(handle) {
-            Ok(file) if !file.can_write => {
-                Err((Status::PermissionDenied, "the handle is not open for writing"))
-            }
-            Ok(file) => match file.latched.get() {
-                Some(errno) => Err(status_of(errno)),
-                None if offset
-                    .checked_add(u64::from(len))
-                    .is_none_or(|end| end > i64::MAX as u64) =>
-                {
-                    Err((Status::Failure, "File too large"))
-                }
-                None => Ok(file),
-            },
-            Err(answer) => Err(answer),
-        };
-        if len == 0 {
-            self.flush(buffer);
-            let (status, message) = file.err().unwrap_or((Status::Ok, "Success"));
-            self.status(id, status, message);
-            return;
-        }
-        self.incoming = Some(Incoming { id, offset, file });
-    }
-
-    fn write_data(&mut self, buffer: &[u8], piece: Range<usize>, last: bool) {
-        let Some(incoming) = &mut self.incoming else { return };
-        let id = incoming.id;
-        match &incoming.file {
-            Ok(file) => {
-                let len = piece.len() as u64;
-                self.writes.add(file, incoming.offset, piece, buffer, &mut self.replies);
-                incoming.offset = incoming.offset.saturating_add(len);
-                if last {
-                    self.writes.finish(id);
-                }
-            }
-            Err((status, message)) if last => {
-                let (status, message) = (*status, *message);
-                self.writes.flush(buffer, &mut self.replies);
-                self.replies.push_with(|out| reply::status(out, id, status, message));
-            }
-            Err(_) => {}
-        }
-        if last {
-            self.incoming = None;
+    /// Its job has come back.
+    pub(super) fn job_finished(&mut self, site: &Site<'_>, result: job::Result) {
+        if let Some(Barrier { ticket, id, then, .. }) = self.barrier.take() {
+            self.answer(site, Some(ticket), id, then, result);
         }
     }
 
     fn fsync(&mut self, site: &mut Site<'_>, id: u32, handle: &[u8]) {
-        match self.file(handle) {
-            Ok(file) => match file.latched.get() {
-                Some(errno) => {
-                    let (status, message) = status_of(errno);
-                    self.status(id, status, message);
-                }
-                None => {
-                    let op = Op::Fsync { file: file.file.fd.clone(), data_only: false };
-                    site.reactor.submit(site.token, op);
-                    self.barrier = Some((self.replies.push_waiting(), id, file));
-                }
-            },
-            Err((status, message)) => self.status(id, status, message),
+        let file = match self.file(handle) {
+            Ok(file) => file,
+            Err((status, message)) => return self.status(id, status, message),
+        };
+        if let Some(errno) = file.latched.get() {
+            let (status, message) = status_of(errno);
+            return self.status(id, status, message);
         }
+        let ticket = self.replies.push_waiting();
+        let then = Then::Write(Rc::clone(&file));
+        self.barrier = Some(Barrier { ticket, id, then, running: None });
+        match &mut site.reactor {
+            Some(reactor) => {
+                let op = Op::Fsync { file: file.file.fd.clone(), data_only: false };
+                reactor.submit(site.token, op);
+            }
+            None => self.synced(rustix::fs::fsync(&file.file.fd)),
+        }
+    }
+
+    /// The fsync that held up decoding has ended.
+    pub(super) fn synced(&mut self, result: Result<(), rustix::io::Errno>) {
+        let Some(Barrier { ticket, id, then, .. }) =
+            self.barrier.take_if(|it| it.running.is_none())
+        else {
+            return;
+        };
+        if let (Err(errno), Then::Write(file)) = (result, then) {
+            file.fail(errno);
+        }
+        let (status, message) = result.map_or_else(status_of, |()| (Status::Ok, "Success"));
+        self.replies.settle(ticket, |out| reply::status(out, id, status, message));
     }
 
     /// Whether an operation of this session runs.
@@ -359,56 +340,32 @@ impl Session {
         self.barrier.is_some()
     }
 
-    /// The fsync that held up decoding has ended.
-    pub(super) fn synced(&mut self, result: Result<(), rustix::io::Errno>) {
-        let Some((ticket, id, file)) = self.barrier.take() else { return };
-        if let Err(errno) = result {
-            file.fail(errno);
-        }
-        let (status, message) = result.map_or_else(status_of, |()| (Status::Ok, "Success"));
-        self.replies.settle(ticket, |out| reply::status(out, id, status, message));
-    }
-
     /// Nothing more is decoded or answered; what has begun to leave does so.
     pub(super) fn stop(&mut self) {
         self.failed = true;
         self.replies = Replies::default();
+        self.cancel();
+    }
+
+    /// Tells a job that nobody waits for it.
+    fn cancel(&self) {
+        if let Some(Barrier { running: Some(running), .. }) = &self.barrier {
+            running.cancel.cancel();
+        }
     }
 
     /// Whether everything the client asked has been answered and it asks no more.
     pub(super) fn is_done(&self) -> bool {
-        (self.input_ended && self.parked.is_empty() || self.failed)
-            && self.replies.is_empty()
-            && self.barrier.is_none()
+        let asked_all = self.input_ended && self.parked.is_empty() && self.held.is_empty();
+        (asked_all || self.failed) && self.replies.is_empty() && self.barrier.is_none()
     }
 
-    pub(super) fn status(&mut self, id: u32, status: Status, message: &str) {
-        self.replies.push_with(|out| reply::status(out, id, status, message));
-    }
-
-    /// The open file that `handle` names, or what to answer.
-    pub(super) fn file(&mut self, handle: &[u8]) -> Result<Rc<OpenFile>, (Status, &'static str)> {
-        match self.handles.find(handle) {
-            Ok(Open::File(file)) => Ok(Rc::clone(file)),
-            Ok(Open::Dir(_)) => Err((Status::Failure, "the handle is a directory's")),
-            Err(_) => Err((Status::Failure, NO_SUCH_HANDLE)),
+    /// The session ends: everything it holds open is let go, and what it moved is logged.
+    pub(super) fn abandon(&mut self, site: &Site<'_>) {
+        self.cancel();
+        let left: Vec<Open> = self.handles.drain().collect();
+        for open in left {
+            self.let_go(site, open);
         }
     }
-}
-
-/// The longest READ that is answered in full, as limits@openssh.com announces.
-const READ_BYTES_MAX: u32 = 255 * 1024;
-const _: () = assert!(READ_BYTES_MAX as u64 == ringferry_sftp::limits::ADVERTISED_DATA_BYTES);
-
-/// Said of a handle that this session does not hold.
-pub(super) const NO_SUCH_HANDLE: &str = "no such handle";
-
-/// What is announced in VERSION; everything here is served.
-const EXTENSIONS: &[(&str, &str)] =
-    &[("posix-rename@openssh.com", "1"), ("fsync@openssh.com", "1"), ("limits@openssh.com", "1")];
-
-/// OpenSSH's status for a system error, with the system's words.
-pub(super) fn status_of(errno: rustix::io::Errno) -> (Status, &'static str) {
-    let raw = errno.raw_os_error();
-    (Status::from_errno(raw), ringferry_sftp::errno_text(raw))
 }

@@ -1,7 +1,6 @@
 //! What the server needs to be told.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,10 +15,6 @@ pub struct Settings {
     pub listen: Vec<SocketAddr>,
     /// What each user sees and may do; one without a profile cannot open a session.
     pub profiles: Profiles,
-    /// The folder that clients see as `/`.
-    pub root: PathBuf,
-    /// Whether changes are refused.
-    pub read_only: bool,
     /// Threads that serve connections, at least 1.
     pub shards: usize,
     /// Which driver the reactors run on.

@@ -12,7 +12,9 @@ use std::time::{Instant, SystemTime};
 use slab::Slab;
 
 use super::accept::Acceptor;
+use super::blocking::Blocking;
 use super::connection::{Driver, Place};
+use super::job::{Finished, Jobs};
 use super::limits::{
     LARGE_BUFFER_BYTES, LOAD_INTERVAL, SHARD_BUFFER_BYTES_MAX, SHARD_FREE_BYTES_MAX,
     SMALL_BUFFER_BYTES, STOP_TIMEOUT,
@@ -21,7 +23,6 @@ use super::mailbox::{Arrival, Mailbox};
 use super::placement::Load;
 use super::settings::Settings;
 use super::stop::Stop;
-use crate::reactor::fs::Root;
 use crate::reactor::{
     BufferPool, Completion, Done, Op, PoolLimits, Reactor, Timers, Token, WAKE_TOKEN,
 };
@@ -33,7 +34,7 @@ const LISTENER: u64 = 1 << 63;
 pub(super) struct Shard {
     index: usize,
     settings: Arc<Settings>,
-    root: Root,
+    jobs: Jobs,
     reactor: Reactor,
     pool: BufferPool,
     timers: Timers,
@@ -71,7 +72,7 @@ impl Clock {
 pub(super) struct Parts {
     pub(super) index: usize,
     pub(super) settings: Arc<Settings>,
-    pub(super) root: Root,
+    pub(super) blocking: Blocking,
     pub(super) reactor: Reactor,
     pub(super) mailbox: Arc<Mailbox>,
     pub(super) load: Arc<Load>,
@@ -88,10 +89,12 @@ impl Shard {
             bytes_max: SHARD_BUFFER_BYTES_MAX,
             free_max: SHARD_FREE_BYTES_MAX,
         };
+        let (blocking, mailbox) = (parts.blocking, Arc::clone(&parts.mailbox));
+        let jobs = Jobs::Elsewhere { blocking, mailbox };
         Self {
             index: parts.index,
             settings: parts.settings,
-            root: parts.root,
+            jobs,
             reactor: parts.reactor,
             pool: BufferPool::new(limits),
             timers: Timers::new(),
@@ -150,6 +153,9 @@ impl Shard {
             for arrival in self.mailbox.take() {
                 self.admit(clock.now, arrival);
             }
+            for finished in self.mailbox.take_finished() {
+                self.job_finished(clock, finished);
+            }
             return;
         }
         if token.0 & LISTENER != 0 {
@@ -159,6 +165,15 @@ impl Shard {
         let slot = Driver::slot_of(token);
         if let Some(driver) = self.drivers.get_mut(slot) {
             driver.complete(token, done);
+            self.touched.push(slot);
+        }
+    }
+
+    fn job_finished(&mut self, clock: Clock, finished: Finished) {
+        let slot = Driver::slot_of(finished.token);
+        let mut place = place(&self.settings, &self.jobs, &mut self.reactor, &self.pool, clock);
+        if let Some(driver) = self.drivers.get_mut(slot) {
+            driver.job_finished(&mut place, finished);
             self.touched.push(slot);
         }
     }
@@ -201,7 +216,7 @@ impl Shard {
     fn expire(&mut self, clock: Clock) {
         while let Some(token) = self.timers.next_expired(clock.now) {
             let slot = Driver::slot_of(token);
-            let mut place = place(&self.settings, &self.root, &mut self.reactor, &self.pool, clock);
+            let mut place = place(&self.settings, &self.jobs, &mut self.reactor, &self.pool, clock);
             if let Some(driver) = self.drivers.get_mut(slot) {
                 driver.timed_out(&mut place);
                 self.touched.push(slot);
@@ -214,7 +229,7 @@ impl Shard {
         touched.sort_unstable();
         touched.dedup();
         for slot in touched.drain(..) {
-            let mut place = place(&self.settings, &self.root, &mut self.reactor, &self.pool, clock);
+            let mut place = place(&self.settings, &self.jobs, &mut self.reactor, &self.pool, clock);
             let Some(driver) = self.drivers.get_mut(slot) else { continue };
             driver.progress(&mut place);
             self.bytes_moved += driver.take_bytes_moved();
@@ -269,10 +284,10 @@ impl Shard {
 
 fn place<'a>(
     settings: &'a Settings,
-    root: &'a Root,
+    jobs: &'a Jobs,
     reactor: &'a mut Reactor,
     pool: &'a BufferPool,
     clock: Clock,
 ) -> Place<'a> {
-    Place { settings, root, reactor, pool, now: clock.now, wall_clock: clock.wall }
+    Place { settings, jobs, reactor, pool, now: clock.now, wall_clock: clock.wall }
 }

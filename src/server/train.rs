@@ -11,13 +11,12 @@
 //! the same way, and its packets leave their places as they are compressed.
 
 use std::ops::Range;
-use std::rc::Rc;
 
 use ringferry_sftp::{Status, reply};
 
 use super::limits::{HEADROOM_BYTES, TRAIN_BYTES_MAX};
 use super::replies::{ReadReply, Replies, Reply};
-use super::session::{OpenFile, status_of};
+use super::session::{Reading, status_of};
 use crate::reactor::Buffer;
 use crate::ssh::{ChannelId, Connection, DataFrame};
 
@@ -65,7 +64,7 @@ enum LaidRead {
 
 /// The part of a file that fills a train's gaps.
 pub(super) struct FileRead {
-    pub(super) file: Rc<OpenFile>,
+    pub(super) file: Reading,
     pub(super) offset: u64,
     pub(super) segments: Vec<Range<usize>>,
 }
@@ -268,7 +267,7 @@ impl Layout {
             self.put(ssh, buffer, room, &reply::data_header(read.id, len));
         }
         let run = self.read.get_or_insert_with(|| FileRead {
-            file: Rc::clone(&read.file),
+            file: read.file.clone(),
             offset: read.offset,
             segments: Vec::new(),
         });
@@ -295,7 +294,7 @@ impl Layout {
     /// Whether `read` goes on where the train's file run ends.
     fn continues(&self, read: &ReadReply) -> bool {
         self.read.as_ref().is_none_or(|run| {
-            Rc::ptr_eq(&run.file, &read.file)
+            run.file.is_same(&read.file)
                 && run.offset.checked_add(run.len() as u64) == Some(read.offset)
         })
     }
@@ -339,7 +338,7 @@ fn available(read: &ReadReply) -> Result<u32, Vec<u8>> {
 }
 
 /// The whole reply to `read`, at most 255 KiB, for a peer whose window takes a few bytes at a time.
-fn in_memory(read: &ReadReply) -> Vec<u8> {
+pub(super) fn in_memory(read: &ReadReply) -> Vec<u8> {
     let len = match available(read) {
         Ok(len) => len as usize,
         Err(answer) => return answer,

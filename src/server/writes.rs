@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use ringferry_sftp::{Status, reply};
+use rustix::io::Errno;
 
 use super::limits::{WRITE_BATCH_BYTES_MAX, WRITE_BATCH_PIECES_MAX};
 use super::replies::Replies;
@@ -20,6 +21,13 @@ pub(super) struct Incoming {
     pub(super) offset: u64,
     /// The file, or what to answer once the payload has been passed over.
     pub(super) file: Result<Rc<OpenFile>, (Status, &'static str)>,
+}
+
+impl Incoming {
+    /// Whether READs of the file that came before have not read yet.
+    pub(super) fn waits(&self) -> bool {
+        self.file.as_ref().is_ok_and(|file| file.inode.is_being_read())
+    }
 }
 
 #[derive(Default)]
@@ -77,15 +85,7 @@ impl WriteBatch {
         let Some(file) = self.file.take() else { return };
         let result = match file.latched.get() {
             Some(errno) => Err(errno),
-            None => {
-                let slices: Vec<IoSlice<'_>> = self
-                    .pieces
-                    .iter()
-                    .filter_map(|piece| buffer.get(piece.clone()))
-                    .map(IoSlice::new)
-                    .collect();
-                file.file.write_at(&slices, self.offset)
-            }
+            None => self.write(&file, buffer),
         };
         match result {
             Ok(_) => file.wrote(self.bytes),
@@ -99,5 +99,12 @@ impl WriteBatch {
         });
         self.pieces.clear();
         self.bytes = 0;
+    }
+
+    fn write(&self, file: &OpenFile, buffer: &[u8]) -> Result<usize, Errno> {
+        file.room.admit(self.offset, self.bytes as u64, file.append)?;
+        let pieces = self.pieces.iter().filter_map(|piece| buffer.get(piece.clone()));
+        let slices: Vec<IoSlice<'_>> = pieces.map(IoSlice::new).collect();
+        file.file.write_at(&slices, self.offset)
     }
 }

@@ -165,6 +165,18 @@ impl Access {
         name == b"." || name == b".." || !self.rules.standing(folder).own.names.hides(name)
     }
 
+    /// Whether listings leave anything out, and so may have to look at many names for one.
+    #[must_use]
+    pub fn hides_names(&self) -> bool {
+        self.rules.hides()
+    }
+
+    /// The mode of a copy of a file of `mode`: what its owner kept to himself stays so.
+    #[must_use]
+    pub fn mode_of_copy(&self, mode: u32) -> u32 {
+        self.mode_of_file(Some(mode & 0o777))
+    }
+
     /// The mode of a file that is made, of which the client asks for `asked`.
     pub(super) fn mode_of_file(&self, asked: Option<u32>) -> u32 {
         self.file_mode.unwrap_or(asked.unwrap_or(0o666) & !self.umask) & 0o7777

@@ -1,5 +1,7 @@
 //! What differs from client to client, told by their identification lines.
 
+use ringferry_sftp::reply::CheckFileShape;
+
 /// In which order SYMLINK names its two paths.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SymlinkOrder {
@@ -28,29 +30,16 @@ impl SymlinkOrder {
     }
 }
 
-/// How the reply to a `check-file` request is laid out: three kinds of client expect three things.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CheckFileShape {
-    /// The algorithm's name, then the digests with nothing between or behind them.
-    Draft,
-    /// As [`Draft`](Self::Draft), with the string `check-file` in front.
-    Paramiko,
-    /// The string `check-file`, the algorithm's name, then each digest as a string.
-    Mina,
-}
-
-impl CheckFileShape {
-    /// The shape for a client. `short_name`: the request was called `check-file`, which is
-    /// paramiko's way alone.
-    #[must_use]
-    pub fn of(client_ident: &str, short_name: bool) -> Self {
-        if short_name {
-            Self::Paramiko
-        } else if software(client_ident).starts_with("APACHE-SSHD") {
-            Self::Mina
-        } else {
-            Self::Draft
-        }
+/// How a client expects the reply to `check-file`. `short_name`: the request was called so, which is
+/// paramiko's way alone.
+#[must_use]
+pub fn check_file_shape(client_ident: &str, short_name: bool) -> CheckFileShape {
+    if short_name {
+        CheckFileShape::Paramiko
+    } else if software(client_ident).starts_with("APACHE-SSHD") {
+        CheckFileShape::Mina
+    } else {
+        CheckFileShape::Draft
     }
 }
 
@@ -90,11 +79,11 @@ mod tests {
     fn the_shape_goes_by_request_and_client() {
         let mina = "SSH-2.0-APACHE-SSHD-2.12.1";
         let winscp = "SSH-2.0-WinSCP_release_6.3.4";
-        assert_eq!(CheckFileShape::of(mina, false), CheckFileShape::Mina);
-        assert_eq!(CheckFileShape::of(winscp, false), CheckFileShape::Draft);
-        assert_eq!(CheckFileShape::of("SSH-2.0-paramiko_3.4", false), CheckFileShape::Draft);
+        assert_eq!(check_file_shape(mina, false), CheckFileShape::Mina);
+        assert_eq!(check_file_shape(winscp, false), CheckFileShape::Draft);
+        assert_eq!(check_file_shape("SSH-2.0-paramiko_3.4", false), CheckFileShape::Draft);
         for client in [mina, winscp, "SSH-2.0-paramiko_3.4"] {
-            assert_eq!(CheckFileShape::of(client, true), CheckFileShape::Paramiko);
+            assert_eq!(check_file_shape(client, true), CheckFileShape::Paramiko);
         }
     }
 }

@@ -25,7 +25,7 @@ mod refusal;
 mod rules;
 
 pub use access::{Access, SetstatIgnored};
-pub use clients::{CheckFileShape, SymlinkOrder};
+pub use clients::{SymlinkOrder, check_file_shape};
 pub use digest::{Check, DigestKind};
 pub use filter::{RequestFilter, UnknownRequest};
 pub use grants::Grants;

@@ -71,6 +71,10 @@ impl NamePatterns {
         self.hidden.matches(name)
     }
 
+    pub(super) fn hides_any(&self) -> bool {
+        !self.hidden.is_empty()
+    }
+
     /// Whether whatever `other` holds back is held back here too. Judged by the patterns' text: two
     /// ways to write the same are not the same, which errs on the side of no.
     pub(super) fn hold_back_all_of(&self, other: &Self) -> bool {

@@ -47,6 +47,13 @@ struct Folder {
     below: BTreeMap<Vec<u8>, Folder>,
 }
 
+impl Folder {
+    fn hides(&self) -> bool {
+        let own = self.rule.as_ref().is_some_and(|rule| rule.names.hides_any());
+        own || self.below.values().any(Self::hides)
+    }
+}
+
 /// Which component of a path a pattern caught.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Caught {
@@ -74,6 +81,11 @@ pub(super) struct Standing<'a> {
 }
 
 impl RuleTree {
+    /// Whether any rule hides names.
+    pub(super) fn hides(&self) -> bool {
+        self.top.names.hides_any() || self.below.values().any(Folder::hides)
+    }
+
     /// The same for every folder.
     pub(super) fn permitting(grants: Grants) -> Self {
         let top = Rule { path: b"/".to_vec(), grants, names: NamePatterns::default() };

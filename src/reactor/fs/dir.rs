@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use rustix::fs::{AtFlags, FileType};
 use rustix::io::Errno;
 
-use super::metadata::Metadata;
+use super::metadata::{Metadata, Space};
 
 /// One name in a directory.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -65,6 +65,12 @@ impl Dir {
         let dots = [Overlay::new(b".", own), Overlay::new(b"..", parent)];
         let overlays = dots.into_iter().chain(overlays).collect();
         Dir { stream: None, own, parent, overlays, ended: false }
+    }
+
+    /// The room on the filesystem it is on; none for a directory of the view's own.
+    pub fn space(&self) -> Result<Space, Errno> {
+        let Some(stream) = &self.stream else { return Ok(Space::default()) };
+        Ok(Space::from_statvfs(&rustix::fs::fstatvfs(stream.fd()?)?))
     }
 
     /// The directory's own attributes.

@@ -2,14 +2,16 @@
 
 use std::ops::Range;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::{Driver, Place};
 use crate::auth::Verdict;
+use crate::server::profile::Profile;
+use crate::server::run;
 use crate::server::session::{Party, Session, Site};
 use crate::ssh::{
     AuthMethod, AuthRequest, AuthVerdict, ChannelId, ChannelRequest, DisconnectReason, Event,
 };
-use crate::vfs::Access;
 
 impl Driver {
     /// Opens the packets that have arrived and acts on them.
@@ -54,7 +56,7 @@ impl Driver {
         let Some(session) = self.sessions.iter_mut().find(|own| own.channel == channel) else {
             return;
         };
-        let mut site = site(place, token, &self.party);
+        let Some(mut site) = site(place, token, &self.profile, &self.party) else { return };
         let (buffer, _) = self.inbound.bytes();
         match session.input(&mut site, buffer, range) {
             Ok(consumed) => self.ssh.adjust(channel, u32::try_from(consumed).unwrap_or(u32::MAX)),
@@ -69,7 +71,7 @@ impl Driver {
         let Some(session) = self.sessions.iter_mut().find(|own| own.channel == channel) else {
             return;
         };
-        let mut site = site(place, token, &self.party);
+        let Some(mut site) = site(place, token, &self.profile, &self.party) else { return };
         let (buffer, _) = self.inbound.bytes();
         session.flush(buffer);
         let taken = session.input(&mut site, self.ssh.expanded(), range);
@@ -85,7 +87,8 @@ impl Driver {
         let mut sessions = std::mem::take(&mut self.sessions);
         for session in &mut sessions {
             let token = self.token(session.channel);
-            match session.resume(&mut site(place, token, &self.party)) {
+            let Some(mut site) = site(place, token, &self.profile, &self.party) else { continue };
+            match session.resume(&mut site) {
                 Ok(consumed) => {
                     let consumed = u32::try_from(consumed).unwrap_or(u32::MAX);
                     self.ssh.adjust(session.channel, consumed);
@@ -147,9 +150,9 @@ impl Driver {
             sent = %info.sent.names(),
             "authenticated"
         );
-        let mut access = Access::unrestricted();
-        access.read_only = place.settings.read_only;
-        self.party = Rc::new(Party { connection: self.number, peer: self.peer, user, access });
+        self.profile = place.settings.profiles.get(&user).cloned();
+        let (connection, peer) = (self.number, Some(self.peer));
+        self.party = Rc::new(Party { connection, peer, user: user.into() });
     }
 
     fn session(&mut self, channel: ChannelId) -> Option<&mut Session> {
@@ -206,14 +209,15 @@ impl Driver {
         }
         let accept = match request {
             ChannelRequest::Subsystem { name }
-                if name == "sftp" && self.session(channel).is_none() =>
+                if name == "sftp" && self.session(channel).is_none() && self.profile.is_some() =>
             {
-                let seed = self.number.rotate_left(32) ^ u64::from(channel.0);
-                self.sessions.push(Session::new(channel, seed));
+                let own_ident = &place.settings.ssh.transport.software_version;
+                let (peer_ident, seed) = (&self.peer_ident, run::random_number());
+                self.sessions.push(Session::new(channel, peer_ident, own_ident, seed));
                 tracing::info!(
                     connection = self.number,
                     peer = %self.peer,
-                    user = %self.party.user,
+                    user = &*self.party.user,
                     channel = channel.0,
                     "sftp session opened"
                 );
@@ -244,7 +248,9 @@ impl Driver {
         let token = self.token(channel);
         if let Some(session) = self.sessions.get_mut(index) {
             session.closed = true;
-            session.abandon(&site(place, token, &self.party));
+            if let Some(site) = site(place, token, &self.profile, &self.party) {
+                session.abandon(&site);
+            }
         }
         self.drop_closed_sessions();
     }
@@ -283,19 +289,22 @@ impl Driver {
     }
 }
 
+/// What a session of a user who has logged in may use.
 pub(super) fn site<'p>(
     place: &'p mut Place<'_>,
     token: crate::reactor::Token,
+    profile: &'p Option<Arc<Profile>>,
     party: &'p Rc<Party>,
-) -> Site<'p> {
-    Site {
-        root: place.root,
+) -> Option<Site<'p>> {
+    Some(Site {
+        profile: profile.as_ref()?,
         names: &place.settings.names,
+        jobs: place.jobs,
+        reactor: Some(place.reactor),
         token,
-        reactor: place.reactor,
         wall_clock: place.wall_clock,
         party,
-    }
+    })
 }
 
 /// What a client asked for, for a log line, which escapes it: its name, and the command or the

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,9 +13,9 @@ use super::*;
 use crate::crypto::{ChaChaRandom, Ed25519Signer};
 use crate::reactor::fs::{OpenHow, Root};
 use crate::reactor::{BufferPool, PoolLimits};
-use crate::server::session::Party;
+use crate::server::session::{Inode, OpenFile, Opened, Party, Room};
 use crate::ssh::{AuthVerdict, ClientConfig, Event, ServerConfig, TransportConfig};
-use crate::vfs::Access;
+use crate::vfs::Grants;
 
 /// A server and a client that are logged in and have one channel.
 struct Pair {
@@ -224,31 +225,30 @@ fn content(len: usize) -> Vec<u8> {
     (0..len).map(|at| (at * 7 + at / 256) as u8).collect()
 }
 
-fn open(folder: &Path, bytes: &[u8]) -> Rc<OpenFile> {
+fn open(folder: &Path, bytes: &[u8]) -> Reading {
     std::fs::File::create(folder.join("f")).unwrap().write_all(bytes).unwrap();
     let root = Root::open(folder).unwrap();
     let file = root.open_file(b"f", OpenHow { read: true, ..OpenHow::default() }).unwrap();
-    let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
-    Rc::new(OpenFile {
+    let peer = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 1)));
+    let party = Rc::new(Party { connection: 1, peer, user: "".into() });
+    let room = Arc::new(Room::new(&file, None, 0).unwrap());
+    let opened = Opened {
+        id: room.id,
+        room,
         file,
-        path: b"f".to_vec(),
-        party: Rc::new(Party {
-            connection: 1,
-            peer,
-            user: String::new(),
-            access: Access::unrestricted(),
-        }),
+        path: b"/f".to_vec(),
         append: false,
         can_read: true,
         can_write: false,
-        latched: None.into(),
-        bytes_read: 0.into(),
-        bytes_written: 0.into(),
-    })
+        grants: Grants::ALL,
+        slow: false,
+    };
+    let inode = Rc::new(Inode::new(Rc::default()));
+    Reading::new(Rc::new(OpenFile::new(opened, &party, inode)))
 }
 
-fn ask(replies: &mut Replies, file: &Rc<OpenFile>, id: u32, offset: u64, len: u32) {
-    replies.push_read(ReadReply { id, file: Rc::clone(file), offset, len, header_sent: false });
+fn ask(replies: &mut Replies, file: &Reading, id: u32, offset: u64, len: u32) {
+    replies.push_read(ReadReply { id, file: file.clone(), offset, len, header_sent: false });
 }
 
 /// A client whose window and packets are of these sizes.

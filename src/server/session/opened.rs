@@ -1,0 +1,251 @@
+//! What a session holds open: files, directories, and the room their writes need.
+
+use std::cell::Cell;
+use std::net::SocketAddr;
+use std::ops::Deref;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use rustix::io::Errno;
+
+use crate::reactor::fs::{Dir, DirEntry, File};
+use crate::vfs::{Grants, Ledger};
+
+/// Who is served, for log lines.
+pub(in crate::server) struct Party {
+    pub(in crate::server) connection: u64,
+    pub(in crate::server) peer: Option<SocketAddr>,
+    pub(in crate::server) user: Arc<str>,
+}
+
+impl Party {
+    /// The address, for a log line.
+    pub(in crate::server) fn peer(&self) -> tracing::field::DisplayValue<&dyn std::fmt::Display> {
+        match &self.peer {
+            Some(peer) => tracing::field::display(peer),
+            None => tracing::field::display(&"stdin"),
+        }
+    }
+}
+
+/// A file that was just opened; it may have been on another thread.
+pub(in crate::server) struct Opened {
+    pub(in crate::server) file: File,
+    /// Where it is in the client's view.
+    pub(in crate::server) path: Vec<u8>,
+    pub(in crate::server) append: bool,
+    pub(in crate::server) can_read: bool,
+    pub(in crate::server) can_write: bool,
+    /// What its folder permitted when it was opened.
+    pub(in crate::server) grants: Grants,
+    /// Device and inode.
+    pub(in crate::server) id: (u64, u64),
+    pub(in crate::server) room: Arc<Room>,
+    /// Its file system may hang.
+    pub(in crate::server) slow: bool,
+}
+
+/// The bounds on what may be written to one open file.
+pub(in crate::server) struct Room {
+    pub(in crate::server) file: File,
+    pub(in crate::server) id: (u64, u64),
+    /// The user's quota, in which the file is entered.
+    pub(in crate::server) ledger: Option<Arc<Ledger>>,
+    /// Bytes that must stay free on the file system.
+    pub(in crate::server) free_bytes_min: u64,
+}
+
+impl Room {
+    /// Enters the file in `ledger` with the size it has.
+    pub(in crate::server) fn new(
+        file: &File,
+        ledger: Option<&Arc<Ledger>>,
+        free_bytes_min: u64,
+    ) -> Result<Self, Errno> {
+        let metadata = file.metadata()?;
+        let id = (metadata.dev, metadata.ino);
+        if let Some(ledger) = ledger {
+            ledger.open(id, metadata.size);
+        }
+        Ok(Self { file: file.clone(), id, ledger: ledger.cloned(), free_bytes_min })
+    }
+
+    /// Asks for the room that a write of `len` bytes at `offset` needs; `append` is at the end.
+    ///
+    /// # Errors
+    /// `EDQUOT` where the quota is used up, `ENOSPC` where too little would stay free.
+    pub(in crate::server) fn admit(
+        &self,
+        offset: u64,
+        len: u64,
+        append: bool,
+    ) -> Result<(), Errno> {
+        if self.free_bytes_min > 0 {
+            let space = self.file.space()?;
+            let free = space.blocks_available.saturating_mul(space.fragment_bytes);
+            if free < self.free_bytes_min.saturating_add(len) {
+                return Err(Errno::NOSPC);
+            }
+        }
+        let Some(ledger) = &self.ledger else { return Ok(()) };
+        let entered = match append {
+            true => ledger.append(self.id, len),
+            false => ledger.grow(self.id, offset.saturating_add(len)),
+        };
+        entered.map_err(|_| Errno::DQUOT)
+    }
+
+    /// Asks for the room that a new size needs.
+    pub(in crate::server) fn resize(&self, size: u64) -> Result<(), Errno> {
+        match &self.ledger {
+            Some(ledger) => ledger.set_size(self.id, size).map_err(|_| Errno::DQUOT),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The last handle on a file that fell short of what was reserved gives the rest back.
+impl Drop for Room {
+    fn drop(&mut self) {
+        if let Some(ledger) = &self.ledger {
+            ledger.close(self.id, self.file.metadata().map_or(0, |metadata| metadata.size));
+        }
+    }
+}
+
+/// A file as far as the order of reads and writes on it goes; all handles on it share one.
+pub(in crate::server) struct Inode {
+    reads: Cell<u32>,
+    /// Reads of all files of the session.
+    of_session: Rc<Cell<u32>>,
+}
+
+impl Inode {
+    pub(in crate::server) fn new(of_session: Rc<Cell<u32>>) -> Self {
+        Self { reads: Cell::new(0), of_session }
+    }
+
+    /// Whether READs that came before have not read yet.
+    pub(in crate::server) fn is_being_read(&self) -> bool {
+        self.reads.get() > 0
+    }
+}
+
+/// A file a session holds open; READs that wait keep it alive after CLOSE.
+pub(in crate::server) struct OpenFile {
+    pub(in crate::server) opened: Opened,
+    pub(in crate::server) party: Rc<Party>,
+    pub(in crate::server) inode: Rc<Inode>,
+    /// The first error of a write or sync: nothing on this handle succeeds after it.
+    pub(in crate::server) latched: Cell<Option<Errno>>,
+    pub(in crate::server) bytes_read: Cell<u64>,
+    pub(in crate::server) bytes_written: Cell<u64>,
+}
+
+impl Deref for OpenFile {
+    type Target = Opened;
+
+    fn deref(&self) -> &Opened {
+        &self.opened
+    }
+}
+
+impl OpenFile {
+    pub(in crate::server) fn new(opened: Opened, party: &Rc<Party>, inode: Rc<Inode>) -> Self {
+        let party = Rc::clone(party);
+        let (latched, bytes_read, bytes_written) = (None.into(), 0.into(), 0.into());
+        Self { opened, party, inode, latched, bytes_read, bytes_written }
+    }
+
+    pub(in crate::server) fn wrote(&self, bytes: usize) {
+        self.bytes_written.set(self.bytes_written.get().saturating_add(bytes as u64));
+    }
+
+    /// Nothing on this file succeeds any more.
+    pub(in crate::server) fn fail(&self, errno: Errno) {
+        if self.latched.replace(Some(errno)).is_none() {
+            tracing::warn!(
+                connection = self.party.connection,
+                peer = self.party.peer(),
+                user = &*self.party.user,
+                path = %self.path.escape_ascii(),
+                cause = %errno,
+                "writing failed; the file takes no more"
+            );
+        }
+    }
+
+    pub(in crate::server) fn was_read(&self, bytes: usize) {
+        self.bytes_read.set(self.bytes_read.get().saturating_add(bytes as u64));
+    }
+
+    /// What the session did with it.
+    pub(in crate::server) fn log_closed(&self) {
+        tracing::info!(
+            connection = self.party.connection,
+            peer = self.party.peer(),
+            user = &*self.party.user,
+            path = %self.path.escape_ascii(),
+            read_bytes = self.bytes_read.get(),
+            written_bytes = self.bytes_written.get(),
+            error = self.latched.get().map(|errno| errno.to_string()),
+            "file closed"
+        );
+    }
+}
+
+/// A file that somebody is about to read: as long as this lives, what would change the data waits.
+pub(in crate::server) struct Reading(Rc<OpenFile>);
+
+impl Reading {
+    pub(in crate::server) fn new(file: Rc<OpenFile>) -> Self {
+        let inode = &file.inode;
+        inode.reads.set(inode.reads.get().saturating_add(1));
+        inode.of_session.set(inode.of_session.get().saturating_add(1));
+        Self(file)
+    }
+
+    pub(in crate::server) fn is_same(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Clone for Reading {
+    fn clone(&self) -> Self {
+        Self::new(Rc::clone(&self.0))
+    }
+}
+
+impl Deref for Reading {
+    type Target = OpenFile;
+
+    fn deref(&self) -> &OpenFile {
+        &self.0
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        let inode = &self.0.inode;
+        inode.reads.set(inode.reads.get().saturating_sub(1));
+        inode.of_session.set(inode.of_session.get().saturating_sub(1));
+    }
+}
+
+/// A directory that is being listed; entries that did not fit the last reply wait in `left`.
+pub(in crate::server) struct OpenDir {
+    pub(in crate::server) dir: Dir,
+    /// Where it is in the client's view.
+    pub(in crate::server) path: Vec<u8>,
+    pub(in crate::server) left: Vec<DirEntry>,
+    pub(in crate::server) ended: bool,
+    /// Listing it may take long.
+    pub(in crate::server) slow: bool,
+}
+
+/// What a handle names.
+pub(in crate::server) enum Open {
+    File(Rc<OpenFile>),
+    /// `None` while a job reads it.
+    Dir(Option<Box<OpenDir>>),
+}

@@ -8,6 +8,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::config::{Config, Layer, key_table, load, render};
 use super::failure::{Failure, USAGE};
+use super::sftp_server::{self, SftpServerArguments};
 use super::{algorithms, private_file, serve};
 
 /// A configuration file is read up to this size.
@@ -27,6 +28,8 @@ enum Command {
     Serve(ServeArguments),
     /// Validate the configuration and print it whole, as TOML
     Check(ConfigArguments),
+    /// Speak SFTP on stdin and stdout, for sshd's `Subsystem sftp` or `sftp -D`
+    SftpServer(SftpServerArguments),
     /// Print the built-in algorithms, by kind, in order of preference
     Algorithms,
 }
@@ -84,6 +87,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let ended = match command {
         Command::Serve(arguments) => serve_command(&arguments),
         Command::Check(arguments) => check(&arguments),
+        Command::SftpServer(arguments) => sftp_server_command(&arguments),
         Command::Algorithms => print(&algorithms::list()),
     };
     match ended {
@@ -116,6 +120,13 @@ fn serve_command(arguments: &ServeArguments) -> Result<(), Failure> {
         ("--driver", "driver", one(&arguments.driver)),
     ];
     serve::serve(&configuration(&arguments.config, &flags)?)
+}
+
+fn sftp_server_command(arguments: &SftpServerArguments) -> Result<(), Failure> {
+    match sftp_server::answer(arguments)? {
+        Some(answer) => print(&answer),
+        None => sftp_server::serve(arguments),
+    }
 }
 
 fn check(arguments: &ConfigArguments) -> Result<(), Failure> {

@@ -17,6 +17,7 @@ mod moduli;
 mod private_file;
 mod serve;
 mod settings;
+mod sftp_server;
 mod signal;
 mod umask;
 mod usage;

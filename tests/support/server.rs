@@ -41,6 +41,8 @@ pub(crate) struct Options {
     /// `None` leaves the server's own default.
     pub(crate) shards: Option<u32>,
     pub(crate) read_only: bool,
+    /// Our users file: who logs in and what each sees is then for it to say.
+    pub(crate) users_file: Option<PathBuf>,
     /// Seconds a connection may take to log in.
     pub(crate) login_grace_seconds: Option<u32>,
     /// Keys of our configuration and their values; sshd is told those it has another name for.
@@ -114,6 +116,12 @@ impl Server {
         fs::write(&known_hosts, lines).expect("known_hosts");
         let scratch_key = scratch.path("client_key");
         Server { child, subject, address, log, user, scratch_key, known_hosts }
+    }
+
+    /// Whom the clients log in as from now on, with which private key.
+    pub(crate) fn log_in_as(&mut self, user: &str, key: PathBuf) {
+        user.clone_into(&mut self.user);
+        self.scratch_key = key;
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -219,11 +227,15 @@ pub(crate) fn ringferry() -> Command {
 fn ringferry_command(scratch: &Scratch, options: &Options, user: &str) -> Command {
     let mut command = ringferry();
     let driver = std::env::var("RINGFERRY_TEST_DRIVER").unwrap_or_else(|_| "ring".into());
-    command
-        .args(["serve", "--listen", "127.0.0.1:0", "--driver", &driver, "--user", user, "--root"])
-        .arg(scratch.root())
-        .arg("--authorized-keys")
-        .arg(scratch.path("authorized_keys"));
+    command.args(["serve", "--listen", "127.0.0.1:0", "--driver", &driver]);
+    match &options.users_file {
+        Some(path) => command.args(["--set", &format!("users_file={}", path.display())]),
+        None => command
+            .args(["--user", user, "--root"])
+            .arg(scratch.root())
+            .arg("--authorized-keys")
+            .arg(scratch.path("authorized_keys")),
+    };
     for path in options.host_keys(scratch) {
         command.arg("--host-key").arg(path);
     }

@@ -282,3 +282,24 @@ fn text_that_does_not_parse_names_the_line() {
     let said = fault("[users.ann]\nroot = '/'\n[users.ann]\n");
     assert!(said.starts_with("users.toml:3: "), "{said}");
 }
+
+/// Both are written by hand.
+#[test]
+fn the_manual_and_the_example_know_every_key() {
+    let manual = include_str!("../../../manual/users.md");
+    let example = include_str!("../../../../examples/users.toml");
+    let documented = USER.definitions.iter().map(|row| (row.key, row.doc));
+    let documented = documented
+        .chain(MOUNT.definitions.iter().map(|row| (row.key, row.doc)))
+        .chain(FOLDER.definitions.iter().map(|row| (row.key, row.doc)));
+    for (key, doc) in documented {
+        assert!(doc.ends_with('.') && doc.len() > 20, "{key}");
+        assert!(manual.contains(&format!("| `{key}` |")), "{key}");
+        assert!(example.contains(&format!("\n{key} = ")), "{key}");
+    }
+    for permission in Grants::ALL.names() {
+        assert!(manual.contains(&format!("| `{permission}` |")), "{permission}");
+    }
+    let users = loaded(example).unwrap();
+    assert_eq!(users.len(), 3);
+}

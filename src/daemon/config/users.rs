@@ -51,7 +51,7 @@ pub struct UserSettings {
     pub quota_bytes: u64,
     /// Names the user may hold; 0: no quota.
     pub quota_files: u64,
-    /// Free space below which files do not grow; 0: none.
+    /// Free space that writes have to leave; 0: none.
     pub free_bytes_min: u64,
 }
 

@@ -148,8 +148,7 @@ static USER_KEYS: &[Definition<UserSettings>] = &[
     },
     Definition {
         key: "free_bytes_min",
-        doc: "Writes that would make a file longer are refused while its filesystem has less \
-              free space than this.",
+        doc: "Writes are refused that would leave less free space than this on their filesystem.",
         default: || Value::Integer(0),
         place: Place::Number {
             at: |user| &mut user.free_bytes_min,

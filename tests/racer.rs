@@ -1,169 +1,225 @@
-//! A thread swaps a directory for a symlink that leads out of the root while 100,000 operations go
-//! through that name: nothing outside the root is read, listed, written or changed.
+//! Four threads swap directories, links and files for one another while a million operations go
+//! through those names: nothing outside the mounted folders is read, listed, written or changed,
+//! and no answer says where they are on the host.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
-use std::fs;
-use std::io::IoSlice;
-use std::os::unix::fs::{MetadataExt, symlink};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+#[path = "racer/scene.rs"]
+mod scene;
 
-use ringferry::reactor::fs::{Change, OpenHow, Root};
+use std::collections::HashSet;
+use std::io::IoSlice;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
+
+use ringferry::reactor::fs::{Change, Metadata, OpenHow, Spot, View};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
-const OPERATIONS: u64 = 100_000;
-const SECRET: &[u8] = b"outside: never to be seen";
+use scene::{SECRET, Scene, portrait};
 
-struct Scene {
-    _folder: tempfile::TempDir,
-    root: PathBuf,
-    outside: PathBuf,
+const OPERATIONS: u64 = 1_000_000;
+
+/// Everything that is done with one path; `KINDS` is how many.
+#[derive(Clone, Copy)]
+struct Act {
+    kind: u64,
+    /// What makes this operation differ from the last of its kind.
+    turn: u64,
 }
 
-/// `root/swap` is a directory, `root/link*` lead outside; the racer exchanges them.
-fn scene() -> Scene {
-    // In memory where there is tmpfs: ext4 makes each file that replaces another wait for the disk,
-    // and the operations between such waits nearly all meet the link.
-    let memory = Path::new("/dev/shm");
-    let place = if memory.is_dir() { memory.to_path_buf() } else { std::env::temp_dir() };
-    let folder = tempfile::tempdir_in(place).unwrap();
-    let (root, outside) = (folder.path().join("root"), folder.path().join("outside"));
-    fs::create_dir_all(root.join("swap/sub")).unwrap();
-    fs::create_dir_all(outside.join("sub")).unwrap();
-    for name in ["f", "secret", "sub/f"] {
-        fs::write(outside.join(name), SECRET).unwrap();
+const KINDS: u64 = 18;
+
+/// Paths into what is swapped, in both folders and from one into the other.
+const DOORS: [&str; 14] = [
+    "/door",
+    "/door/sub",
+    "/m/door",
+    "/m/door/sub/../sub",
+    "/to-m",
+    "/to-m/sub",
+    "/m/to-top",
+    "/m/to-top/sub",
+    "/door/../door",
+    "/m/../door/sub",
+    "/chain",
+    "/chain/sub",
+    "/real/sub",
+    "m/../m/door",
+];
+
+/// The client: what it is told is held against what it must not learn.
+struct Client<'a> {
+    view: &'a View,
+    /// Where the folders are on the host.
+    hosts: Vec<Vec<u8>>,
+    /// Filesystem and inode of everything outside.
+    outside: HashSet<(u64, u64)>,
+}
+
+impl<'a> Client<'a> {
+    /// An answer that a client would see.
+    fn told(&self, text: &[u8]) {
+        for host in &self.hosts {
+            let leaks = text.windows(host.len()).any(|part| part == host.as_slice());
+            assert!(!leaks, "the host's path was told: {}", text.escape_ascii());
+        }
     }
-    fs::write(root.join("swap/f"), b"inside").unwrap();
-    symlink(&outside, root.join("absolute")).unwrap();
-    symlink("../outside", root.join("relative")).unwrap();
-    symlink(format!("/proc/self/root{}", outside.display()), root.join("magic")).unwrap();
-    Scene { _folder: folder, root, outside }
-}
 
-/// Path, mode, size, modification and change time, owner, content.
-type Row = (PathBuf, u32, u64, i64, i64, u32, Vec<u8>);
-
-/// Everything about a tree that an operation could change.
-fn portrait(folder: &Path) -> Vec<Row> {
-    let mut rows = Vec::new();
-    let mut left = vec![folder.to_path_buf()];
-    while let Some(path) = left.pop() {
-        let meta = fs::symlink_metadata(&path).unwrap();
-        let bytes = if meta.is_file() { fs::read(&path).unwrap() } else { Vec::new() };
-        if meta.is_dir() {
-            left.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
-        }
-        rows.push((path, meta.mode(), meta.size(), meta.mtime(), meta.ctime(), meta.uid(), bytes));
+    fn looked_at(&self, metadata: &Metadata) {
+        assert!(!self.outside.contains(&metadata.id()), "something of the outside was looked at");
     }
-    rows.sort();
-    rows
-}
 
-fn open(root: &Root, path: &[u8], write: bool) -> Option<ringferry::reactor::fs::File> {
-    let how = OpenHow { read: !write, write, create: write, truncate: write, ..base() };
-    root.open_file(path, how).ok()
-}
+    fn find(&self, path: &str, follow: bool) -> Option<Spot<'a>> {
+        let spot = self.view.find(path.as_bytes(), follow).ok()?;
+        self.told(spot.path());
+        if let Some(metadata) = spot.metadata() {
+            self.looked_at(metadata);
+        }
+        Some(spot)
+    }
 
-fn base() -> OpenHow {
-    OpenHow {
-        read: false,
-        write: false,
-        append: false,
-        create: false,
-        exclusive: false,
-        truncate: false,
-        mode: 0o644,
+    fn read(&self, spot: &Spot<'_>) -> bool {
+        let Ok(file) = spot.open_file(OpenHow { read: true, ..OpenHow::default() }) else {
+            return false;
+        };
+        let mut bytes = [0; 64];
+        let count = file.read_at(&mut bytes, 0).unwrap_or(0);
+        assert!(!bytes[..count].starts_with(SECRET), "a file of the outside was read");
+        true
+    }
+
+    fn write(&self, spot: &Spot<'_>) -> bool {
+        let how = OpenHow {
+            write: true,
+            create: true,
+            truncate: true,
+            mode: 0o644,
+            ..OpenHow::default()
+        };
+        spot.open_file(how).is_ok_and(|file| file.write_at(&[IoSlice::new(b"written")], 0).is_ok())
+    }
+
+    fn list(&self, spot: &Spot<'_>) -> bool {
+        let Ok(mut dir) = spot.open_dir() else { return false };
+        let mut entries = Vec::new();
+        while dir.next_entries(100, &mut entries).unwrap_or(false) {}
+        for entry in &entries {
+            assert_ne!(entry.name, b"secret", "a directory of the outside was listed");
+            self.told(&entry.name);
+            self.looked_at(&entry.metadata);
+        }
+        true
+    }
+
+    /// One operation; whether it got through.
+    fn operate(&self, act: Act) -> bool {
+        let door = DOORS[(act.turn % DOORS.len() as u64) as usize];
+        let other = DOORS[(act.turn / 7 % DOORS.len() as u64) as usize];
+        let at = |name: &str, follow| self.find(&format!("{door}/{name}"), follow);
+        let beside = |name: &str| self.find(&format!("{other}/{name}"), false);
+        match act.kind {
+            0 => at("f", true).is_some_and(|spot| self.read(&spot)),
+            1 => at(if act.turn.is_multiple_of(3) { "made" } else { "f" }, true)
+                .is_some_and(|spot| self.write(&spot)),
+            2 => self.find(door, true).is_some_and(|spot| self.list(&spot)),
+            3 => self.find(door, act.turn.is_multiple_of(2)).is_some(),
+            4 => at("dir", false).is_some_and(|spot| spot.mkdir(0o755).is_ok()),
+            5 => at("dir", false).is_some_and(|spot| spot.rmdir().is_ok()),
+            6 => at("made", false).is_some_and(|spot| spot.unlink().is_ok()),
+            7 => at("f", false).zip(beside("f2")).is_some_and(|(a, b)| a.rename_over(&b).is_ok()),
+            8 => at("f2", false)
+                .zip(beside("f"))
+                .is_some_and(|(a, b)| a.rename_exclusive(&b).is_ok()),
+            9 => at("f", false).zip(self.find("/stolen", false)).is_some_and(|(from, to)| {
+                let done = from.hard_link(&to).is_ok();
+                done && self.find("/stolen", false).is_some_and(|spot| self.taken(&spot))
+            }),
+            10 => at("link", false).is_some_and(|spot| spot.symlink(b"/door/f").is_ok()),
+            11 => at("link", false).is_some_and(|spot| {
+                let text = spot.read_link();
+                text.iter().for_each(|text| self.told(text));
+                spot.unlink().is_ok() && text.is_ok()
+            }),
+            12 => self.find(door, false).is_some_and(|spot| {
+                spot.read_link().is_ok_and(|text| {
+                    self.told(&text);
+                    true
+                })
+            }),
+            13 => at("f", true).is_some_and(|spot| spot.set_stat(&CHANGE).is_ok()),
+            14 => self.find(door, true).is_some_and(|spot| spot.set_stat(&CHANGE_DIR).is_ok()),
+            15 => self.find("/swapped", true).is_some_and(|spot| self.read(&spot)),
+            16 => self.find("/swapped", true).is_some_and(|spot| self.write(&spot)),
+            _ => self.find(door, true).is_some_and(|spot| spot.space().is_ok()),
+        }
+    }
+
+    /// What was linked in is the client's to take away again, and was never anybody else's.
+    fn taken(&self, spot: &Spot<'_>) -> bool {
+        self.read(spot);
+        spot.unlink().is_ok()
     }
 }
 
-/// One operation of each kind through `swap`; what it says about the outside fails the test.
-fn operate(root: &Root, step: u64) -> u64 {
-    match step % 14 {
-        0 | 1 => {
-            let Some(file) = open(root, b"swap/f", false) else { return 0 };
-            let mut bytes = [0; 64];
-            let count = file.read_at(&mut bytes, 0).unwrap_or(0);
-            assert_ne!(&bytes[..count], SECRET, "a file outside the root was read");
-            u64::from(count > 0)
+const CHANGE: Change =
+    Change { size: Some(20), mode: Some(0o640), owner: None, times: Some((1, 1)) };
+const CHANGE_DIR: Change =
+    Change { size: None, mode: Some(0o700), owner: Some((0, 0)), times: Some((2, 2)) };
+
+/// Exchanges `one` with each of `others` and back, until told to stop.
+fn swap(scene: &Scene, one: &str, others: &[&str], over: &AtomicBool, swaps: &AtomicU64) {
+    while !over.load(Ordering::Relaxed) {
+        for other in others {
+            for _ in 0..2 {
+                let (one, other) = (scene.path(one), scene.path(other));
+                // What operations rename away in between is not there to be swapped.
+                if renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE).is_ok() {
+                    swaps.fetch_add(1, Ordering::Relaxed);
+                }
+                // Four such loops would leave the operations next to no time on two cores.
+                std::thread::yield_now();
+            }
         }
-        2 => {
-            let Some(file) = open(root, b"/swap/made", true) else { return 0 };
-            u64::from(file.write_at(&[IoSlice::new(b"written")], 0).is_ok())
-        }
-        3 => u64::from(root.mkdir(b"swap/dir", 0o755).is_ok()),
-        4 => u64::from(root.rmdir(b"swap/dir").is_ok()),
-        5 => u64::from(root.unlink(b"swap/made").is_ok()),
-        6 => u64::from(root.rename_over(b"swap/made", b"swap/renamed").is_ok()),
-        7 => u64::from(root.rename_exclusive(b"swap/renamed", b"swap/../swap/made").is_ok()),
-        8 => {
-            let done = root.symlink(b"nowhere", b"swap/new-link").is_ok();
-            let _ = root.unlink(b"swap/new-link");
-            u64::from(done)
-        }
-        9 => {
-            let Ok(mut dir) = root.open_dir(b"swap") else { return 0 };
-            let mut entries = Vec::new();
-            while dir.next_entries(100, &mut entries).unwrap_or(false) {}
-            let seen = entries.iter().any(|entry| entry.name == b"secret");
-            assert!(!seen, "a directory outside the root was listed");
-            1
-        }
-        10 => {
-            let change = Change { mode: Some(0o600), times: Some((1, 1)), ..Change::default() };
-            u64::from(root.set_stat(b"swap/f", true, &change).is_ok())
-        }
-        11 => {
-            let Ok(meta) = root.stat(b"swap/f", true) else { return 0 };
-            assert_ne!(meta.size, SECRET.len() as u64, "a file outside the root was looked at");
-            1
-        }
-        12 => u64::from(root.hard_link(b"swap/f", b"stolen").is_ok_and(|()| {
-            let same = fs_content(root, b"stolen") == SECRET;
-            let _ = root.unlink(b"stolen");
-            assert!(!same, "a file outside the root was linked in");
-            true
-        })),
-        _ => u64::from(root.real_path(b"swap/sub/..").is_ok()),
     }
 }
 
-fn fs_content(root: &Root, path: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![0; 64];
-    let count = open(root, path, false).map_or(0, |file| file.read_at(&mut bytes, 0).unwrap_or(0));
-    bytes.truncate(count);
-    bytes
-}
+/// What each of the four threads swaps: a name, and what it is in turn.
+const SWAPS: [(&str, &[&str]); 4] = [
+    ("top/door", &["top/absolute", "top/relative", "top/magic", "top/other-dir"]),
+    ("mount/door", &["mount/absolute", "mount/relative", "mount/magic", "mount/host-top"]),
+    ("top/real/sub", &["top/sub-absolute", "top/sub-relative", "top/sub-magic", "top/file"]),
+    ("top/swapped", &["top/file-absolute", "top/file-relative", "top/file-magic", "top/file2"]),
+];
 
 #[test]
-fn nothing_outside_the_root_is_reached_while_a_directory_is_swapped_for_a_link() {
-    let scene = scene();
-    let before = portrait(&scene.outside);
-    let root = Root::open(&scene.root).unwrap();
-    let (over, swaps) = (AtomicBool::new(false), AtomicU64::new(0));
-    let mut succeeded = 0;
+fn nothing_outside_is_reached_while_four_threads_swap_what_paths_lead_through() {
+    let scene = Scene::new();
+    let before = portrait(&scene.path("outside"));
+    let view = scene.view();
+    let client = Client { view: &view, hosts: scene.host_paths(), outside: scene.outside_ids() };
+    let (over, start) = (AtomicBool::new(false), Instant::now());
+    let swaps: [AtomicU64; 4] = Default::default();
+    let mut through = [0_u64; KINDS as usize];
     std::thread::scope(|threads| {
-        threads.spawn(|| {
-            while !over.load(Ordering::Relaxed) {
-                for link in ["absolute", "relative", "magic"] {
-                    let (a, b) = (scene.root.join("swap"), scene.root.join(link));
-                    for _ in 0..2 {
-                        renameat_with(CWD, &a, CWD, &b, RenameFlags::EXCHANGE).unwrap();
-                        swaps.fetch_add(1, Ordering::Relaxed);
-                    }
-                }
-            }
-        });
+        for ((one, others), swaps) in SWAPS.into_iter().zip(&swaps) {
+            let (scene, over) = (&scene, &over);
+            threads.spawn(move || swap(scene, one, others, over, swaps));
+        }
         let body = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            (0..OPERATIONS).map(|step| operate(&root, step)).sum::<u64>()
+            for step in 0..OPERATIONS {
+                let act = Act { kind: step % KINDS, turn: step / KINDS };
+                through[act.kind as usize] += u64::from(client.operate(act));
+            }
         }));
         over.store(true, Ordering::Relaxed);
-        match body {
-            Ok(count) => succeeded = count,
-            Err(panic) => std::panic::resume_unwind(panic),
+        if let Err(panic) = body {
+            std::panic::resume_unwind(panic);
         }
     });
-    assert_eq!(portrait(&scene.outside), before, "something outside the root was changed");
+    let swaps = swaps.map(AtomicU64::into_inner);
+    println!("{:?}, {swaps:?} swaps, got through by kind: {through:?}", start.elapsed());
+    assert_eq!(portrait(&scene.path("outside")), before, "something outside was changed");
     // Without these the test could pass by never racing or never getting through.
-    assert!(swaps.load(Ordering::Relaxed) > 1_000, "the racer hardly ran");
-    assert!(succeeded > OPERATIONS / 20, "hardly an operation got through: {succeeded}");
+    assert!(swaps.iter().all(|swaps| *swaps > 10_000), "a racer hardly ran: {swaps:?}");
+    let rare = OPERATIONS / KINDS / 50;
+    assert!(through.iter().all(|count| *count > rare), "hardly got through: {through:?}");
 }

@@ -58,8 +58,8 @@ impl Default for Access {
 const READ_ONLY: &str = "Permission denied: this server is read-only";
 
 impl Access {
-    /// Access by these rules; all else is as in [`unrestricted`](Self::unrestricted), for the caller
-    /// to set. What no rule governs permits nothing.
+    /// Access by these rules; all else is as in [`unrestricted`](Self::unrestricted), for the
+    /// caller to set. What no rule governs permits nothing.
     ///
     /// # Errors
     /// The first rule that cannot stand.
@@ -127,8 +127,8 @@ impl Access {
         }
     }
 
-    /// Whether FSETSTAT may make `change` (which is [`effective`](Self::effective)) through a handle
-    /// that keeps the grants `held`. All of it or nothing.
+    /// Whether FSETSTAT may make `change` (which is [`effective`](Self::effective)) through a
+    /// handle that keeps the grants `held`. All of it or nothing.
     ///
     /// # Errors
     /// [`Refusal::Denied`] with what is withheld.

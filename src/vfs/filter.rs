@@ -7,8 +7,8 @@ use ringferry_sftp::Request;
 /// One request: its short name, the extension it comes as, and whether it changes anything.
 struct Known(&'static str, Option<&'static str>, bool);
 
-/// Names and last column as in OpenSSH's `sftp-server`, so that its `-P` and `-p` lists can be kept;
-/// the last five are not among its own.
+/// Names and last column as in OpenSSH's `sftp-server`, so that its `-P` and `-p` lists can be
+/// kept; the last five are not among its own.
 const TABLE: [Known; 34] = [
     // OPEN changes things or not by its flags, which are judged later.
     Known("open", None, false),
@@ -131,7 +131,8 @@ fn row(request: &Request<'_>) -> Option<(usize, &'static Known)> {
     TABLE.iter().enumerate().find(|(_, known)| known.0 == name)
 }
 
-fn short_name(request: &Request<'_>) -> Option<&'static str> {
+/// The request's name in the table; `None` for what no list can name.
+pub(super) fn short_name(request: &Request<'_>) -> Option<&'static str> {
     Some(match request {
         Request::Init { .. } | Request::ExtendedUnknown { .. } | Request::Unknown { .. } => {
             return None;

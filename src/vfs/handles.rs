@@ -115,8 +115,8 @@ impl<T> HandleTable<T> {
     }
 }
 
-/// A number that depends on every bit of both: SplitMix64's finalizer over their sum. It need not be
-/// a secret, as a handle is looked up in its own session's table only.
+/// A number that depends on every bit of both: SplitMix64's finalizer over their sum. It need not
+/// be a secret, as a handle is looked up in its own session's table only.
 fn first_generation(seed: u64, index: u32) -> u32 {
     let mut mixed = seed.wrapping_add(u64::from(index).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

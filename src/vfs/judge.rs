@@ -62,7 +62,7 @@ impl Access {
         // Who asks without having looked gets nothing.
         let unseen = || Refusal::denied("Permission denied");
         match op {
-            FsOp::HomeDirectory(_) => return Ok(Grants::NONE),
+            FsOp::HomeDirectory(_) => Ok(Grants::NONE),
             FsOp::Rename { .. } | FsOp::HardLink { .. } | FsOp::CopyFile { .. } => {
                 let [source, target, ..] = targets else { return Err(unseen()) };
                 self.judge_two(op, &self.view(source), &self.view(target))
@@ -85,11 +85,12 @@ impl Access {
             FsOp::ReadLink(_) | FsOp::Space(_) => target.look(Reach::Use),
             FsOp::RealPath(_) => target.reach(Reach::Trace),
             FsOp::OpenDir(_) => {
+                // Its content is what is asked for, so its own rule counts.
                 target.reach(Reach::Use)?;
                 need(target.at.own.grants, Grants::LIST)
             }
             FsOp::Open(_, how) => target.open(how),
-            FsOp::CheckFile(..) => target.permit(Grants::DOWNLOAD, Reach::Use),
+            FsOp::CheckFile(..) => target.permit_file(Grants::DOWNLOAD, Reach::Use),
             FsOp::SetStat { change, .. } if change.is_empty() => {
                 // What is left of an ignored change is no way to look.
                 let ignoring = self.setstat_ignored.is_any();
@@ -97,18 +98,13 @@ impl Access {
             }
             FsOp::SetStat { change, .. } => {
                 let size = change.size.map_or(Grants::NONE, |_| Grants::OVERWRITE);
-                target.permit(size | change.needs_beside_size(), Reach::Use)
+                target.permit(size | change.needs_beside_size(), Reach::Use)?;
+                target.name_by_kind(target.kind)
             }
-            FsOp::MakeDir(..) => {
-                target.reach(Reach::Make)?;
-                need(target.at.holder.grants, Grants::MKDIR)
-            }
-            FsOp::Symlink { .. } => {
-                target.name_for_file()?;
-                target.permit(Grants::SYMLINK, Reach::Make)
-            }
+            FsOp::MakeDir(..) => target.permit(Grants::MKDIR, Reach::Make),
+            FsOp::Symlink { .. } => target.permit_file(Grants::SYMLINK, Reach::Make),
             FsOp::Remove(_) => {
-                target.permit(Grants::DELETE, Reach::Use)?;
+                target.permit_file(Grants::DELETE, Reach::Use)?;
                 target.movable()
             }
             FsOp::RemoveDir(_) => {
@@ -131,17 +127,14 @@ impl Access {
         match op {
             FsOp::Rename { over, .. } => rename(over, source, target)?,
             FsOp::HardLink { .. } => {
-                source.permit(Grants::DOWNLOAD, Reach::Use)?;
-                target.permit(Grants::SYMLINK, Reach::Make)?;
-                target.name_for_file()?;
+                source.permit_file(Grants::DOWNLOAD, Reach::Use)?;
+                target.permit_file(Grants::SYMLINK, Reach::Make)?;
                 target.movable()?;
                 no_more_than(source, target)?;
             }
-            FsOp::CopyFile { overwrite, .. } => {
-                source.permit(Grants::DOWNLOAD, Reach::Use)?;
-                target.permit(target.writing(), Reach::Make)?;
-                target.name_for_file()?;
-                *overwrite &= target.at.holder.grants.contains(Grants::OVERWRITE);
+            FsOp::CopyFile { how, .. } => {
+                source.permit_file(Grants::DOWNLOAD, Reach::Use)?;
+                target.open(how)?;
             }
             _ => return Err(Refusal::denied("Permission denied")),
         }
@@ -153,11 +146,9 @@ fn rename(over: &mut bool, source: &View<'_>, target: &View<'_>) -> Result<(), R
     let replaces = *over && target.kind.is_some();
     let replacing = if replaces { Grants::OVERWRITE } else { Grants::NONE };
     source.permit(Grants::RENAME, Reach::Use)?;
-    target.reach(Reach::Make)?;
-    need(target.at.holder.grants, Grants::RENAME | replacing)?;
-    if source.kind != Some(Kind::Directory) {
-        target.name_for_file()?;
-    }
+    target.permit(Grants::RENAME | replacing, Reach::Make)?;
+    source.name_by_kind(source.kind)?;
+    target.name_by_kind(source.kind)?;
     source.movable()?;
     target.movable()?;
     no_more_than(source, target)?;
@@ -211,14 +202,22 @@ impl View<'_> {
         Err(Refusal::denied(NAME))
     }
 
-    /// Whether the folder permits `needed` and the patterns the name.
+    /// As [`name_for_file`](Self::name_for_file) unless what is there is a directory.
+    fn name_by_kind(&self, kind: Option<Kind>) -> Result<(), Refusal> {
+        if kind == Some(Kind::Directory) { Ok(()) } else { self.name_for_file() }
+    }
+
+    /// Whether the folder permits `needed` and the patterns the path.
     fn permit(&self, needed: Grants, reach: Reach) -> Result<(), Refusal> {
         self.reach(reach)?;
-        need(self.at.holder.grants, needed)?;
-        match self.kind {
-            None | Some(Kind::Directory) => Ok(()),
-            Some(Kind::File | Kind::Link | Kind::Special) => self.name_for_file(),
-        }
+        need(self.at.holder.grants, needed)
+    }
+
+    /// As [`permit`](Self::permit), for what can only be about something other than a directory.
+    /// Asked whatever is there: it may be something else by the time it is used.
+    fn permit_file(&self, needed: Grants, reach: Reach) -> Result<(), Refusal> {
+        self.permit(needed, reach)?;
+        self.name_for_file()
     }
 
     /// Whether attributes may be seen. A folder that may be listed shows its own there, as `.`; and
@@ -233,31 +232,28 @@ impl View<'_> {
         need(self.at.holder.grants, Grants::LIST)
     }
 
-    /// What writing here takes.
-    fn writing(&self) -> Grants {
-        if self.kind.is_some() { Grants::OVERWRITE } else { Grants::UPLOAD }
-    }
-
+    /// Whether a file may be opened so; `how` keeps no more than what the grants cover, whatever
+    /// appears or vanishes here in the meantime.
     fn open(&self, how: &mut OpenFor) -> Result<(), Refusal> {
+        let granted = self.at.holder.grants;
+        let there = self.kind.is_some();
         let mut needed = if how.read { Grants::DOWNLOAD } else { Grants::NONE };
         if how.writes() {
-            needed |= self.writing();
+            let replaces = there && !how.makes_only();
+            needed |= if replaces { Grants::OVERWRITE } else { Grants::UPLOAD };
         }
-        self.permit(needed, if how.create { Reach::Make } else { Reach::Use })?;
-        if how.create && self.kind.is_none() {
-            self.name_for_file()?;
+        self.permit_file(needed, if how.create { Reach::Make } else { Reach::Use })?;
+        let may_replace = granted.contains(Grants::OVERWRITE);
+        if how.writes() && !there && !how.create && !may_replace {
+            return Err(Refusal::Missing);
         }
-        let granted = self.at.holder.grants;
-        if self.kind.is_none() {
-            how.exclusive |= how.create && !granted.contains(Grants::OVERWRITE);
-        } else {
-            how.create &= how.exclusive || granted.contains(Grants::UPLOAD);
-        }
+        how.exclusive |= how.create && !there && !may_replace;
+        how.create &= granted.contains(Grants::UPLOAD);
         Ok(())
     }
 
-    /// Whether it may be taken from its place or replaced: the rules name folders by their paths, so
-    /// those paths have to keep leading to them.
+    /// Whether it may be taken from its place or replaced: the rules name folders by their paths,
+    /// so those paths have to keep leading to them.
     fn movable(&self) -> Result<(), Refusal> {
         if self.fixed || self.at.ruled { Err(BUSY) } else { Ok(()) }
     }

@@ -38,9 +38,9 @@ impl std::error::Error for OverQuota {}
 
 /// One user's quota, over all his sessions on all shards.
 ///
-/// Bytes are counted before they are written: a file that is open has a size here which covers every
-/// write under way, and goes back to what is really on disk when the last handle is closed. So two
-/// uploads at once cannot both take the last of the room, and what failed is given back.
+/// Bytes are counted before they are written: a file that is open has a size here which covers
+/// every write under way, and goes back to what is really on disk when the last handle is closed.
+/// So two uploads at once cannot both take the last of the room, and what failed is given back.
 ///
 /// The lock is held for a few steps over a map and never while anything waits.
 #[derive(Debug)]
@@ -124,7 +124,7 @@ impl Ledger {
         self.books().grow(id, self.bytes_max, |_| size)
     }
 
-    /// A file that may or may not be open here is about to go from `old` to `new` bytes, by its path.
+    /// A file is about to go from `old` to `new` bytes by its path, whether it is open here or not.
     ///
     /// # Errors
     /// As [`grow`](Self::grow).
@@ -136,8 +136,8 @@ impl Ledger {
         books.exchange(self.bytes_max, old, new)
     }
 
-    /// A write or a change of size failed, and the file has `size` bytes. While others hold the file
-    /// open nothing is given back, as their writes may be under way: the last close does it.
+    /// A write or a change of size failed, and the file has `size` bytes. While others hold the
+    /// file open nothing is given back, as their writes may be under way: the last close does it.
     pub fn failed(&self, id: FileId, size: u64) {
         let mut books = self.books();
         let Some(file) = books.open.get_mut(&id).filter(|file| file.handles == 1) else { return };

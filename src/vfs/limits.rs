@@ -25,6 +25,6 @@ pub const PATTERN_BYTES_MAX: usize = 255;
 /// make the reply larger than the file.
 pub const CHECK_BLOCK_BYTES_MIN: u32 = 256;
 
-/// How many levels below `/` a folder with a rule of its own may be. OpenSSH's client goes 64 levels
-/// down; rules deeper than anybody's transfers only make a configuration hard to read.
+/// How many levels below `/` a folder with a rule of its own may be. OpenSSH's client goes 64
+/// levels down; rules deeper than anybody's transfers only make a configuration hard to read.
 pub const RULE_DEPTH_MAX: usize = 64;

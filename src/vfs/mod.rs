@@ -3,9 +3,9 @@
 //! Owns the rules for paths, what a user may do where ([`Access`]), quotas and the handle table.
 //! [`plan`] turns an SFTP request into an [`FsOp`] value, [`Access::judge`] says whether it may be
 //! done where its paths lead; neither opens, reads or resolves anything. It must not know the
-//! reactor, the server or the wire; of SFTP it knows the request types only. Invariant: the paths of
-//! a planned `FsOp` are absolute, hold no NUL byte and no more than [`limits::PATH_BYTES_MAX`]
-//! bytes. Confinement itself is the kernel's work (openat2 in `reactor::fs`): no comparison of path
+//! reactor, the server or the wire; of SFTP it knows the request types only. Invariant: the paths
+//! of a planned `FsOp` are absolute, hold no NUL byte and at most [`limits::PATH_BYTES_MAX`] bytes.
+//! Confinement itself is the kernel's work (openat2 in `reactor::fs`): no comparison of path
 //! prefixes happens here or anywhere.
 
 mod access;

@@ -58,6 +58,11 @@ impl OpenFor {
     pub fn writes(&self) -> bool {
         self.write || self.append || self.create || self.truncate || self.exclusive
     }
+
+    /// Whether it can only make a file, and never touch one that is there.
+    pub(super) fn makes_only(&self) -> bool {
+        self.create && self.exclusive
+    }
 }
 
 /// One operation on the file system, with every path admitted and absolute in the client's view.
@@ -133,8 +138,8 @@ pub enum FsOp<'a> {
         source: Cow<'a, [u8]>,
         /// Where the copy is made.
         target: Cow<'a, [u8]>,
-        /// Whether an existing target is replaced or an error.
-        overwrite: bool,
+        /// How the target is opened. It is not emptied by that: the source may be the same file.
+        how: OpenFor,
     },
 }
 
@@ -178,7 +183,7 @@ impl FsOp<'_> {
         let at = |path, follow| Some(Place { path, follow });
         match self {
             // An exclusive open does not follow: a link there is what must not be there.
-            Self::Open(path, how) => [at(path, !(how.create && how.exclusive)), None],
+            Self::Open(path, how) => [at(path, !how.makes_only()), None],
             Self::Stat { path, follow } | Self::SetStat { path, follow, .. } => {
                 [at(path, *follow), None]
             }
@@ -195,7 +200,9 @@ impl FsOp<'_> {
             Self::Rename { old, new, .. } | Self::HardLink { old, new } => {
                 [at(old, false), at(new, false)]
             }
-            Self::CopyFile { source, target, .. } => [at(source, true), at(target, true)],
+            Self::CopyFile { source, target, how } => {
+                [at(source, true), at(target, !how.makes_only())]
+            }
         }
     }
 
@@ -223,8 +230,8 @@ impl FsOp<'_> {
             Self::HardLink { old, new } => FsOp::HardLink { old: own(old), new: own(new) },
             Self::Space(path) => FsOp::Space(own(path)),
             Self::CheckFile(path, check) => FsOp::CheckFile(own(path), check),
-            Self::CopyFile { source, target, overwrite } => {
-                FsOp::CopyFile { source: own(source), target: own(target), overwrite }
+            Self::CopyFile { source, target, how } => {
+                FsOp::CopyFile { source: own(source), target: own(target), how }
             }
         }
     }

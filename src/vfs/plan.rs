@@ -141,7 +141,14 @@ impl Planner<'_> {
         target: &'a [u8],
         overwrite: bool,
     ) -> Result<FsOp<'a>, Refusal> {
-        Ok(FsOp::CopyFile { source: self.at(source)?, target: self.at(target)?, overwrite })
+        let how = OpenFor {
+            write: true,
+            create: true,
+            exclusive: !overwrite,
+            mode: self.access.mode_of_file(None),
+            ..OpenFor::default()
+        };
+        Ok(FsOp::CopyFile { source: self.at(source)?, target: self.at(target)?, how })
     }
 
     fn symlink<'a>(&self, first: &'a [u8], second: &'a [u8]) -> Result<FsOp<'a>, Refusal> {

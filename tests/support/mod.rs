@@ -1,8 +1,9 @@
 //! What the tests that drive a real server with real clients share: a scratch folder with keys and
 //! seeded files (`files`), the server under test (`server`) and its log (`log`), OpenSSH's clients
-//! with a deadline (`client`), and two peers no stock client can play: raw bytes on a TCP socket or
-//! through a proxy that damages them (`wire`), and raw SFTP packets through `ssh -s` (`packets`).
-//! The other way round, our client role on a socket (`driver`) against Debian's sshd (`sshd`).
+//! with a deadline (`client`), others' command lines (`foreign`), and peers no stock client can
+//! play: raw bytes on a TCP socket or through a proxy that damages them (`wire`), a proxy that
+//! stops at a byte (`stall`), and raw SFTP packets through `ssh -s` (`packets`). The other way
+//! round, our client role on a socket (`driver`) against Debian's sshd (`sshd`).
 //!
 //! The server under test is a variable. `RINGFERRY_TEST_SUBJECT=sshd` runs the same tests against
 //! Debian's sshd (as root, in a chroot, so that paths look alike): a test that fails there asks for
@@ -17,10 +18,12 @@ pub(crate) mod algorithms;
 pub(crate) mod client;
 pub(crate) mod driver;
 pub(crate) mod files;
+pub(crate) mod foreign;
 pub(crate) mod log;
 pub(crate) mod packets;
 pub(crate) mod server;
 pub(crate) mod sshd;
+pub(crate) mod stall;
 pub(crate) mod wire;
 
 use std::time::{Duration, Instant};
@@ -31,9 +34,14 @@ pub(crate) const MIB: u64 = 1 << 20;
 /// running the rest of the tests at the same time.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 
+/// Whether tests take their full sizes, and their time.
+pub(crate) fn is_large() -> bool {
+    std::env::var_os("RINGFERRY_TEST_LARGE").is_some()
+}
+
 /// Bytes of one bulk transfer.
 pub(crate) fn bulk_bytes() -> u64 {
-    if std::env::var_os("RINGFERRY_TEST_LARGE").is_some() { 1024 * MIB } else { 128 * MIB }
+    if is_large() { 1024 * MIB } else { 128 * MIB }
 }
 
 /// Says on stderr that a test did not run here, and why. The caller returns at once.

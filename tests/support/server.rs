@@ -51,11 +51,17 @@ pub(crate) struct Options {
     pub(crate) host_keys: Vec<String>,
     /// Certificates for them, signed by `host_ca`, likewise.
     pub(crate) host_certificates: Vec<String>,
+    /// A folder to serve instead of the scratch folder's own.
+    pub(crate) root: Option<PathBuf>,
     /// Mounts a tmpfs of so many MiB over the root, in a mount namespace of the server's own.
     pub(crate) tmpfs_root_mib: Option<u32>,
 }
 
 impl Options {
+    fn root(&self, scratch: &Scratch) -> PathBuf {
+        self.root.clone().unwrap_or_else(|| scratch.root())
+    }
+
     fn host_keys(&self, scratch: &Scratch) -> Vec<PathBuf> {
         match &self.host_keys[..] {
             [] => vec![scratch.path("host_key")],
@@ -96,7 +102,7 @@ impl Server {
             Subject::Sshd => sshd_command(scratch, options),
         };
         if let Some(mib) = options.tmpfs_root_mib {
-            command = in_mount_namespace(&command, &scratch.root(), mib);
+            command = in_mount_namespace(&command, &options.root(scratch), mib);
         }
         let log_file = File::create(&log_path).expect("log file");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log_file);
@@ -146,6 +152,46 @@ impl Server {
         }
     }
 
+    /// Waits until all connections have ended and what they held is given back: no more descriptors
+    /// than `before`, or no process of sshd's for any of them.
+    pub(crate) fn expect_idle(&self, before: usize) {
+        if self.subject == Subject::Ringferry {
+            return self.expect_descriptors_back(before);
+        }
+        let children = format!("/proc/{0}/task/{0}/children", self.pid());
+        let idle = || fs::read_to_string(&children).is_ok_and(|pids| pids.is_empty()).then_some(());
+        assert!(wait_for(SOON, idle).is_some(), "sessions left: {}", self.log.tail());
+    }
+
+    /// A line of the process's `/proc/PID/status` in KiB: `VmRSS`, `VmHWM`.
+    pub(crate) fn memory_kib(&self, name: &str) -> u64 {
+        let path = format!("/proc/{}/status", self.pid());
+        let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        let number = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok());
+        number.unwrap_or_else(|| panic!("no {name} in {path}:\n{text}"))
+    }
+
+    /// Lets `VmHWM`, the most memory there was, begin anew at what there is.
+    pub(crate) fn reset_peak(&self) {
+        let path = format!("/proc/{}/clear_refs", self.pid());
+        fs::write(&path, "5").unwrap_or_else(|e| panic!("{path}: {e}"));
+    }
+
+    /// SIGKILL, and the process is gone.
+    pub(crate) fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Options for an OpenSSH client to reach this server through a proxy on `address`.
+    pub(crate) fn options_through(&self, address: SocketAddr) -> Vec<String> {
+        // The first value of an option counts, and the port of the command line comes later.
+        let port = format!("Port={}", address.port());
+        let alias = format!("HostKeyAlias=[127.0.0.1]:{}", self.address.port());
+        vec!["-o".into(), port, "-o".into(), alias]
+    }
+
     /// The server's own view of its root (it may have mounts of its own).
     pub(crate) fn view(&self, path: &Path) -> PathBuf {
         let inside = path.strip_prefix("/").expect("an absolute path");
@@ -154,6 +200,11 @@ impl Server {
 
     pub(crate) fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// The private key that may log in.
+    pub(crate) fn client_key(&self) -> &Path {
+        &self.scratch_key
     }
 
     /// Options every OpenSSH client needs to reach this server without touching the user's files.
@@ -232,7 +283,7 @@ fn ringferry_command(scratch: &Scratch, options: &Options, user: &str) -> Comman
         Some(path) => command.args(["--set", &format!("users_file={}", path.display())]),
         None => command
             .args(["--user", user, "--root"])
-            .arg(scratch.root())
+            .arg(options.root(scratch))
             .arg("--authorized-keys")
             .arg(scratch.path("authorized_keys")),
     };
@@ -263,7 +314,7 @@ fn sshd_command(scratch: &Scratch, options: &Options) -> (Command, Option<u16>) 
     let port = free_port();
     let subsystem = if options.read_only { "internal-sftp -R" } else { "internal-sftp" };
     let own = [
-        format!("ChrootDirectory {}", scratch.root().display()),
+        format!("ChrootDirectory {}", options.root(scratch).display()),
         format!("Subsystem sftp {subsystem}"),
         format!("LoginGraceTime {}", options.login_grace_seconds.unwrap_or(120)),
     ];

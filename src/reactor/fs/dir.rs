@@ -22,13 +22,20 @@ pub struct DirEntry {
 pub struct Dir {
     /// `None` for a directory of the view alone.
     stream: Option<rustix::fs::Dir>,
+    /// Apart, since tables of open handles hold this type by value.
+    view: Box<InView>,
+    ended: bool,
+}
+
+/// What the view says about a directory.
+#[derive(Debug)]
+struct InView {
     own: Metadata,
     /// What ".." is in the client's view. Asking the kernel for ".." of the root would describe a
     /// directory outside it.
     parent: Metadata,
     /// Sorted by name if there is a stream.
     overlays: Vec<Overlay>,
-    ended: bool,
 }
 
 /// A name that the view puts into a directory, over whatever has that name there.
@@ -56,15 +63,15 @@ impl Dir {
         parent: Metadata,
         overlays: Vec<Overlay>,
     ) -> Result<Self, Errno> {
-        let stream = Some(rustix::fs::Dir::new(fd)?);
-        Ok(Dir { stream, own: Metadata::default(), parent, overlays, ended: false })
+        let view = Box::new(InView { own: Metadata::default(), parent, overlays });
+        Ok(Dir { stream: Some(rustix::fs::Dir::new(fd)?), view, ended: false })
     }
 
     /// A directory with nothing in it but `overlays`.
     pub(super) fn of_view(own: Metadata, parent: Metadata, overlays: Vec<Overlay>) -> Self {
         let dots = [Overlay::new(b".", own), Overlay::new(b"..", parent)];
         let overlays = dots.into_iter().chain(overlays).collect();
-        Dir { stream: None, own, parent, overlays, ended: false }
+        Dir { stream: None, view: Box::new(InView { own, parent, overlays }), ended: false }
     }
 
     /// The room on the filesystem it is on; none for a directory of the view's own.
@@ -77,7 +84,7 @@ impl Dir {
     pub fn metadata(&self) -> Result<Metadata, Errno> {
         match &self.stream {
             Some(stream) => Metadata::of(stream.fd()?),
-            None => Ok(self.own),
+            None => Ok(self.view.own),
         }
     }
 
@@ -111,18 +118,18 @@ impl Dir {
                 }
             }
         }
-        Ok(self.overlays.iter_mut().find(|overlay| !overlay.shown).map(Overlay::show))
+        Ok(self.view.overlays.iter_mut().find(|overlay| !overlay.shown).map(Overlay::show))
     }
 
     fn overlay(&mut self, name: &[u8]) -> Option<&mut Overlay> {
         let order = |overlay: &Overlay| overlay.entry.name.as_slice().cmp(name);
-        let index = self.overlays.binary_search_by(order).ok()?;
-        self.overlays.get_mut(index)
+        let index = self.view.overlays.binary_search_by(order).ok()?;
+        self.view.overlays.get_mut(index)
     }
 
     fn describe(&self, name: &[u8], kind: FileType, ino: u64) -> Result<Metadata, Errno> {
         if name == b".." {
-            return Ok(self.parent);
+            return Ok(self.view.parent);
         }
         let Some(stream) = &self.stream else { return Err(Errno::NOENT) };
         match rustix::fs::statat(stream.fd()?, name, AtFlags::SYMLINK_NOFOLLOW) {

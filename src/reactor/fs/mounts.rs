@@ -40,6 +40,11 @@ impl Mounts {
         self.by_path.iter().map(|(path, root)| (path.as_slice(), root))
     }
 
+    /// Whether any folder is mounted elsewhere than at the top, which most views do without.
+    pub(super) fn has_inner(&self) -> bool {
+        self.by_path.last_key_value().is_some_and(|(path, _)| !path.is_empty())
+    }
+
     /// The folder mounted at exactly this path.
     pub(super) fn at(&self, path: &[u8]) -> Option<&Root> {
         self.by_path.get(path)
@@ -58,6 +63,9 @@ impl Mounts {
 
     /// The first folder mounted below `path`, not at it.
     pub(super) fn first_below(&self, path: &[u8]) -> Option<&Root> {
+        if !self.has_inner() {
+            return None;
+        }
         let inside = [path, b"/"].concat();
         let (found, root) = self.by_path.range(inside..).next()?;
         below(found, path).map(|_| root)

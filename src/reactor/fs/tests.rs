@@ -2,14 +2,17 @@
 
 mod attributes;
 mod confinement;
+mod copying;
 mod listing;
+mod mounts;
 mod naming;
 mod real_paths;
+mod spots;
+mod telling;
 
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use rustix::io::Errno;
 use tempfile::TempDir;
@@ -25,38 +28,10 @@ use super::*;
 struct Tree {
     base: TempDir,
     root: Root,
-    _renames: Option<Renames>,
-}
-
-/// While something is renamed anywhere on the host, the kernel may not be able to tell whether `..`
-/// stays inside (EAGAIN), and a path of thousands of steps never gets through: the test that
-/// renames without a pause runs alone.
-static RENAMES: RwLock<()> = RwLock::new(());
-
-enum Renames {
-    Few { _guard: RwLockReadGuard<'static, ()> },
-    Many { _guard: RwLockWriteGuard<'static, ()> },
 }
 
 impl Tree {
     fn new() -> Self {
-        Self::with(None)
-    }
-
-    /// For a test of paths so long that any rename meets them. One a test: a second could wait for
-    /// a writer that waits for the first.
-    fn calm() -> Self {
-        let guard = RENAMES.read().unwrap_or_else(PoisonError::into_inner);
-        Self::with(Some(Renames::Few { _guard: guard }))
-    }
-
-    /// For a test that renames without a pause.
-    fn alone() -> Self {
-        let guard = RENAMES.write().unwrap_or_else(PoisonError::into_inner);
-        Self::with(Some(Renames::Many { _guard: guard }))
-    }
-
-    fn with(renames: Option<Renames>) -> Self {
         let base = tempfile::tempdir().unwrap();
         let root = base.path().join("root");
         fs::create_dir_all(root.join("sub")).unwrap();
@@ -66,7 +41,7 @@ impl Tree {
         fs::write(root.join("file"), "content").unwrap();
         fs::write(root.join("sub/inner"), "inner").unwrap();
         let root = Root::open(&root).unwrap();
-        Tree { base, root, _renames: renames }
+        Tree { base, root }
     }
 
     /// Where the client's path is on the host.

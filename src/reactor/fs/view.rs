@@ -97,12 +97,12 @@ impl View {
         let mut canonical = Vec::with_capacity(path.len() + 1);
         components(path).for_each(|part| push(&mut canonical, part));
         let Some((above, name)) = parent(&canonical) else {
-            return self.fixed(canonical, end).ok_or(Errno::NOENT);
+            return self.fixed(b"", end).ok_or(Errno::NOENT);
         };
         match self.directory(above) {
             Ok(directory) => Walk::at(self, above, directory, name, follow, end).run(),
             Err(Errno::LOOP) => Walk::new(self, path, follow, end).run(),
-            Err(Errno::NOENT | Errno::NOTDIR) if self.mounts.is_on_the_way(b"") => {
+            Err(Errno::NOENT | Errno::NOTDIR) if self.mounts.has_inner() => {
                 Walk::new(self, path, follow, end).run()
             }
             Err(errno) => Err(errno),
@@ -162,13 +162,13 @@ impl View {
 
     /// The spot at a canonical path where the view itself puts something that is no name in a
     /// directory of the host.
-    pub(super) fn fixed(&self, path: Vec<u8>, end: End) -> Option<Spot<'_>> {
-        let (place, metadata) = match self.mounts.at(&path) {
+    pub(super) fn fixed(&self, path: &[u8], end: End) -> Option<Spot<'_>> {
+        let (place, metadata) = match self.mounts.at(path) {
             Some(root) => (Place::Top(root), Metadata::of(root.fd()).ok()?),
             None if path.is_empty() => (Place::Virtual, Metadata::of_virtual_dir()),
             None => return None,
         };
-        Some(Spot::new(self, path, place, Some(metadata), end))
+        Some(Spot::new(self, path.to_vec(), place, Some(metadata), end))
     }
 
     /// The spot of `name` in `directory`, with the canonical path `path`.

@@ -1,0 +1,57 @@
+//! The command lines of clients that are not OpenSSH's and that several tests drive.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::server::Server;
+
+/// Whether a program is there; it is asked its version.
+pub(crate) fn is_installed(program: &str, version: &str) -> bool {
+    let mut command = Command::new(program);
+    command.arg(version).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok()
+}
+
+/// An argument of lftp's: quoted.
+pub(crate) fn lftp_quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+impl Server {
+    /// lftp, logged in, with a script; it ends with code 1 at the first command that fails. `home`
+    /// is a folder without settings.
+    pub(crate) fn lftp_command(&self, home: &Path, script: &str) -> Command {
+        let ssh = format!("ssh -a -x {}", self.client_options().join(" "));
+        let open = format!(
+            "set sftp:connect-program {}; set cmd:fail-exit yes; set net:max-retries 2; \
+             set net:timeout 60; open -u {},none -p {} sftp://127.0.0.1; ",
+            lftp_quoted(&ssh),
+            self.user,
+            self.address.port(),
+        );
+        let mut command = Command::new("lftp");
+        command.arg("--norc").env("HOME", home).args(["-c", &(open + script)]);
+        command
+    }
+
+    /// rclone with the server as its remote `far:`, whose paths begin at the root.
+    pub(crate) fn rclone_command(&self, home: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new("rclone");
+        command.args(["--config", "/dev/null", "--retries", "1"]).args(arguments);
+        command.env("HOME", home);
+        for (name, value) in [
+            ("TYPE", "sftp".to_owned()),
+            ("HOST", "127.0.0.1".to_owned()),
+            ("PORT", self.address.port().to_string()),
+            ("USER", self.user.clone()),
+            ("KEY_FILE", self.client_key().display().to_string()),
+            ("KNOWN_HOSTS_FILE", self.known_hosts.display().to_string()),
+            // No command is run on the server.
+            ("SHELL_TYPE", "none".to_owned()),
+            ("DISABLE_HASHCHECK", "true".to_owned()),
+        ] {
+            command.env(format!("RCLONE_CONFIG_FAR_{name}"), value);
+        }
+        command
+    }
+}

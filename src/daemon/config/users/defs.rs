@@ -103,10 +103,10 @@ static USER_KEYS: &[Definition<UserSettings>] = &[
     },
     Definition {
         key: "directory_mode",
-        doc: "The mode of every folder the user makes, likewise. Setgid (2000) hands a folder's \
-              group on.",
+        doc: "The mode of every folder the user makes, likewise. Setgid is not for it to say: \
+              folders have it from the one they are made in.",
         default: || Value::text(""),
-        place: Place::Octal { at: |user| &mut user.directory_mode, max: 0o3777, empty: MODE_EMPTY },
+        place: Place::Octal { at: |user| &mut user.directory_mode, max: 0o1777, empty: MODE_EMPTY },
     },
     Definition {
         key: "ignore_setstat",

@@ -25,7 +25,7 @@ fn a_user_has_what_the_file_says_and_defaults_for_the_rest() {
     let users = loaded(
         "[users.ann]\nroot = '/srv/ann'\nauthorized_keys = ['k1', 'k2']\n\
          authorized_keys_files = '/etc/keys'\nhome = '/in'\nread_only = true\numask = '022'\n\
-         file_mode = '0640'\ndirectory_mode = '2750'\nignore_setstat = ['mode', 'times']\n\
+         file_mode = '0640'\ndirectory_mode = '1750'\nignore_setstat = ['mode', 'times']\n\
          symlinks = 'refuse'\nquota_bytes = '10G'\nquota_files = 1000\nfree_bytes_min = '1M'\n\
          [[users.ann.mounts]]\npath = '/in'\nfolder = '/data/in'\n\
          [[users.ann.folders]]\npath = '/in'\npermissions = ['list', 'upload']\n\
@@ -40,7 +40,7 @@ fn a_user_has_what_the_file_says_and_defaults_for_the_rest() {
     assert_eq!(ann.authorized_keys_files, [Path::new("/etc/keys")]);
     assert_eq!((ann.home.as_str(), ann.read_only, ann.symlinks), ("/in", true, "refuse"));
     assert_eq!(ann.umask, Some(0o22));
-    assert_eq!((ann.file_mode, ann.directory_mode), (Some(0o640), Some(0o2750)));
+    assert_eq!((ann.file_mode, ann.directory_mode), (Some(0o640), Some(0o1750)));
     assert_eq!(ann.ignore_setstat, ["mode", "times"]);
     assert_eq!((ann.quota_bytes, ann.quota_files, ann.free_bytes_min), (10 << 30, 1000, 1 << 20));
     let mount = &users[0].mounts[0].value;

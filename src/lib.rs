@@ -38,5 +38,5 @@ pub mod server;
 
 // Command line, configuration, logs, keys, signals.
 pub mod daemon;
-// Chapters: architecture, protocol deviations, states, limits, security.
+// Chapters: architecture, users, protocol deviations, states, limits, security.
 pub mod manual;

@@ -2,7 +2,7 @@
 //! the known one get the same bytes.
 //!
 //! The verdicts are those of the server. That they take as long for the one as for the other is not
-//! tested: times of microseconds on a machine that does other things say nothing. `auth::SoleUser`
+//! tested: times of microseconds on a machine that does other things say nothing. `auth::Users`
 //! does the same work for both.
 
 #[path = "peer/mod.rs"]

@@ -1,4 +1,4 @@
-//! Who may log in: the user, the keys, the password, and the verdict on an attempt.
+//! Who may log in: the users, their keys, the password, and the verdict on an attempt.
 //!
 //! PURE: bytes and values in, a [`Verdict`] out. It reads no file (the daemon hands it their
 //! bytes), keeps no clock and checks no signature: the protocol core has verified that before it
@@ -8,8 +8,10 @@
 pub mod authorized_keys;
 pub mod limits;
 mod sole_user;
+mod users;
 mod verdict;
 
 pub use authorized_keys::{AuthorizedKey, KeyFile, RejectedLine};
 pub use sole_user::{PasswordDigest, SoleUser};
+pub use users::Users;
 pub use verdict::{Authenticator, Verdict};

@@ -3,8 +3,7 @@
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
-use super::{Authenticator, AuthorizedKey, Verdict};
-use crate::crypto::fingerprint_sha256;
+use super::{Authenticator, AuthorizedKey, Users, Verdict};
 use crate::ssh::{AuthMethod, AuthRequest};
 
 /// SHA-256 of a password of high entropy: one made by the server for one run. A password people
@@ -29,34 +28,19 @@ impl std::fmt::Debug for PasswordDigest {
 #[derive(Debug)]
 pub struct SoleUser {
     name: String,
-    keys: Vec<AuthorizedKey>,
+    users: Users,
     password: Option<PasswordDigest>,
 }
 
 impl SoleUser {
     /// A user who may log in with any of `keys`, or with `password` if there is one.
     pub fn new(name: &str, keys: Vec<AuthorizedKey>, password: Option<PasswordDigest>) -> Self {
-        Self { name: name.to_owned(), keys, password }
+        Self { name: name.to_owned(), users: Users::new([(name, &keys[..])]), password }
     }
 
     /// The login name.
     pub fn name(&self) -> &str {
         &self.name
-    }
-
-    /// Compares digests, so that neither the length nor the first difference of a name shows.
-    fn is_user(&self, name: &str) -> Choice {
-        let (own, given) = (Sha256::digest(self.name.as_bytes()), Sha256::digest(name.as_bytes()));
-        own.as_slice().ct_eq(given.as_slice())
-    }
-
-    /// Looks at every key, whoever asks, so that the time taken tells nothing about the user.
-    fn holds_key(&self, blob: &[u8]) -> Choice {
-        let mut held = Choice::from(0);
-        for key in &self.keys {
-            held |= key.blob.as_slice().ct_eq(blob);
-        }
-        held
     }
 
     fn is_password(&self, given: &str) -> Choice {
@@ -68,44 +52,31 @@ impl SoleUser {
         enabled & own.ct_eq(&given.0)
     }
 
-    /// `proven` is computed by the caller for known and unknown users alike.
-    fn decide(&self, user: &str, proven: Choice, failing: impl FnOnce() -> String) -> Verdict {
-        let known = self.is_user(user);
-        if bool::from(known & proven) {
+    fn judge_password(&self, user: &str, given: &str) -> Verdict {
+        // Both are always asked, so that the work is the same for everybody.
+        let (known, right) = (self.users.knows(user), self.is_password(given));
+        if bool::from(known & right) {
             return Verdict::Accept;
         }
-        let cause = failing();
-        let cause = if bool::from(known) { cause } else { "no such user".to_owned() };
-        Verdict::Reject { cause }
+        let cause = match (bool::from(known), &self.password) {
+            (false, _) => "no such user",
+            (true, Some(_)) => "wrong password",
+            (true, None) => "passwords are not enabled",
+        };
+        Verdict::Reject { cause: cause.to_owned() }
     }
 }
 
 impl Authenticator for SoleUser {
     fn check(&self, request: &AuthRequest) -> Verdict {
         match &request.method {
-            AuthMethod::KeyOffered { blob, .. } | AuthMethod::KeyVerified { blob, .. } => {
-                let held = self.holds_key(blob);
-                self.decide(&request.user, held, || {
-                    format!("key {} is not authorized", fingerprint_sha256(blob))
-                })
-            }
-            AuthMethod::Password(given) => {
-                let right = self.is_password(given);
-                let enabled = self.password.is_some();
-                self.decide(&request.user, right, || {
-                    let cause =
-                        if enabled { "wrong password" } else { "passwords are not enabled" };
-                    cause.to_owned()
-                })
-            }
-            AuthMethod::None | AuthMethod::Other(_) => {
-                Verdict::Reject { cause: "method is not offered".to_owned() }
-            }
+            AuthMethod::Password(given) => self.judge_password(&request.user, given),
+            _ => self.users.check(request),
         }
     }
 
     fn methods(&self) -> Vec<&'static str> {
-        let mut methods = vec!["publickey"];
+        let mut methods = self.users.methods();
         if self.password.is_some() {
             methods.push("password");
         }

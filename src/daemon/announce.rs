@@ -12,12 +12,22 @@ pub(crate) struct Announcement<'a> {
     pub(crate) pid: u32,
     /// For addresses that mean every interface.
     pub(crate) host_name: &'a str,
-    pub(crate) root: &'a str,
+    pub(crate) served: Served<'a>,
     pub(crate) read_only: bool,
+    /// One who may log in.
     pub(crate) user: &'a str,
     /// Each host key: fingerprint, file, and whether this start made it.
     pub(crate) host_keys: &'a [(String, String, bool)],
     pub(crate) password: Option<&'a str>,
+}
+
+/// What there is to see.
+#[derive(Clone, Copy)]
+pub(crate) enum Served<'a> {
+    /// One folder, by the sole user.
+    Root(&'a str),
+    /// What the users file gives to so many users.
+    Users(&'a str, usize),
 }
 
 impl Announcement<'_> {
@@ -28,7 +38,12 @@ impl Announcement<'_> {
             let _ = writeln!(out, "ready listen={address} pid={}", self.pid);
         }
         let rights = if self.read_only { "read-only" } else { "read-write" };
-        let _ = writeln!(out, "root      {} ({rights})", plain(self.root));
+        let _ = match self.served {
+            Served::Root(root) => writeln!(out, "root      {} ({rights})", plain(root)),
+            Served::Users(file, count) => {
+                writeln!(out, "users     {} ({count}, {rights})", plain(file))
+            }
+        };
         for (fingerprint, path, made) in self.host_keys {
             let made = if *made { ", made now" } else { "" };
             let _ = writeln!(out, "host key  {fingerprint} ({}{made})", plain(path));
@@ -79,7 +94,7 @@ mod tests {
             addresses,
             pid: 42,
             host_name: "box",
-            root: "/srv/\x1bdata",
+            served: Served::Root("/srv/\x1bdata"),
             read_only: true,
             user,
             host_keys: &[],
@@ -97,6 +112,15 @@ mod tests {
         assert_eq!(lines[2], "root      /srv/?data (read-only)");
         assert_eq!(lines[3], "connect   sftp -P 2222 ann@127.0.0.1");
         assert_eq!(lines.len(), 4);
+    }
+
+    #[test]
+    fn a_users_file_stands_where_the_root_would() {
+        let addresses = ["127.0.0.1:2222".parse().unwrap()];
+        let served = Served::Users("/etc/users.toml", 3);
+        let told = Announcement { served, read_only: false, ..announcement(&addresses, "ann") };
+        let text = told.text();
+        assert!(text.contains("\nusers     /etc/users.toml (3, read-write)\n"), "{text}");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::config::{Config, Layer, key_table, load, render};
 use super::failure::{Failure, USAGE};
+use super::sftp_server::{self, SftpServerArguments};
 use super::{algorithms, private_file, serve};
 
 /// A configuration file is read up to this size.
@@ -27,6 +28,8 @@ enum Command {
     Serve(ServeArguments),
     /// Validate the configuration and print it whole, as TOML
     Check(ConfigArguments),
+    /// Speak SFTP on stdin and stdout, for sshd's `Subsystem sftp` or `sftp -D`
+    SftpServer(SftpServerArguments),
     /// Print the built-in algorithms, by kind, in order of preference
     Algorithms,
 }
@@ -84,6 +87,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let ended = match command {
         Command::Serve(arguments) => serve_command(&arguments),
         Command::Check(arguments) => check(&arguments),
+        Command::SftpServer(arguments) => sftp_server_command(&arguments),
         Command::Algorithms => print(&algorithms::list()),
     };
     match ended {
@@ -118,6 +122,13 @@ fn serve_command(arguments: &ServeArguments) -> Result<(), Failure> {
     serve::serve(&configuration(&arguments.config, &flags)?)
 }
 
+fn sftp_server_command(arguments: &SftpServerArguments) -> Result<(), Failure> {
+    match sftp_server::answer(arguments)? {
+        Some(answer) => print(&answer),
+        None => sftp_server::serve(arguments),
+    }
+}
+
 fn check(arguments: &ConfigArguments) -> Result<(), Failure> {
     let config = configuration(arguments, &[])?;
     serve::check_files(&config)?;
@@ -145,16 +156,9 @@ fn configuration(
 }
 
 fn read(path: &str) -> Result<String, Failure> {
-    use private_file::Refusal;
     let failed = |what: String| Failure::configuration(format!("--config {path}: {what}"));
-    let bytes = private_file::read(path.as_ref(), CONFIG_BYTES_MAX, 0).map_err(|refusal| {
-        failed(match refusal {
-            Refusal::Missing => "there is no such file".to_owned(),
-            Refusal::Io(error) => error.to_string(),
-            Refusal::TooLong => format!("it is longer than {CONFIG_BYTES_MAX} bytes"),
-            Refusal::NotRegular | Refusal::Mode(_) => "it is not a regular file".to_owned(),
-        })
-    })?;
+    let bytes = private_file::read(path.as_ref(), CONFIG_BYTES_MAX, 0);
+    let bytes = bytes.map_err(|refusal| failed(refusal.describe(CONFIG_BYTES_MAX)))?;
     String::from_utf8(bytes).map_err(|_| failed("it is not UTF-8 text".to_owned()))
 }
 

@@ -26,6 +26,11 @@ impl Failure {
         Self { exit_code: RUNTIME, causes: vec![cause.into()], cure: None }
     }
 
+    /// Something went wrong where nobody is to be told but by the exit code.
+    pub(crate) fn silent() -> Self {
+        Self { exit_code: RUNTIME, causes: Vec::new(), cure: None }
+    }
+
     /// Adds what the reader can do.
     pub(crate) fn cure(mut self, cure: impl Into<String>) -> Self {
         self.cure = Some(cure.into());

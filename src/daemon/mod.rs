@@ -4,6 +4,7 @@
 //! touches a socket or a packet, that is [`crate::server`]'s. Invariant: every failure names its
 //! cause and its cure, and ends the process with 1 (at run time) or 2 (usage, configuration).
 
+mod accounts;
 mod algorithms;
 mod announce;
 pub mod cli;
@@ -16,5 +17,8 @@ mod moduli;
 mod private_file;
 mod serve;
 mod settings;
+mod sftp_server;
 mod signal;
+mod umask;
+mod usage;
 mod user_keys;

@@ -20,6 +20,19 @@ pub(crate) enum Refusal {
     Mode(u32),
 }
 
+impl Refusal {
+    /// In words; `bytes_max` is the bound that was set.
+    pub(crate) fn describe(&self, bytes_max: usize) -> String {
+        match self {
+            Self::Missing => "there is no such file".to_owned(),
+            Self::Io(error) => error.to_string(),
+            Self::NotRegular => "it is not a regular file".to_owned(),
+            Self::TooLong => format!("it is longer than {bytes_max} bytes"),
+            Self::Mode(mode) => format!("others may use it (mode {mode:04o})"),
+        }
+    }
+}
+
 /// Reads `path` whole if it is a regular file of at most `bytes_max` bytes and its mode has none of
 /// the bits in `mode_banned`. What is checked is the open file, not the name.
 pub(crate) fn read(path: &Path, bytes_max: usize, mode_banned: u32) -> Result<Vec<u8>, Refusal> {

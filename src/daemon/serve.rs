@@ -7,75 +7,109 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::announce::Announcement;
+use super::accounts::{self, Accounts, Umask};
+use super::announce::{Announcement, Served};
 use super::config::Config;
 use super::config::defs::DEFAULT_ROOT;
 use super::failure::Failure;
 use super::host_key::{self, HostKey, HostKeys, StatePlaces};
 use super::invoker::{Invoker, invoker};
 use super::settings::{self, settings};
-use super::user_keys::{self, UserKeys};
-use super::{log, moduli, signal};
-use crate::auth::{PasswordDigest, SoleUser};
+use super::{log, moduli, signal, umask, user_keys};
 use crate::crypto::{self, Moduli, Preset};
-use crate::reactor::fs::{Links, Root, View};
 use crate::reactor::random_seed;
-use crate::server::{self, Profile, Profiles, Ready, Stop};
+use crate::server::{self, Ready, Stop};
 use crate::ssh::{Role, TransportConfig};
-use crate::vfs::Access;
 
 /// Serves until a signal stops it.
 pub(crate) fn serve(config: &Config) -> Result<(), Failure> {
     log::start(config.log_level, config.log_format)?;
+    // Each user's own is taken off what he makes; this process makes nothing without a mode.
+    let umask = umask::take();
     let invoker = invoker();
-    let root = root(&config.root)?;
-    let host_keys = host_keys(config, &root, &invoker)?;
-    warn_of_exposed_keys(host_keys.keys(), &root);
+    let accounts = accounts(config, &invoker, umask)?;
+    let host_keys = host_keys(config, &accounts, &invoker)?;
+    warn_of_exposed_files(config, host_keys.keys(), &accounts);
     for unused in host_keys.not_offered(&config.host_key_names()) {
         tracing::warn!("{unused}: no algorithm for it is offered; see host_key_algorithms");
     }
     let moduli = moduli(config)?;
-    let (users, password) = users(config, &invoker)?;
     let stop = Arc::new(Stop::new());
     signal::watch(Arc::clone(&stop))?;
 
-    let told: Vec<_> = host_keys
-        .keys()
-        .iter()
-        .map(|key| (key.fingerprint(), key.path.display().to_string(), key.made))
-        .collect();
-    let user = users.name().to_owned();
-    let shown_root = root.display().to_string();
+    let shown = Shown::of(config, &accounts, &host_keys);
     let shards = settings::shards(config.shards);
     let mut ready = |ready: &Ready<'_>| {
         log_start(ready, shards, config);
-        let uname = rustix::system::uname();
-        let announcement = Announcement {
-            addresses: ready.listen,
-            pid: std::process::id(),
-            host_name: &uname.nodename().to_string_lossy(),
-            root: &shown_root,
-            read_only: config.read_only,
-            user: &user,
-            host_keys: &told,
-            password: password.as_deref().map(String::as_str),
-        };
-        say(&announcement.text());
+        say(&shown.announcement(ready));
     };
-    let view =
-        Root::open(&root).and_then(|root| View::new(vec![(b"/".to_vec(), root)], Links::Follow));
-    let view =
-        view.map_err(|error| Failure::runtime(format!("root {}: {error}", root.display())))?;
-    let mut access = Access::unrestricted();
-    access.read_only = config.read_only;
-    let profile = Profile { view: Arc::new(view), access: Arc::new(access) };
-    let profiles = Profiles::new([(users.name().to_owned(), profile)]);
-    let settings = settings(config, profiles, host_keys, moduli, Arc::new(users));
+    let authenticator = Arc::clone(&accounts.authenticator);
+    let profiles = accounts.profiles()?;
+    let settings = settings(config, profiles, host_keys, moduli, authenticator);
     check_transport(&settings.ssh.transport)?;
     let ended = server::run(settings, &mut ready, stop);
     ended.map_err(|error| Failure::runtime(error.to_string()))?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Who may log in: from the users file, or the sole user.
+fn accounts(config: &Config, invoker: &Invoker, umask: Umask) -> Result<Accounts, Failure> {
+    if !config.users_file.as_os_str().is_empty() {
+        return accounts::several(config, umask);
+    }
+    let root = root(&config.root)?;
+    accounts::sole(config, root, invoker, umask, random)
+}
+
+/// What is printed once connections are accepted.
+struct Shown {
+    host_keys: Vec<(String, String, bool)>,
+    user: String,
+    /// The root, or the users file.
+    path: String,
+    /// With a users file.
+    users: Option<usize>,
+    read_only: bool,
+    password: Option<Zeroizing<String>>,
+}
+
+impl Shown {
+    fn of(config: &Config, accounts: &Accounts, host_keys: &HostKeys) -> Self {
+        let several = !config.users_file.as_os_str().is_empty();
+        let root = accounts.folders().next().unwrap_or(&config.root);
+        let path = if several { &config.users_file } else { root };
+        let keys = host_keys.keys().iter();
+        let user = accounts.accounts.first().map(|account| account.name.clone());
+        Self {
+            host_keys: keys
+                .map(|key| (key.fingerprint(), key.path.display().to_string(), key.made))
+                .collect(),
+            user: user.unwrap_or_default(),
+            path: path.display().to_string(),
+            users: several.then_some(accounts.accounts.len()),
+            read_only: config.read_only,
+            password: accounts.password.clone(),
+        }
+    }
+
+    fn announcement(&self, ready: &Ready<'_>) -> String {
+        let uname = rustix::system::uname();
+        let announcement = Announcement {
+            addresses: ready.listen,
+            pid: std::process::id(),
+            host_name: &uname.nodename().to_string_lossy(),
+            served: match self.users {
+                Some(count) => Served::Users(&self.path, count),
+                None => Served::Root(&self.path),
+            },
+            read_only: self.read_only,
+            user: &self.user,
+            host_keys: &self.host_keys,
+            password: self.password.as_deref().map(String::as_str),
+        };
+        announcement.text()
+    }
 }
 
 /// What the values of the configuration cannot tell one by one, such as host keys that none of the
@@ -143,11 +177,14 @@ fn legacy(config: &Config) -> Vec<&'static str> {
 /// Reads the files `config` names without making anything: what `check` checks beyond the values.
 pub(crate) fn check_files(config: &Config) -> Result<(), Failure> {
     let moduli = moduli(config)?;
-    user_keys::named(&config.authorized_keys, rsa_bits_min(config))?.warn();
     if !config.host_key.is_empty() {
         let host_keys = HostKeys::named(config)?;
         check_transport(&settings::transport(config, host_keys, moduli))?;
     }
+    if !config.users_file.as_os_str().is_empty() {
+        return accounts::several(config, umask::NOBODYS).map(|_| ());
+    }
+    user_keys::named(&config.authorized_keys, accounts::rsa_bits_min(config))?.warn();
     if config.root != Path::new(DEFAULT_ROOT) {
         root(&config.root)?;
     }
@@ -173,7 +210,7 @@ fn root(configured: &Path) -> Result<PathBuf, Failure> {
     Ok(root)
 }
 
-fn host_keys(config: &Config, root: &Path, invoker: &Invoker) -> Result<HostKeys, Failure> {
+fn host_keys(config: &Config, accounts: &Accounts, invoker: &Invoker) -> Result<HostKeys, Failure> {
     if !config.host_key.is_empty() {
         return HostKeys::named(config);
     }
@@ -182,12 +219,11 @@ fn host_keys(config: &Config, root: &Path, invoker: &Invoker) -> Result<HostKeys
         return Err(Failure::configuration(what).cure("name the encrypted key as host_key"));
     }
     let places = StatePlaces::from_environment(invoker.home.clone());
-    let key = host_key::load_or_make(&places, root, random)?;
+    // Beside the root of the sole user, or the users file.
+    let users_file = std::fs::canonicalize(&config.users_file).ok();
+    let beside = users_file.as_deref().or(accounts.folders().next()).unwrap_or(&config.root);
+    let key = host_key::load_or_make(&places, beside, random)?;
     HostKeys::new(vec![key], config)
-}
-
-fn rsa_bits_min(config: &Config) -> usize {
-    usize::try_from(config.required_rsa_size).unwrap_or(usize::MAX)
 }
 
 /// The groups for the group exchange; what of the files cannot be used is warned about.
@@ -199,50 +235,20 @@ fn moduli(config: &Config) -> Result<Moduli, Failure> {
     Ok(moduli)
 }
 
-/// Clients act with the server's own rights below root, so mode 0600 does not stop them there.
-fn warn_of_exposed_keys(host_keys: &[HostKey], root: &Path) {
-    for key in host_keys {
-        let path = std::fs::canonicalize(&key.path);
-        if path.is_ok_and(|path| path.starts_with(root)) {
-            let path = key.path.display();
-            tracing::warn!(%path, "the host key lies inside root: clients can read it");
-        }
-    }
-}
-
-/// The one user, and the password that was made where no key was found.
-fn users(
-    config: &Config,
-    invoker: &Invoker,
-) -> Result<(SoleUser, Option<Zeroizing<String>>), Failure> {
-    let name = if config.user.is_empty() { &invoker.name } else { &config.user };
-    let named = !config.authorized_keys.is_empty();
-    let found: UserKeys = match named {
-        true => user_keys::named(&config.authorized_keys, rsa_bits_min(config))?,
-        false => user_keys::of_invoker(invoker, rsa_bits_min(config)),
+/// Clients act with the server's own rights in their folders, so modes do not stop them there.
+fn warn_of_exposed_files(config: &Config, host_keys: &[HostKey], accounts: &Accounts) {
+    let exposed = |path: &Path| {
+        let path = std::fs::canonicalize(path);
+        path.is_ok_and(|path| accounts.folders().any(|folder| path.starts_with(folder)))
     };
-    found.warn();
-    // Where files are named, keys were meant: a password would open a door nobody asked for.
-    let password = match found.keys.is_empty() && !named {
-        true => Some(made_password(&random()?)),
-        false => None,
-    };
-    let digest = password.as_deref().map(|password| PasswordDigest::of(password));
-    Ok((SoleUser::new(name, found.keys, digest), password))
-}
-
-/// 20 characters of 5 bits: 100 bits, in groups for the eye, without letters that look alike.
-fn made_password(random: &[u8; 32]) -> Zeroizing<String> {
-    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-    let mut password = Zeroizing::new(String::with_capacity(24));
-    for (at, byte) in random.iter().take(20).enumerate() {
-        if at > 0 && at % 5 == 0 {
-            password.push('-');
-        }
-        let letter = LETTERS.get(usize::from(byte & 31)).copied().unwrap_or(b'a');
-        password.push(char::from(letter));
+    for key in host_keys.iter().filter(|key| exposed(&key.path)) {
+        let path = key.path.display();
+        tracing::warn!(%path, "the host key lies inside root: clients can read it");
     }
-    password
+    if exposed(&config.users_file) {
+        let path = config.users_file.display();
+        tracing::warn!(%path, "a user sees the users file: who can change it can let anybody in");
+    }
 }
 
 /// 32 bytes from the kernel.
@@ -259,18 +265,6 @@ fn say(text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_made_password_is_typable_and_uses_all_its_bits() {
-        let first = made_password(&[0; 32]);
-        assert_eq!(first.as_str(), "aaaaa-aaaaa-aaaaa-aaaaa");
-        let mut bytes = [0; 32];
-        for (at, byte) in (0u8..).zip(&mut bytes) {
-            *byte = at;
-        }
-        let second = made_password(&bytes);
-        assert_eq!(second.as_str(), "abcde-fghij-kmnpq-rstuv");
-    }
 
     #[test]
     fn a_root_must_be_a_folder_that_is_there() {

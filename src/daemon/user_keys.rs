@@ -22,13 +22,21 @@ pub(crate) struct UserKeys {
 impl UserKeys {
     /// Tells about everything that was passed over.
     pub(crate) fn warn(&self) {
-        for warning in &self.warnings {
-            if tracing::enabled!(tracing::Level::ERROR) {
-                tracing::warn!("{warning}");
-            } else {
-                super::log::plain_line(&format!("ringferry: warning: {warning}"));
-            }
+        self.warnings.iter().for_each(|warning| warn(warning));
+    }
+
+    /// Adds a key that is not among them yet.
+    pub(crate) fn add_key(&mut self, key: AuthorizedKey) {
+        if !self.keys.iter().any(|known| known.blob == key.blob) {
+            self.keys.push(key);
         }
+    }
+
+    /// Adds the keys of a file that is there and safe to trust.
+    pub(crate) fn add_file(&mut self, path: &Path, rsa_bits_min: usize) -> Result<(), Refusal> {
+        let bytes = private_file::read(path, FILE_BYTES_MAX, MODE_BANNED)?;
+        self.add(path, &bytes, rsa_bits_min);
+        Ok(())
     }
 
     fn add(&mut self, path: &Path, bytes: &[u8], rsa_bits_min: usize) {
@@ -37,11 +45,16 @@ impl UserKeys {
             let place = format!("{}:{}", path.display(), rejected.line);
             self.warnings.push(format!("{place}: line ignored: {}", rejected.cause));
         }
-        for key in file.keys {
-            if !self.keys.iter().any(|known| known.blob == key.blob) {
-                self.keys.push(key);
-            }
-        }
+        file.keys.into_iter().for_each(|key| self.add_key(key));
+    }
+}
+
+/// Tells about something that is odd but stops nothing, through the log where one runs.
+pub(crate) fn warn(warning: &str) {
+    if tracing::enabled!(tracing::Level::ERROR) {
+        tracing::warn!("{warning}");
+    } else {
+        super::log::plain_line(&format!("ringferry: warning: {warning}"));
     }
 }
 
@@ -49,16 +62,13 @@ impl UserKeys {
 pub(crate) fn named(files: &[PathBuf], rsa_bits_min: usize) -> Result<UserKeys, Failure> {
     let mut found = UserKeys::default();
     for path in files {
-        match private_file::read(path, FILE_BYTES_MAX, MODE_BANNED) {
-            Ok(bytes) => found.add(path, &bytes, rsa_bits_min),
-            Err(refusal) => {
-                let cause = format!("authorized_keys {}: {}", path.display(), describe(&refusal));
-                let failure = Failure::configuration(cause);
-                return Err(match refusal {
-                    Refusal::Mode(_) => failure.cure(format!("chmod go-w {}", path.display())),
-                    _ => failure.cure("name a file of public keys that the server can read"),
-                });
-            }
+        if let Err(refusal) = found.add_file(path, rsa_bits_min) {
+            let cause = format!("authorized_keys {}: {}", path.display(), describe(&refusal));
+            let failure = Failure::configuration(cause);
+            return Err(match refusal {
+                Refusal::Mode(_) => failure.cure(format!("chmod go-w {}", path.display())),
+                _ => failure.cure("name a file of public keys that the server can read"),
+            });
         }
     }
     if found.keys.is_empty() && !files.is_empty() {
@@ -81,9 +91,8 @@ pub(crate) fn of_invoker(invoker: &Invoker, rsa_bits_min: usize) -> UserKeys {
     public.sort();
     files.append(&mut public);
     for path in files {
-        match private_file::read(&path, FILE_BYTES_MAX, MODE_BANNED) {
-            Ok(bytes) => found.add(&path, &bytes, rsa_bits_min),
-            Err(Refusal::Missing) => {}
+        match found.add_file(&path, rsa_bits_min) {
+            Ok(()) | Err(Refusal::Missing) => {}
             Err(refusal) => {
                 let what = describe(&refusal);
                 found.warnings.push(format!("{}: file ignored: {what}", path.display()));
@@ -93,15 +102,13 @@ pub(crate) fn of_invoker(invoker: &Invoker, rsa_bits_min: usize) -> UserKeys {
     found
 }
 
-fn describe(refusal: &Refusal) -> String {
+/// What is wrong with a file of keys.
+pub(crate) fn describe(refusal: &Refusal) -> String {
     match refusal {
-        Refusal::Missing => "there is no such file".to_owned(),
-        Refusal::Io(error) => error.to_string(),
-        Refusal::NotRegular => "it is not a regular file".to_owned(),
-        Refusal::TooLong => format!("it is longer than {FILE_BYTES_MAX} bytes"),
         Refusal::Mode(mode) => {
             format!("others may write it (mode {mode:04o}), and so add keys of their own")
         }
+        other => other.describe(FILE_BYTES_MAX),
     }
 }
 

@@ -6,6 +6,9 @@
 #[doc = include_str!("architecture.md")]
 pub mod architecture {}
 
+#[doc = include_str!("users.md")]
+pub mod users {}
+
 #[doc = include_str!("protocol.md")]
 pub mod protocol {}
 

@@ -41,6 +41,8 @@ pub(crate) struct Options {
     /// `None` leaves the server's own default.
     pub(crate) shards: Option<u32>,
     pub(crate) read_only: bool,
+    /// Our users file: who logs in and what each sees is then for it to say.
+    pub(crate) users_file: Option<PathBuf>,
     /// Seconds a connection may take to log in.
     pub(crate) login_grace_seconds: Option<u32>,
     /// Keys of our configuration and their values; sshd is told those it has another name for.
@@ -55,8 +57,6 @@ pub(crate) struct Options {
     pub(crate) tmpfs_root_mib: Option<u32>,
     /// That tmpfs cannot be written to.
     pub(crate) tmpfs_read_only: bool,
-    /// A users file by its name in the scratch folder, instead of the one user.
-    pub(crate) users_file: Option<String>,
     /// Descriptors the server may have open.
     pub(crate) descriptors_max: Option<u32>,
 }
@@ -129,6 +129,12 @@ impl Server {
         fs::write(&known_hosts, lines).expect("known_hosts");
         let scratch_key = scratch.path("client_key");
         Server { child, subject, address, log, user, scratch_key, known_hosts }
+    }
+
+    /// Whom the clients log in as from now on, with which private key.
+    pub(crate) fn log_in_as(&mut self, user: &str, key: PathBuf) {
+        user.clone_into(&mut self.user);
+        self.scratch_key = key;
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -281,15 +287,13 @@ fn ringferry_command(scratch: &Scratch, options: &Options, user: &str) -> Comman
     let driver = std::env::var("RINGFERRY_TEST_DRIVER").unwrap_or_else(|_| "ring".into());
     command.args(["serve", "--listen", "127.0.0.1:0", "--driver", &driver]);
     match &options.users_file {
-        Some(name) => {
-            let path = scratch.path(name);
-            command.args(["--set", &format!("users_file={}", path.display())]);
-        }
-        None => {
-            command.args(["--user", user, "--root"]).arg(options.root(scratch));
-            command.arg("--authorized-keys").arg(scratch.path("authorized_keys"));
-        }
-    }
+        Some(path) => command.args(["--set", &format!("users_file={}", path.display())]),
+        None => command
+            .args(["--user", user, "--root"])
+            .arg(options.root(scratch))
+            .arg("--authorized-keys")
+            .arg(scratch.path("authorized_keys")),
+    };
     for path in options.host_keys(scratch) {
         command.arg("--host-key").arg(path);
     }

@@ -5,13 +5,14 @@
 
 use super::Config;
 use super::place::{Place, Unit};
+use super::read;
 use super::selection::Kind;
 use super::value::Value;
 use crate::crypto::{RSA_BITS_MAX, RSA_BITS_MIN, RSA_BITS_MIN_DEFAULT};
 use crate::ssh::{ident, pattern};
 
-/// One key.
-pub(crate) struct Definition {
+/// One key of a `C`.
+pub(crate) struct Definition<C = Config> {
     /// Its name in the file.
     pub(crate) key: &'static str,
     /// What it does, in sentences for the person who sets it.
@@ -19,7 +20,7 @@ pub(crate) struct Definition {
     /// The value it has when nobody sets it. Must be one that `place` allows.
     pub(crate) default: fn() -> Value,
     /// Where it lands, and with it the type and the range.
-    pub(crate) place: Place,
+    pub(crate) place: Place<C>,
 }
 
 /// Looks a key up by its name.
@@ -44,6 +45,18 @@ fn addendum(text: &str) -> Result<(), String> {
     }
 }
 
+/// What the users file says in the same words.
+pub(super) const CLIENT_PATH: &str = "an absolute path without . and .. and without a / at its end";
+pub(super) const UMASK_EMPTY: &str = "the umask the server was started with";
+pub(super) const SYMLINKS: &str = "Symbolic links inside what a client sees. follow: they lead \
+    where they say, seen from the client's /, and never out. refuse: a path that leads through one \
+    is an error; links can still be listed, read and removed.";
+pub(super) const SYMLINKS_AMONG: &[&str] = &["follow", "refuse"];
+
+/// The keys that a users file takes the place of.
+pub(super) const SOLE_USER_KEYS: &[&str] =
+    &["root", "user", "authorized_keys", "home", "umask", "symlinks"];
+
 /// Every key.
 pub(crate) static DEFINITIONS: &[Definition] = &[
     Definition {
@@ -60,6 +73,15 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
         place: Place::Path(|config| &mut config.root),
     },
     Definition {
+        key: "users_file",
+        doc: "The file of the users, each with roots, keys and permissions of their own: see the \
+              chapter users of the manual, and examples/users.toml. Empty: one user, whom root, \
+              user, authorized_keys, home, umask and symlinks are for; with a users file these do \
+              not apply, and read_only is for everybody.",
+        default: || Value::text(""),
+        place: Place::OptionalPath(|config| &mut config.users_file),
+    },
+    Definition {
         key: "user",
         doc: "The login name. Empty: the name of the user who starts the server.",
         default: || Value::text(""),
@@ -74,11 +96,33 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
         place: Place::Paths(|config| &mut config.authorized_keys),
     },
     Definition {
+        key: "home",
+        doc: "Where relative paths and ~ of clients start, as clients see it.",
+        default: || Value::text("/"),
+        place: Place::Text {
+            at: |config| &mut config.home,
+            form: CLIENT_PATH,
+            check: read::client_path,
+        },
+    },
+    Definition {
+        key: "umask",
+        doc: "Permission bits taken off the files and folders that clients make.",
+        default: || Value::text(""),
+        place: Place::Octal { at: |config| &mut config.umask, max: 0o777, empty: UMASK_EMPTY },
+    },
+    Definition {
+        key: "symlinks",
+        doc: SYMLINKS,
+        default: || Value::text("follow"),
+        place: Place::Choice { at: |config| &mut config.symlinks, among: SYMLINKS_AMONG },
+    },
+    Definition {
         key: "host_key",
         doc: "Private host keys, one of a type, mode 0600, in OpenSSH's, PEM or PuTTY's format. \
               Empty: one Ed25519 key, made on the first start and kept in the state folder \
               ($STATE_DIRECTORY, else $XDG_STATE_HOME/ringferry, else ~/.local/state/ringferry, \
-              else next to root).",
+              else next to root or the users file).",
         default: || Value::List(vec![]),
         place: Place::Paths(|config| &mut config.host_key),
     },
@@ -111,7 +155,7 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
     },
     Definition {
         key: "read_only",
-        doc: "Refuse every request that would change something.",
+        doc: "Refuse every request that would change something, whoever asks.",
         default: || Value::Flag(false),
         place: Place::Flag(|config| &mut config.read_only),
     },

@@ -1,12 +1,11 @@
 //! Lays the configuration's layers over one another: defaults, file, `--set`, flags.
 
-use std::fmt;
-
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::Config;
-use super::defs::{DEFINITIONS, Definition, defaults, definition};
+use super::defs::{DEFINITIONS, Definition, SOLE_USER_KEYS, defaults, definition};
+use super::fault::{Fault, line_place, plain};
 use super::value::{Value, quote};
 
 /// Where settings come from; later layers go over earlier ones.
@@ -32,27 +31,6 @@ pub enum Layer<'a> {
     },
 }
 
-/// One thing that is wrong.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// `FILE:LINE`, or the argument.
-    pub place: String,
-    /// The key, if one is to blame.
-    pub key: Option<String>,
-    /// What is wrong, and what would be allowed.
-    pub what: String,
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.place)?;
-        if let Some(key) = &self.key {
-            write!(f, "{key}: ")?;
-        }
-        f.write_str(&self.what)
-    }
-}
-
 /// The configuration that the layers make, or everything that is wrong with them.
 pub fn load(layers: &[Layer<'_>]) -> Result<Config, Vec<Fault>> {
     let mut config = defaults()
@@ -69,6 +47,7 @@ pub fn load(layers: &[Layer<'_>]) -> Result<Config, Vec<Fault>> {
     }
     if faults.is_empty() {
         faults.extend(emptied(&config));
+        faults.extend(not_for_several(&config));
     }
     if faults.is_empty() { Ok(config) } else { Err(faults) }
 }
@@ -83,6 +62,27 @@ fn emptied(config: &Config) -> impl Iterator<Item = Fault> {
         key: Some(definition.key.to_owned()),
         what: "nothing of the preset is left: take less away, or name what to offer".to_owned(),
     })
+}
+
+/// Keys of the sole user in a configuration whose users have a file of their own.
+fn not_for_several(config: &Config) -> Vec<Fault> {
+    let Ok(defaults) = defaults() else { return Vec::new() };
+    if config.users_file.as_os_str().is_empty() {
+        return Vec::new();
+    }
+    let users_file = quote(&config.users_file.to_string_lossy());
+    let set = |definition: &&Definition| {
+        SOLE_USER_KEYS.contains(&definition.key)
+            && definition.place.show(config) != definition.place.show(&defaults)
+    };
+    let fault = |definition: &Definition| Fault {
+        place: format!("users_file = {users_file}"),
+        key: Some(definition.key.to_owned()),
+        what: "it is for the sole user of a server without a users file: leave it out, and give \
+               each user what is meant in the users file"
+            .to_owned(),
+    };
+    DEFINITIONS.iter().filter(set).map(fault).collect()
 }
 
 fn file(config: &mut Config, name: &str, text: &str, faults: &mut Vec<Fault>) {
@@ -157,55 +157,8 @@ fn apply(
 }
 
 fn unknown(place: String, key: &str) -> Fault {
-    let nearest = nearest(key);
-    let what = match nearest {
-        Some(nearest) => format!("there is no key {}; did you mean {nearest}?", quote(key)),
-        None => format!("there is no key {}; `ringferry check` prints them all", quote(key)),
-    };
-    Fault { place, key: None, what }
-}
-
-fn line_place(name: &str, text: &str, offset: usize) -> String {
-    let before = text.as_bytes().get(..offset).unwrap_or(text.as_bytes());
-    let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
-    format!("{}:{line}", plain(name))
-}
-
-/// Arguments come from whoever starts the server, but terminals should not be steered by them.
-fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
-}
-
-/// The known key most like `key`, when it is like enough. `MaxAuthTries` is like `max_auth_tries`.
-fn nearest(key: &str) -> Option<&'static str> {
-    let squeeze = |text: &str| -> Vec<u8> {
-        text.bytes().filter(u8::is_ascii_alphanumeric).map(|b| b.to_ascii_lowercase()).collect()
-    };
-    let key = squeeze(key.get(..64).unwrap_or(key));
-    let scored = DEFINITIONS.iter().map(|definition| {
-        let name = squeeze(definition.key);
-        (distance(&key, &name), name.len(), definition.key)
-    });
-    let (edits, length, name) = scored.min()?;
-    (edits <= 1.max(length / 3) && edits < length).then_some(name)
-}
-
-/// Levenshtein's distance: inserted, removed and replaced bytes.
-fn distance(left: &[u8], right: &[u8]) -> usize {
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.iter().enumerate() {
-        let (mut diagonal, mut previous) = (i, i + 1);
-        for (cell, b) in row.iter_mut().skip(1).zip(right) {
-            let replaced = diagonal + usize::from(a != b);
-            diagonal = *cell;
-            previous = replaced.min(diagonal + 1).min(previous + 1);
-            *cell = previous;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or(left.len())
+    let keys = DEFINITIONS.iter().map(|definition| definition.key);
+    Fault::unknown_key(place, None, key, keys, "`ringferry check` prints them all")
 }
 
 #[cfg(test)]

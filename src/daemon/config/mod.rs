@@ -11,16 +11,21 @@ use std::path::PathBuf;
 use crate::crypto::Preset;
 
 pub(crate) mod defs;
+mod fault;
 mod load;
 mod place;
+pub(crate) mod read;
 mod render;
 mod selection;
+mod users;
 mod value;
 
-pub use load::{Fault, Layer, load};
+pub use fault::Fault;
+pub use load::{Layer, load};
 pub use render::{key_table, render};
 use selection::Kind;
 pub use selection::Selection;
+pub use users::{FolderSettings, MountSettings, Table, UserSettings, UserTables, load_users};
 
 /// The effective configuration. What each field means, and its range, stands in `defs.rs`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,10 +34,18 @@ pub struct Config {
     pub listen: Vec<SocketAddr>,
     /// The folder clients see as `/`.
     pub root: PathBuf,
+    /// The file of the users; empty: there is one, whom the next settings are for.
+    pub users_file: PathBuf,
     /// Login name; empty: the name of the user who starts the server.
     pub user: String,
     /// Files of public keys that may log in; empty: the invoking user's own.
     pub authorized_keys: Vec<PathBuf>,
+    /// Where relative paths of clients start, as they see it.
+    pub home: String,
+    /// Permission bits taken off what is made; none: the process's own.
+    pub umask: Option<u32>,
+    /// `follow` or `refuse`.
+    pub symlinks: &'static str,
     /// Private host keys; empty: one made and kept in the state folder.
     pub host_key: Vec<PathBuf>,
     /// Certificates for host keys.

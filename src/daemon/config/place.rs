@@ -1,4 +1,5 @@
-//! Where a value lands in [`Config`], and with it which values are allowed and how they look.
+//! Where a value lands in [`Config`] or a table of the users file, and with it which values are
+//! allowed and how they look.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -6,11 +7,12 @@ use std::path::PathBuf;
 use toml::de::DeValue;
 
 use super::Config;
+use super::read;
 use super::selection::{Kind, Selection};
 use super::value::{Value, quote};
 
-/// A field of [`Config`]: read through a copy, written in place.
-pub(crate) type At<T> = fn(&mut Config) -> &mut T;
+/// A field of what is configured: read through a copy, written in place.
+pub(crate) type At<C, T> = fn(&mut C) -> &mut T;
 
 /// What a number counts, which decides the suffixes it may carry.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -23,53 +25,75 @@ pub(crate) enum Unit {
     Seconds,
 }
 
-/// Where a value lands; the allowed values come along.
-#[derive(Clone, Copy)]
-pub(crate) enum Place {
-    Flag(At<bool>),
+/// Where a value lands in a `C`; the allowed values come along.
+pub(crate) enum Place<C = Config> {
+    Flag(At<C, bool>),
     /// From `min` to `max`; and 0, when `zero` says what it means.
     Number {
-        at: At<u64>,
+        at: At<C, u64>,
         unit: Unit,
         min: u64,
         max: u64,
         zero: Option<&'static str>,
     },
     Choice {
-        at: At<&'static str>,
+        at: At<C, &'static str>,
         among: &'static [&'static str],
     },
     /// Algorithms of one kind: the preset's, an edit of them, or others.
     Names {
-        at: At<Selection>,
+        at: At<C, Selection>,
         kind: Kind,
     },
     /// A login name: printable, without blanks; it may be empty.
-    Login(At<String>),
+    Login(At<C, String>),
     /// Text of a form that `check` knows, and `form` tells people.
     Text {
-        at: At<String>,
+        at: At<C, String>,
         form: &'static str,
         check: fn(&str) -> Result<(), String>,
     },
     /// A list of such texts.
     Texts {
-        at: At<Vec<String>>,
+        at: At<C, Vec<String>>,
         form: &'static str,
         check: fn(&str) -> Result<(), String>,
     },
-    Path(At<PathBuf>),
-    Paths(At<Vec<PathBuf>>),
+    /// Permission bits in octal digits, as text: an integer would be read as decimal.
+    Octal {
+        at: At<C, Option<u32>>,
+        max: u32,
+        /// What the empty text means.
+        empty: &'static str,
+    },
+    /// Several of some words, without an order.
+    Words {
+        at: At<C, Vec<&'static str>>,
+        among: fn() -> Vec<&'static str>,
+    },
+    /// Where it matters, [`Paths`](Self::Paths) and this start at the working directory.
+    Path(At<C, PathBuf>),
+    Paths(At<C, Vec<PathBuf>>),
+    /// A path, or the empty text for none.
+    OptionalPath(At<C, PathBuf>),
+    /// A path that means the same wherever the server was started.
+    AbsolutePath(At<C, PathBuf>),
+    AbsolutePaths(At<C, Vec<PathBuf>>),
     /// At least one ADDR:PORT.
-    Addresses(At<Vec<SocketAddr>>),
+    Addresses(At<C, Vec<SocketAddr>>),
 }
 
-impl Place {
+impl<C: Clone> Place<C> {
     /// Whether the key takes a list, so that a flag given again adds to it.
     pub(crate) fn is_list(&self) -> bool {
         matches!(
             self,
-            Self::Names { .. } | Self::Texts { .. } | Self::Paths(_) | Self::Addresses(_)
+            Self::Names { .. }
+                | Self::Texts { .. }
+                | Self::Words { .. }
+                | Self::Paths(_)
+                | Self::AbsolutePaths(_)
+                | Self::Addresses(_)
         )
     }
 
@@ -96,6 +120,13 @@ impl Place {
             Self::Login(_) => "a login name: printable characters without blanks".to_owned(),
             Self::Text { form, .. } => (*form).to_owned(),
             Self::Texts { form, .. } => format!("a list of {form}"),
+            Self::Octal { max, empty, .. } => {
+                format!("octal digits in quotes, up to \"{max:04o}\"; empty: {empty}")
+            }
+            Self::Words { among, .. } => format!("one or a list of {}", among().join(", ")),
+            Self::OptionalPath(_) => "a path, or empty for none".to_owned(),
+            Self::AbsolutePath(_) => "an absolute path".to_owned(),
+            Self::AbsolutePaths(_) => "an absolute path or a list of them".to_owned(),
             Self::Path(_) => "a path".to_owned(),
             Self::Paths(_) => "a path or a list of paths".to_owned(),
             Self::Addresses(_) => {
@@ -105,28 +136,33 @@ impl Place {
     }
 
     /// Writes `value` into `config`, or says what is wrong with it and leaves `config` as it was.
-    pub(crate) fn apply(&self, config: &mut Config, value: &Value) -> Result<(), String> {
+    pub(crate) fn apply(&self, config: &mut C, value: &Value) -> Result<(), String> {
         match self {
-            Self::Flag(at) => *at(config) = flag(value)?,
+            Self::Flag(at) => *at(config) = read::flag(value)?,
             Self::Number { at, unit, min, max, zero } => {
-                let number = number(value, *unit)?;
+                let number = read::number(value, *unit)?;
                 let allowed = (*min..=*max).contains(&number) || (zero.is_some() && number == 0);
                 if !allowed {
                     return Err(format!("{} is out of range", value.describe()));
                 }
                 *at(config) = number;
             }
-            Self::Choice { at, among } => *at(config) = choice(value, among)?,
+            Self::Choice { at, among } => *at(config) = read::choice(value, among)?,
             Self::Names { at, kind } => *at(config) = Selection::read(value, &(kind.known)())?,
-            Self::Login(at) => *at(config) = login(value)?,
-            Self::Text { at, check, .. } => *at(config) = checked(value, *check)?,
+            Self::Login(at) => *at(config) = read::login(value)?,
+            Self::Text { at, check, .. } => *at(config) = read::checked(value, *check)?,
             Self::Texts { at, check, .. } => {
-                *at(config) = each(value, |item| checked(item, *check))?;
+                *at(config) = read::each(value, |item| read::checked(item, *check))?;
             }
-            Self::Path(at) => *at(config) = path(value)?,
-            Self::Paths(at) => *at(config) = each(value, path)?,
+            Self::Octal { at, max, .. } => *at(config) = read::octal(value, *max)?,
+            Self::Words { at, among } => *at(config) = read::words(value, &among())?,
+            Self::OptionalPath(at) => *at(config) = read::optional_path(value)?,
+            Self::AbsolutePath(at) => *at(config) = read::absolute_path(value)?,
+            Self::AbsolutePaths(at) => *at(config) = read::each(value, read::absolute_path)?,
+            Self::Path(at) => *at(config) = read::path(value)?,
+            Self::Paths(at) => *at(config) = read::each(value, read::path)?,
             Self::Addresses(at) => {
-                let addresses = each(value, address)?;
+                let addresses = read::each(value, read::address)?;
                 if addresses.is_empty() {
                     return Err("the list is empty".to_owned());
                 }
@@ -137,7 +173,7 @@ impl Place {
     }
 
     /// The value `config` holds, as TOML.
-    pub(crate) fn show(&self, config: &Config) -> String {
+    pub(crate) fn show(&self, config: &C) -> String {
         let mut config = config.clone();
         let config = &mut config;
         match self {
@@ -148,17 +184,18 @@ impl Place {
             Self::Login(at) => quote(at(config)),
             Self::Text { at, .. } => quote(at(config)),
             Self::Texts { at, .. } => list(at(config).iter().map(|text| quote(text))),
-            Self::Path(at) => quote(&at(config).to_string_lossy()),
-            Self::Paths(at) => list(at(config).iter().map(|path| quote(&path.to_string_lossy()))),
+            Self::Octal { at, .. } => {
+                quote(&at(config).map_or(String::new(), |bits| format!("{bits:04o}")))
+            }
+            Self::Words { at, .. } => list(at(config).iter().map(|word| quote(word))),
+            Self::Path(at) | Self::OptionalPath(at) | Self::AbsolutePath(at) => {
+                quote(&at(config).to_string_lossy())
+            }
+            Self::Paths(at) | Self::AbsolutePaths(at) => {
+                list(at(config).iter().map(|path| quote(&path.to_string_lossy())))
+            }
             Self::Addresses(at) => list(at(config).iter().map(|addr| quote(&addr.to_string()))),
         }
-    }
-
-    /// The algorithms `config` comes to, where this place is about them.
-    pub(crate) fn effective(&self, config: &Config) -> Option<Vec<&'static str>> {
-        let Self::Names { at, kind } = self else { return None };
-        let selection = at(&mut config.clone()).clone();
-        Some(kind.offered(&selection, config.preset()))
     }
 
     /// Reads a value from the command line: TOML, or text without its quotes, or a list without its
@@ -180,6 +217,15 @@ impl Place {
     }
 }
 
+impl Place {
+    /// The algorithms `config` comes to, where this place is about them.
+    pub(crate) fn effective(&self, config: &Config) -> Option<Vec<&'static str>> {
+        let Self::Names { at, kind } = self else { return None };
+        let selection = at(&mut config.clone()).clone();
+        Some(kind.offered(&selection, config.preset()))
+    }
+}
+
 fn one_of(names: &[&str]) -> String {
     match names.split_last() {
         Some((last, [])) => (*last).to_owned(),
@@ -192,192 +238,25 @@ fn list(items: impl Iterator<Item = String>) -> String {
     format!("[{}]", items.collect::<Vec<_>>().join(", "))
 }
 
-fn flag(value: &Value) -> Result<bool, String> {
-    match value {
-        Value::Flag(flag) => Ok(*flag),
-        other => Err(format!("{} is not true or false", other.describe())),
-    }
-}
-
-fn number(value: &Value, unit: Unit) -> Result<u64, String> {
-    let parsed = match (value, unit) {
-        (Value::Integer(number), _) => {
-            return u64::try_from(*number).map_err(|_| format!("{number} is negative"));
-        }
-        (Value::Text(text), Unit::Bytes) => bytes(text),
-        (Value::Text(text), Unit::Seconds) => seconds(text),
-        _ => None,
-    };
-    let name = match unit {
-        Unit::Count => "an integer",
-        Unit::Bytes => "a number of bytes",
-        Unit::Seconds => "a number of seconds",
-    };
-    parsed.ok_or_else(|| format!("{} is not {name}", value.describe()))
-}
-
-/// `512`, `64K`, `1M`, `2G`; the suffixes are powers of 1024 in either case.
-fn bytes(text: &str) -> Option<u64> {
-    let (digits, shift) = match text.strip_suffix(|c: char| c.is_ascii_alphabetic()) {
-        None => (text, 0),
-        Some(digits) => match text.bytes().last()?.to_ascii_uppercase() {
-            b'K' => (digits, 10),
-            b'M' => (digits, 20),
-            b'G' => (digits, 30),
-            _ => return None,
-        },
-    };
-    plain_digits(digits)?.checked_mul(1 << shift)
-}
-
-/// `90`, `10m`, `1h30m`: a sum of numbers with their units, as sshd_config(5) TIME FORMATS.
-fn seconds(text: &str) -> Option<u64> {
-    let (mut total, mut rest) = (0u64, text);
-    if rest.is_empty() {
-        return None;
-    }
-    while !rest.is_empty() {
-        let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-        let (digits, after) = rest.split_at(end);
-        let (unit, after) = match after.chars().next() {
-            None => (1, after),
-            Some(c) => {
-                let unit = match c.to_ascii_lowercase() {
-                    's' => 1,
-                    'm' => 60,
-                    'h' => 3_600,
-                    'd' => 86_400,
-                    'w' => 604_800,
-                    _ => return None,
-                };
-                (unit, after.strip_prefix(c)?)
-            }
-        };
-        total = total.checked_add(plain_digits(digits)?.checked_mul(unit)?)?;
-        rest = after;
-    }
-    Some(total)
-}
-
-fn plain_digits(text: &str) -> Option<u64> {
-    // parse() alone would also take a leading `+`.
-    if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
-}
-
-fn text(value: &Value) -> Result<&str, String> {
-    match value {
-        Value::Text(text) => Ok(text),
-        other => Err(format!("{} is not a string", other.describe())),
-    }
-}
-
-fn choice(value: &Value, among: &[&'static str]) -> Result<&'static str, String> {
-    let given = text(value)?;
-    let found = among.iter().find(|name| **name == given);
-    found.copied().ok_or_else(|| format!("{} is unknown", value.describe()))
-}
-
-fn login(value: &Value) -> Result<String, String> {
-    let name = text(value)?;
-    if name.chars().any(|c| c.is_control() || c.is_whitespace()) {
-        return Err(format!("{} holds a blank or a control character", value.describe()));
-    }
-    Ok(name.to_owned())
-}
-
-fn checked(value: &Value, check: fn(&str) -> Result<(), String>) -> Result<String, String> {
-    let text = text(value)?;
-    check(text)?;
-    Ok(text.to_owned())
-}
-
-fn path(value: &Value) -> Result<PathBuf, String> {
-    let path = text(value)?;
-    match path {
-        "" => Err("the path is empty".to_owned()),
-        _ if path.contains('\0') => Err("the path holds a NUL byte".to_owned()),
-        "~" => Err("~ is not expanded: write the whole path".to_owned()),
-        _ if path.starts_with("~/") => Err("~ is not expanded: write the whole path".to_owned()),
-        _ => Ok(PathBuf::from(path)),
-    }
-}
-
-fn address(value: &Value) -> Result<SocketAddr, String> {
-    let parsed = text(value)?.parse();
-    parsed.map_err(|_| format!("{} is not ADDR:PORT", value.describe()))
-}
-
-/// A single value counts as a list of one.
-fn each<T>(value: &Value, one: impl Fn(&Value) -> Result<T, String>) -> Result<Vec<T>, String> {
-    match value {
-        Value::List(items) => items.iter().map(one).collect(),
-        single => Ok(vec![one(single)?]),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn bytes_take_suffixes_of_1024() {
-        for (text, expected) in [
-            ("0", Some(0)),
-            ("512", Some(512)),
-            ("64K", Some(65_536)),
-            ("1m", Some(1 << 20)),
-            ("2G", Some(2 << 30)),
-            ("K", None),
-            ("", None),
-            ("1T", None),
-            ("+1K", None),
-            ("1 K", None),
-            ("-1", None),
-            ("1.5M", None),
-            ("1KK", None),
-            ("18446744073709551615", Some(u64::MAX)),
-            ("18446744073709551615K", None),
-        ] {
-            assert_eq!(bytes(text), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn seconds_take_sums_of_units() {
-        for (text, expected) in [
-            ("0", Some(0)),
-            ("600", Some(600)),
-            ("10m", Some(600)),
-            ("1h30m", Some(5_400)),
-            ("1W2d3H4m5s", Some(788_645)),
-            ("1m30", Some(90)),
-            ("", None),
-            ("m", None),
-            ("1y", None),
-            ("-1", None),
-            ("1h m", None),
-            ("99999999999999999999w", None),
-            ("18446744073709551615w", None),
-        ] {
-            assert_eq!(seconds(text), expected, "{text}");
-        }
-    }
-
-    #[test]
     fn arguments_need_no_quotes() {
-        let path = Place::Path(|config| &mut config.root);
+        let path: Place = Place::Path(|config| &mut config.root);
         assert_eq!(path.argument("/a b"), Value::text("/a b"));
         assert_eq!(path.argument("\"/a b\""), Value::text("/a b"));
         assert_eq!(path.argument("12"), Value::text("12"));
-        let paths = Place::Paths(|config| &mut config.host_key);
+        let paths: Place = Place::Paths(|config| &mut config.host_key);
         assert_eq!(paths.argument("/a,/b"), Value::texts(["/a", "/b"]));
         assert_eq!(paths.argument("[\"/a,b\"]"), Value::texts(["/a,b"]));
         assert_eq!(paths.argument(""), Value::List(vec![]));
-        let flag = Place::Flag(|config| &mut config.read_only);
+        let flag: Place = Place::Flag(|config| &mut config.read_only);
         assert_eq!(flag.argument("true"), Value::Flag(true));
         assert_eq!(flag.argument("yes"), Value::text("yes"));
         let unit = Unit::Bytes;
-        let at: At<u64> = |config| &mut config.shards;
+        let at: At<Config, u64> = |config| &mut config.shards;
         let number = Place::Number { at, unit, min: 0, max: 9, zero: None };
         assert_eq!(number.argument("1M"), Value::text("1M"));
         assert_eq!(number.argument("1_000"), Value::Integer(1000));

@@ -116,7 +116,7 @@ fn make(folder: &Path, path: &Path, seed: [u8; 32]) -> Result<bool, FolderError>
         fs::File::open(folder)?.sync_all()?;
         if made {
             // For people who hand out known_hosts lines; the server does not read it.
-            let _ = fs::write(path.with_extension("pub"), format!("{public}\n"));
+            let _ = write_public(&path.with_extension("pub"), &format!("{public}\n"));
         }
         Ok(made)
     };
@@ -130,6 +130,13 @@ fn draft_name(signer: &Ed25519Signer) -> String {
         name.push_str(&format!("{byte:02x}"));
     }
     name
+}
+
+/// With a mode of its own: the server's umask is 0.
+fn write_public(path: &Path, text: &str) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o644);
+    options.open(path)?.write_all(text.as_bytes())
 }
 
 fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -247,11 +247,3 @@ fn later_layers_go_over_earlier_ones() {
     let said = fault(strings(load(&[flag])));
     assert!(said.starts_with("--shards: shards: \"x\" is not an integer; "), "{said}");
 }
-
-#[test]
-fn distance_counts_edits() {
-    assert_eq!(distance(b"", b""), 0);
-    assert_eq!(distance(b"", b"abc"), 3);
-    assert_eq!(distance(b"abc", b""), 3);
-    assert_eq!(distance(b"kitten", b"sitting"), 3);
-}

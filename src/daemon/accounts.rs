@@ -1,0 +1,236 @@
+//! Who may log in and what each of them is given: the sole user of the configuration, or the users
+//! of the users file (`accounts/several.rs`).
+//!
+//! [`Accounts`] is what was read and checked; nothing is opened or measured before
+//! [`Accounts::profiles`], so that `ringferry check` can stop halfway.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use zeroize::Zeroizing;
+
+use super::config::Config;
+use super::failure::Failure;
+use super::invoker::Invoker;
+use super::usage;
+use super::user_keys::{self, UserKeys};
+use crate::auth::{Authenticator, PasswordDigest, SoleUser};
+use crate::reactor::fs::{Links, Root, View};
+use crate::server::{Profile, Profiles};
+use crate::vfs::{Access, Ledger};
+
+mod several;
+
+pub(crate) use several::several;
+
+/// The bits of a umask that is taken off what clients make, where the configuration names none.
+pub(crate) type Umask = u32;
+
+/// Everybody who may log in.
+pub(crate) struct Accounts {
+    pub(crate) authenticator: Arc<dyn Authenticator>,
+    pub(crate) accounts: Vec<Account>,
+    /// The password that was made where no key was found.
+    pub(crate) password: Option<Zeroizing<String>>,
+}
+
+/// One of them.
+pub(crate) struct Account {
+    pub(crate) name: String,
+    /// Folders of the host and where they are seen.
+    pub(crate) mounts: Vec<(String, PathBuf)>,
+    pub(crate) links: Links,
+    pub(crate) access: Access,
+    pub(crate) quota: Quota,
+}
+
+/// What an account may hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Quota {
+    pub(crate) bytes: Option<u64>,
+    pub(crate) files: Option<u64>,
+}
+
+impl Accounts {
+    /// The folders of the host that somebody sees.
+    pub(crate) fn folders(&self) -> impl Iterator<Item = &Path> {
+        let mounts = self.accounts.iter().flat_map(|account| &account.mounts);
+        mounts.map(|(_, folder)| folder.as_path())
+    }
+
+    /// Opens the folders and counts what is in those that have a quota.
+    pub(crate) fn profiles(self) -> Result<Profiles, Failure> {
+        let mut profiles = Vec::new();
+        for account in self.accounts {
+            let name = account.name.clone();
+            profiles.push((name, account.profile()?));
+        }
+        Ok(Profiles::new(profiles))
+    }
+}
+
+impl Account {
+    /// What the server needs to know of it.
+    pub(crate) fn profile(mut self) -> Result<Profile, Failure> {
+        let mut mounts = Vec::new();
+        for (path, folder) in &self.mounts {
+            let root = Root::open(folder).map_err(|error| unopened(folder, &error))?;
+            mounts.push((path.clone().into_bytes(), root));
+        }
+        let view = View::new(mounts, self.links).map_err(|error| {
+            Failure::configuration(format!("the folders of {}: {error}", self.name))
+        })?;
+        if self.quota != Quota::default() {
+            self.access.quota = Some(Arc::new(self.ledger()?));
+        }
+        Ok(Profile { view: Arc::new(view), access: Arc::new(self.access) })
+    }
+
+    fn ledger(&self) -> Result<Ledger, Failure> {
+        let start = Instant::now();
+        let folders = self.mounts.iter().map(|(_, folder)| folder.as_path());
+        let found = usage::measure(folders).map_err(|(folder, error)| unopened(folder, &error))?;
+        let milliseconds = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(
+            user = %self.name,
+            bytes = found.usage.bytes,
+            files = found.usage.files,
+            quota_bytes = self.quota.bytes,
+            quota_files = self.quota.files,
+            milliseconds,
+            "counted what counts against the quota"
+        );
+        if found.passed_over > 0 {
+            let count = found.passed_over;
+            tracing::warn!(user = %self.name, count, "not counted: could not be read, or too deep");
+        }
+        Ok(Ledger::new(self.quota.bytes, self.quota.files, found.usage))
+    }
+}
+
+fn unopened(folder: &Path, error: &dyn std::fmt::Display) -> Failure {
+    Failure::configuration(format!("cannot open the folder {}: {error}", folder.display()))
+        .cure("make it, let the server's user into it, or name another")
+}
+
+/// The one user of a server without a users file, who sees `root`. The password is made by `random`
+/// where nothing else lets him in.
+pub(crate) fn sole(
+    config: &Config,
+    root: PathBuf,
+    invoker: &Invoker,
+    umask: Umask,
+    random: impl FnOnce() -> Result<[u8; 32], Failure>,
+) -> Result<Accounts, Failure> {
+    let name = if config.user.is_empty() { &invoker.name } else { &config.user };
+    let named = !config.authorized_keys.is_empty();
+    let rsa_bits_min = rsa_bits_min(config);
+    let found: UserKeys = match named {
+        true => user_keys::named(&config.authorized_keys, rsa_bits_min)?,
+        false => user_keys::of_invoker(invoker, rsa_bits_min),
+    };
+    found.warn();
+    // Where files are named, keys were meant: a password would open a door nobody asked for.
+    let password = match found.keys.is_empty() && !named {
+        true => Some(made_password(&random()?)),
+        false => None,
+    };
+    let digest = password.as_deref().map(|password| PasswordDigest::of(password));
+    let mut access = Access::unrestricted();
+    access.home = config.home.clone().into_bytes();
+    access.read_only = config.read_only;
+    access.umask = config.umask.unwrap_or(umask);
+    let account = Account {
+        name: name.clone(),
+        mounts: vec![("/".to_owned(), root)],
+        links: links(config.symlinks),
+        access,
+        quota: Quota::default(),
+    };
+    Ok(Accounts {
+        authenticator: Arc::new(SoleUser::new(name, found.keys, digest)),
+        accounts: vec![account],
+        password,
+    })
+}
+
+/// Bits an RSA key must have.
+pub(crate) fn rsa_bits_min(config: &Config) -> usize {
+    usize::try_from(config.required_rsa_size).unwrap_or(usize::MAX)
+}
+
+/// What `symlinks` says.
+fn links(symlinks: &str) -> Links {
+    if symlinks == "refuse" { Links::Refuse } else { Links::Follow }
+}
+
+/// 20 characters of 5 bits: 100 bits, in groups for the eye, without letters that look alike.
+fn made_password(random: &[u8; 32]) -> Zeroizing<String> {
+    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let mut password = Zeroizing::new(String::with_capacity(24));
+    for (at, byte) in random.iter().take(20).enumerate() {
+        if at > 0 && at % 5 == 0 {
+            password.push('-');
+        }
+        let letter = LETTERS.get(usize::from(byte & 31)).copied().unwrap_or(b'a');
+        password.push(char::from(letter));
+    }
+    password
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::config::{Layer, load};
+
+    #[test]
+    fn a_made_password_is_typable_and_uses_all_its_bits() {
+        let first = made_password(&[0; 32]);
+        assert_eq!(first.as_str(), "aaaaa-aaaaa-aaaaa-aaaaa");
+        let mut bytes = [0; 32];
+        for (at, byte) in (0u8..).zip(&mut bytes) {
+            *byte = at;
+        }
+        let second = made_password(&bytes);
+        assert_eq!(second.as_str(), "abcde-fghij-kmnpq-rstuv");
+    }
+
+    fn sole_of(text: &str, folder: &Path) -> Accounts {
+        let config = load(&[Layer::File { name: "f", text }]).unwrap();
+        let invoker = Invoker { name: "ann".to_owned(), home: None };
+        sole(&config, folder.to_path_buf(), &invoker, 0o27, || Ok([0; 32])).unwrap()
+    }
+
+    #[test]
+    fn the_keys_of_the_configuration_reach_the_sole_user() {
+        let folder = tempfile::tempdir().unwrap();
+        let made = sole_of("", folder.path());
+        assert!(made.password.is_some());
+        assert_eq!(made.folders().collect::<Vec<_>>(), [folder.path()]);
+        let account = &made.accounts[0];
+        assert_eq!((account.name.as_str(), account.links), ("ann", Links::Follow));
+        assert_eq!((account.access.umask, account.access.read_only), (0o27, false));
+        assert_eq!(account.access.home, b"/");
+        let text = "user = 'bob'\nhome = '/in'\numask = '007'\nsymlinks = 'refuse'\n\
+                    read_only = true";
+        let made = sole_of(text, folder.path());
+        let account = &made.accounts[0];
+        assert_eq!((account.name.as_str(), account.links), ("bob", Links::Refuse));
+        assert_eq!((account.access.umask, account.access.read_only), (0o7, true));
+        assert_eq!(account.access.home, b"/in");
+        assert!(made.profiles().unwrap().get("bob").is_some());
+    }
+
+    #[test]
+    fn a_quota_starts_from_what_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("file"), "12345").unwrap();
+        let mut made = sole_of("", folder.path());
+        made.accounts[0].quota = Quota { bytes: Some(12), files: None };
+        let profiles = made.profiles().unwrap();
+        let ledger = profiles.get("ann").unwrap().access.quota.clone().unwrap();
+        assert_eq!((ledger.usage().bytes, ledger.usage().files), (5, 1));
+        assert_eq!((ledger.bytes_left(), ledger.files_left()), (Some(7), None));
+    }
+}

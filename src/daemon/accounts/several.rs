@@ -1,0 +1,209 @@
+//! The users of a users file: its tables together with what only the host can tell.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{Account, Accounts, Quota, Umask, links, rsa_bits_min};
+use crate::auth::{AuthorizedKey, Users, authorized_keys};
+use crate::daemon::config::{
+    Config, Fault, FolderSettings, Table, UserSettings, UserTables, load_users,
+};
+use crate::daemon::failure::{Failure, USAGE};
+use crate::daemon::private_file::{self, Refusal};
+use crate::daemon::user_keys::{self, UserKeys};
+use crate::vfs::{Access, Grants, NamePatterns, Rule, SetstatIgnored};
+
+/// Largest users file, in bytes: with a key each, some 40,000 users, more than there may be.
+const FILE_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Who may write the file decides who may log in.
+const MODE_SUSPECT: u32 = 0o022;
+
+/// Everybody whom the users file of `config` names. All that is wrong with it is told at once.
+pub(crate) fn several(config: &Config, umask: Umask) -> Result<Accounts, Failure> {
+    let name = config.users_file.display().to_string();
+    let text = read(&config.users_file)?;
+    let tables = load_users(&name, &text).map_err(failure)?;
+    let reading =
+        Reading { umask, read_only: config.read_only, rsa_bits_min: rsa_bits_min(config) };
+    let (mut faults, mut people) = (Vec::new(), Vec::new());
+    for user in &tables {
+        people.push(reading.user(user, &mut faults));
+    }
+    if !faults.is_empty() {
+        return Err(failure(faults));
+    }
+    let keys = people.iter().map(|(account, keys)| (account.name.as_str(), &keys[..]));
+    let authenticator = Arc::new(Users::new(keys));
+    let accounts = people.into_iter().map(|(account, _)| account).collect();
+    Ok(Accounts { authenticator, accounts, password: None })
+}
+
+fn failure(faults: Vec<Fault>) -> Failure {
+    let causes = faults.iter().map(ToString::to_string).collect();
+    Failure { exit_code: USAGE, causes, cure: None }
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    let shown = path.display();
+    let failed = |what: String| Failure::configuration(format!("users_file {shown}: {what}"));
+    let bytes = match private_file::read(path, FILE_BYTES_MAX, MODE_SUSPECT) {
+        Err(Refusal::Mode(mode)) => {
+            user_keys::warn(&format!(
+                "users_file {shown}: others may write it (mode {mode:04o}), and so let anybody \
+                 in; chmod go-w {shown}"
+            ));
+            private_file::read(path, FILE_BYTES_MAX, 0)
+        }
+        read => read,
+    };
+    let bytes = bytes.map_err(|refusal| failed(refusal.describe(FILE_BYTES_MAX)))?;
+    String::from_utf8(bytes).map_err(|_| failed("it is not UTF-8 text".to_owned()))
+}
+
+/// What holds for all users.
+struct Reading {
+    umask: Umask,
+    read_only: bool,
+    rsa_bits_min: usize,
+}
+
+impl Reading {
+    fn user(&self, user: &UserTables, faults: &mut Vec<Fault>) -> (Account, Vec<AuthorizedKey>) {
+        let own = &user.user.value;
+        let account = Account {
+            name: user.name.clone(),
+            mounts: mounts(user, faults),
+            links: links(own.symlinks),
+            access: self.access(user, faults),
+            quota: Quota {
+                bytes: unless_zero(own.quota_bytes),
+                files: unless_zero(own.quota_files),
+            },
+        };
+        (account, self.keys(user, faults))
+    }
+
+    fn access(&self, user: &UserTables, faults: &mut Vec<Fault>) -> Access {
+        let own = &user.user.value;
+        let ignored = |what: &str| own.ignore_setstat.contains(&what);
+        let mut access = rules(user, faults);
+        access.home = own.home.clone().into_bytes();
+        access.read_only = own.read_only || self.read_only;
+        access.umask = own.umask.unwrap_or(self.umask);
+        access.file_mode = own.file_mode;
+        access.directory_mode = own.directory_mode;
+        access.setstat_ignored = SetstatIgnored {
+            mode: ignored("mode"),
+            owner: ignored("owner"),
+            times: ignored("times"),
+        };
+        access.free_bytes_min = own.free_bytes_min;
+        access
+    }
+
+    fn keys(&self, user: &UserTables, faults: &mut Vec<Fault>) -> Vec<AuthorizedKey> {
+        let mut found = UserKeys::default();
+        self.key_lines(&user.user, &mut found, faults);
+        for (at, path) in user.user.value.authorized_keys_files.iter().enumerate() {
+            if let Err(refusal) = found.add_file(path, self.rsa_bits_min) {
+                let what = format!("{}: {}", path.display(), user_keys::describe(&refusal));
+                faults.push(user.user.item_fault("authorized_keys_files", at, what));
+            }
+        }
+        if found.keys.is_empty() {
+            let what = format!("there is no usable key: {} cannot log in", user.name);
+            found.warnings.push(user.user.fault("authorized_keys", what).to_string());
+        }
+        found.warn();
+        found.keys
+    }
+
+    /// The keys in the users file itself, where a line that is no key is a mistake: nobody else
+    /// reads the file, as somebody may a file of keys.
+    fn key_lines(&self, user: &Table<UserSettings>, found: &mut UserKeys, faults: &mut Vec<Fault>) {
+        for (at, line) in user.value.authorized_keys.iter().enumerate() {
+            let mut parsed = authorized_keys::parse(line.as_bytes(), self.rsa_bits_min);
+            let what = match (parsed.rejected.first(), parsed.keys.pop()) {
+                (Some(rejected), _) => rejected.cause.clone(),
+                (None, Some(_)) if !parsed.keys.is_empty() => {
+                    "there are several lines in one text".to_owned()
+                }
+                (None, Some(key)) => {
+                    found.add_key(key);
+                    continue;
+                }
+                (None, None) => "there is no key in the line".to_owned(),
+            };
+            faults.push(user.item_fault("authorized_keys", at, what));
+        }
+    }
+}
+
+/// The folders a user sees, absolute and without links in their names.
+fn mounts(user: &UserTables, faults: &mut Vec<Fault>) -> Vec<(String, PathBuf)> {
+    let mut found = Vec::new();
+    let root = &user.user.value.root;
+    if !root.as_os_str().is_empty() {
+        match folder(root) {
+            Ok(folder) => found.push(("/".to_owned(), folder)),
+            Err(what) => faults.push(user.user.fault("root", what)),
+        }
+    }
+    for mount in &user.mounts {
+        match folder(&mount.value.folder) {
+            Ok(folder) => found.push((mount.value.path.clone(), folder)),
+            Err(what) => faults.push(mount.fault("folder", what)),
+        }
+    }
+    found
+}
+
+fn folder(path: &Path) -> Result<PathBuf, String> {
+    let shown = path.display();
+    let found = std::fs::canonicalize(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            format!("there is no folder {shown}; make it: mkdir -p {shown}")
+        }
+        _ => format!("{shown}: {error}"),
+    })?;
+    if found.is_dir() { Ok(found) } else { Err(format!("{shown} is not a folder")) }
+}
+
+/// What the tables of folders permit. Where none of them is for, everything is permitted: a table
+/// takes away, and a user without any does as he likes in his root.
+fn rules(user: &UserTables, faults: &mut Vec<Fault>) -> Access {
+    let mut rules = Vec::new();
+    if !user.folders.iter().any(|folder| folder.value.path == "/") {
+        let names = NamePatterns::default();
+        rules.push(Rule { path: b"/".to_vec(), grants: Grants::ALL, names });
+    }
+    for folder in &user.folders {
+        match rule(&folder.value) {
+            Ok(rule) => rules.push(rule),
+            Err((key, what)) => faults.push(folder.fault(key, what)),
+        }
+    }
+    Access::new(rules).unwrap_or_else(|error| {
+        faults.push(user.user.fault("folders", error.to_string()));
+        Access::unrestricted()
+    })
+}
+
+fn rule(folder: &FolderSettings) -> Result<Rule, (&'static str, String)> {
+    let mut grants = Grants::NONE;
+    for name in &folder.permissions {
+        // The rows allow these names and the word for all of them.
+        grants |= Grants::from_name(name).unwrap_or(Grants::ALL);
+    }
+    let names = NamePatterns::new(&folder.allowed, &folder.denied, &folder.hidden);
+    let names = names.map_err(|error| ("path", error.to_string()))?;
+    Ok(Rule { path: folder.path.clone().into_bytes(), grants, names })
+}
+
+fn unless_zero(value: u64) -> Option<u64> {
+    (value != 0).then_some(value)
+}
+
+#[cfg(test)]
+mod tests;

@@ -30,8 +30,8 @@ impl SymlinkOrder {
     }
 }
 
-/// How a client expects the reply to `check-file`. `short_name`: the request was called so, which is
-/// paramiko's way alone.
+/// How a client expects the reply to `check-file`. `short_name`: the request was called so, which
+/// is paramiko's way alone.
 #[must_use]
 pub fn check_file_shape(client_ident: &str, short_name: bool) -> CheckFileShape {
     if short_name {

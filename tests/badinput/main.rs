@@ -3,7 +3,8 @@
 //! descriptor given back, and a server that still serves.
 //!
 //! - `transport`: bytes that are no SSH, or SSH that is wrong. `login`: who or what is refused.
-//! - `requests`: SFTP packets, paths and disks. `sessions`: handles, attributes, order, descriptors.
+//! - `requests`: SFTP packets, paths and disks.
+//! - `sessions`: handles, attributes, order, descriptors.
 
 mod login;
 mod requests;

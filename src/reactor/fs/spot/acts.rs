@@ -20,7 +20,7 @@ impl Spot<'_> {
         if how.create && self.end != End::Plain {
             return Err(Errno::ISDIR);
         }
-        if how.create && how.exclusive && (self.through_link || self.metadata.is_some()) {
+        if how.create && how.exclusive && self.metadata.is_some() {
             return Err(Errno::EXIST);
         }
         if let Some(there) = self.metadata.filter(Metadata::is_special) {

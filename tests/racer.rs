@@ -16,17 +16,17 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use scene::{SECRET, Scene, portrait};
 
-const OPERATIONS: u64 = 1_000_000;
+const OPERATIONS: usize = 1_000_000;
 
 /// Everything that is done with one path; `KINDS` is how many.
 #[derive(Clone, Copy)]
 struct Act {
-    kind: u64,
+    kind: usize,
     /// What makes this operation differ from the last of its kind.
-    turn: u64,
+    turn: usize,
 }
 
-const KINDS: u64 = 18;
+const KINDS: usize = 18;
 
 /// Paths into what is swapped, in both folders and from one into the other.
 const DOORS: [&str; 14] = [
@@ -112,8 +112,8 @@ impl<'a> Client<'a> {
 
     /// One operation; whether it got through.
     fn operate(&self, act: Act) -> bool {
-        let door = DOORS[(act.turn % DOORS.len() as u64) as usize];
-        let other = DOORS[(act.turn / 7 % DOORS.len() as u64) as usize];
+        let door = DOORS[act.turn % DOORS.len()];
+        let other = DOORS[act.turn / 7 % DOORS.len()];
         let at = |name: &str, follow| self.find(&format!("{door}/{name}"), follow);
         let beside = |name: &str| self.find(&format!("{other}/{name}"), false);
         match act.kind {
@@ -198,7 +198,7 @@ fn nothing_outside_is_reached_while_four_threads_swap_what_paths_lead_through() 
     let client = Client { view: &view, hosts: scene.host_paths(), outside: scene.outside_ids() };
     let (over, start) = (AtomicBool::new(false), Instant::now());
     let swaps: [AtomicU64; 4] = Default::default();
-    let mut through = [0_u64; KINDS as usize];
+    let mut through = [0; KINDS];
     std::thread::scope(|threads| {
         for ((one, others), swaps) in SWAPS.into_iter().zip(&swaps) {
             let (scene, over) = (&scene, &over);
@@ -207,7 +207,7 @@ fn nothing_outside_is_reached_while_four_threads_swap_what_paths_lead_through() 
         let body = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             for step in 0..OPERATIONS {
                 let act = Act { kind: step % KINDS, turn: step / KINDS };
-                through[act.kind as usize] += u64::from(client.operate(act));
+                through[act.kind] += usize::from(client.operate(act));
             }
         }));
         over.store(true, Ordering::Relaxed);

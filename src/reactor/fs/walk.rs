@@ -6,7 +6,7 @@ use super::names::{self, End, components, parent, push};
 use super::resolve;
 use super::spot::Spot;
 use super::view::{Directory, Links, View};
-use crate::reactor::limits::{LINKS_MAX, PATH_BYTES_MAX, WALK_STEPS_MAX};
+use crate::reactor::limits::{LINKS_MAX, PATH_BYTES_MAX, WALK_LOOKUPS_MAX, WALK_STEPS_MAX};
 
 /// A path under way. Each component is opened by name in its directory and never through a link, so
 /// nothing but the text of links decides where it goes, and ".." is never asked of the kernel.
@@ -24,6 +24,8 @@ pub(super) struct Walk<'v> {
     /// Whether only a directory will do: a slash or dot came after the last component.
     to_dir: bool,
     links: usize,
+    /// Components looked up again from the top.
+    lookups: usize,
     /// Whether the last component was a link.
     through_link: bool,
 }
@@ -34,7 +36,18 @@ impl<'v> Walk<'v> {
         let todo = components(path).rev().map(<[u8]>::to_vec).collect();
         let (to_dir, follow) = (end != End::Plain, follow || end != End::Plain);
         let (done, here) = (Vec::new(), None);
-        Walk { view, done, here, todo, follow, end, to_dir, links: 0, through_link: false }
+        Walk {
+            view,
+            done,
+            here,
+            todo,
+            follow,
+            end,
+            to_dir,
+            links: 0,
+            lookups: 0,
+            through_link: false,
+        }
     }
 
     /// From the directory at the canonical path `done`, with only `name` left.
@@ -96,7 +109,13 @@ impl<'v> Walk<'v> {
     fn here(&mut self) -> Result<&Directory<'v>, Errno> {
         let here = match self.here.take() {
             Some(here) => here,
-            None => self.view.directory(&self.done)?,
+            None => {
+                self.lookups += components(&self.done).count();
+                if self.lookups > WALK_LOOKUPS_MAX {
+                    return Err(Errno::NAMETOOLONG);
+                }
+                self.view.directory(&self.done)?
+            }
         };
         Ok(self.here.insert(here))
     }

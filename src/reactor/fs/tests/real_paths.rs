@@ -109,3 +109,24 @@ fn links_that_multiply_end_in_bounded_time() {
     assert!(matches!(answer, Err(Errno::LOOP | Errno::NAMETOOLONG)), "{answer:?}");
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
 }
+
+/// Each ".." looks the path up from the top again: far down, and as often as a walk may step.
+#[test]
+fn climbing_far_down_ends_in_bounded_time() {
+    let tree = Tree::new();
+    let deep = b"d/".repeat(1900);
+    for depth in 1..=1900 {
+        tree.root.mkdir(&deep[..depth * 2], 0o755).unwrap();
+    }
+    let at = |name: &str| [&deep, name.as_bytes()].concat();
+    tree.root.mkdir(&at("x"), 0o755).unwrap();
+    tree.root.symlink(&b"x/../".repeat(800), &at("once")).unwrap();
+    tree.root.symlink(&b"once/".repeat(30), &at("often")).unwrap();
+    assert_eq!(tree.root.real_path(&at(&"x/../".repeat(50))).unwrap(), b"/d".repeat(1900));
+    let start = Instant::now();
+    assert_eq!(tree.root.real_path(&at("once")), Err(Errno::NAMETOOLONG));
+    assert_eq!(tree.root.real_path(&at("often")), Err(Errno::NAMETOOLONG));
+    // Unbounded these two take half a second.
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    println!("both refused after {:?}", start.elapsed());
+}

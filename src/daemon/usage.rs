@@ -23,7 +23,8 @@ pub(crate) struct Found {
 }
 
 /// Counts what is below each of `folders`, without following links and without leaving them. A
-/// folder that lies inside another is counted once. What comes and goes meanwhile is counted or not.
+/// folder that lies inside another is counted once. What comes and goes meanwhile is counted or
+/// not.
 pub(crate) fn measure<'a>(
     folders: impl IntoIterator<Item = &'a Path>,
 ) -> Result<Found, (&'a Path, Errno)> {

@@ -123,7 +123,8 @@ fn a_server_that_is_read_only_is_so_for_everybody() {
 fn what_only_the_host_can_tell_names_its_line_too() {
     let scene = Scene::new(&format!(
         "[users.ann]\nroot = 'DIR/none'\nauthorized_keys = [\n  '{KEY}',\n  \
-         'ssh-ed25519 AAAA x',\n  'restrict {KEY}',\n  '# none',\n]\nauthorized_keys_files = ['DIR/keys', 'DIR/open']\n\
+         'ssh-ed25519 AAAA x',\n  'restrict {KEY}',\n  '# none',\n]\n\
+         authorized_keys_files = ['DIR/keys', 'DIR/open']\n\
          [[users.ann.mounts]]\npath = '/in'\nfolder = 'DIR/keys'\n"
     ));
     scene.write("open", KEY, 0o666);

@@ -6,6 +6,7 @@
 //! `RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS`, which gets no `..`, and none follows a link, so neither
 //! links, nor `..`, nor a rename under way can lead outside.
 
+#[cfg(test)]
 mod by_path;
 mod copy;
 mod dir;

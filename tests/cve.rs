@@ -2,7 +2,8 @@
 //! advisory or commit, with the names of its tests, which must be there. A row that cannot happen
 //! here says why, so that whoever builds the missing feature finds it.
 //!
-//! Classes: A state machine, B authentication, C allocation, D loops and panics, E lifetime.
+//! Classes: A state machine, B authentication, C allocation, D loops and panics, E lifetime,
+//! F paths and files.
 
 use std::fs;
 use std::path::Path;
@@ -15,7 +16,7 @@ enum Held {
 
 use Held::{By, NotHere};
 
-/// Every row of the classes A to E.
+/// Every row of the classes A to F.
 const ROWS: &[(&str, Held)] = &[
     // A. The state machine, and the gate before the login.
     (
@@ -295,6 +296,75 @@ const ROWS: &[(&str, Held)] = &[
     (
         "liburing 187, 248: short transfers in a chain",
         By(&["a_short_transfer_is_continued_until_it_is_whole"]),
+    ),
+    // F. Paths and files.
+    (
+        "CVE-2026-23942 Erlang, CVE-2026-40876 goshs, CVE-2026-49244 SFTPGo: the root as a prefix",
+        By(&[
+            "cve_2026_23942_cve_2026_40876_cve_2026_49244_a_folder_named_like_the_root_is_outside",
+            "paths_out_of_the_root_find_nothing",
+        ]),
+    ),
+    (
+        "CVE-2026-30914 SFTPGo: a path that is judged before it is normalised",
+        By(&["cve_2026_30914_every_spelling_of_a_path_meets_its_rule"]),
+    ),
+    (
+        "CVE-2026-30915 SFTPGo: a user name in a path",
+        By(&["cve_2026_30915_a_user_name_is_no_path"]),
+    ),
+    (
+        "CVE-2026-48855 Erlang: READLINK tells where the root is",
+        By(&[
+            "cve_2026_48855_no_answer_tells_where_the_root_is",
+            "where_a_folder_is_on_the_host_is_not_told",
+        ]),
+    ),
+    (
+        "CVE-2026-48827 MINA: paths of git commands",
+        NotHere("there is no git command, nor any other program to run"),
+    ),
+    (
+        "CVE-2023-35887 MINA: what is outside shows by the answers",
+        By(&["cve_2023_35887_what_is_outside_answers_like_what_is_nowhere"]),
+    ),
+    (
+        "SFTPGo, asyncssh: links exchanged while a path is resolved",
+        By(&[
+            "nothing_outside_is_reached_while_four_threads_swap_what_paths_lead_through",
+            "swapping_a_folder_for_a_symlink_wins_nothing",
+        ]),
+    ),
+    (
+        "CVE-2018-20685, CVE-2019-6109, 6110, 6111, CVE-2026-0964, 35385: names a client is sent",
+        NotHere("there is no client that fetches files yet"),
+    ),
+    (
+        "CVE-2015-3306, CVE-2019-12815 ProFTPD mod_copy: copies past the permissions",
+        By(&[
+            "cve_2015_3306_cve_2019_12815_a_copy_needs_the_permissions_of_both_folders",
+            "what_a_withheld_permission_is_for_is_denied_and_changes_nothing",
+        ]),
+    ),
+    (
+        "ProFTPD 2180: SETSTAT and FSETSTAT past the rules",
+        By(&["proftpd_2180_attributes_change_by_the_folders_rule_by_path_and_by_handle"]),
+    ),
+    (
+        "ProFTPD 2256: a rename between filesystems follows links",
+        NotHere("a rename between filesystems is EXDEV: nothing is copied in its place"),
+    ),
+    (
+        "CVE-2020-15778 OpenSSH: a shell expands scp's paths",
+        NotHere("there is no scp command yet, and no shell behind it ever"),
+    ),
+    (
+        "OpenSSH: the arguments of SYMLINK in the other order",
+        By(&["two_clients_keep_to_the_draft"]),
+    ),
+    (
+        "ProFTPD 3312 to 3314: opening a FIFO waits for its other end",
+        By(&["what_is_not_a_file_neither_opens_nor_blocks"]),
     ),
 ];
 

@@ -103,9 +103,9 @@ pub(super) const LINKS_MAX: usize = 40;
 /// links may at most double that before the answer is ENAMETOOLONG.
 pub(super) const WALK_STEPS_MAX: usize = 4096;
 
-/// Components one walk may look up again from the top, all `..` together: some ten milliseconds. The
-/// longest path with one `..` takes 2048 and `../` as often as fits takes none; what is refused has
-/// hundreds of both depth and `..`.
+/// Components one walk may look up again from the top, all `..` together: some ten milliseconds.
+/// The longest path with one `..` takes 2048 and `../` as often as fits takes none; what is refused
+/// has hundreds of both depth and `..`.
 pub(super) const WALK_LOOKUPS_MAX: usize = 128 << 10;
 
 /// Bytes one call copies between files through memory, where the kernel cannot copy by itself: a

@@ -86,6 +86,26 @@ const REQUESTS: &[(u8, &[Field])] = &[
             Number(0),
         ],
     ),
+    (
+        numbers::EXTENDED,
+        &[
+            ID,
+            Text(b"check-file-name"),
+            PATH,
+            Text(b"md5,sha1"),
+            Number(0),
+            Number(0),
+            Number(0),
+            Number(4),
+            Number(256),
+        ],
+    ),
+    (numbers::EXTENDED, &[ID, Text(b"copy-file"), PATH, Text(b"/b"), Number(1)]),
+    (numbers::EXTENDED, &[ID, Text(b"space-available"), PATH]),
+    (
+        numbers::EXTENDED,
+        &[ID, Text(b"ranges@asyncssh.com"), HANDLE, Number(0), Number(0), Number(0), Number(4)],
+    ),
 ];
 
 /// A request behind its length.

@@ -5,6 +5,7 @@
 //! The bulk and the odd cases of OpenSSH's clients are in `interop.rs`, algorithms in `matrix.rs`
 //! and `clients_ctr.rs`.
 
+mod asyncssh;
 mod curl;
 mod lftp;
 mod openssh;

@@ -134,11 +134,16 @@ fn works(session: &mut Packets) {
 #[test]
 fn a_file_system_that_hangs_holds_up_its_own_sessions_only() {
     let Some(mut scene) = scene() else { return };
-    let mut slow: Vec<Packets> = (0..6).map(|_| scene.session("slow")).collect();
+    let mut slow: Vec<Packets> = (0..8).map(|_| scene.session("slow")).collect();
     let mut fast = scene.session("fast");
     works(&mut slow[0]);
     works(&mut fast);
     let open = slow[1].ask_handle("/file", OPEN_READ);
+    let mut open_dir = |index: usize| {
+        let session: &mut Packets = &mut slow[index];
+        session.ask_request(|id| Request::Opendir { id, path: b"/" }).expect_handle()
+    };
+    let (folder, other) = (open_dir(6), open_dir(7));
     let (attrs, flags) = (Attrs::default(), OpenFlags::READ);
     scene.signal_backing(Signal::STOP);
     // More than may run at once for one user, and of every kind: by path, by handle, data.
@@ -149,6 +154,8 @@ fn a_file_system_that_hangs_holds_up_its_own_sessions_only() {
         slow[3].send_request(|id| Request::Opendir { id, path: b"/" }),
         slow[4].send_request(|id| Request::Realpath { id, path: b"/file/../x" }),
         slow[5].send_request(|id| Request::Stat { id, path: b"/" }),
+        slow[6].send_request(|id| Request::Fstat { id, handle: &folder }),
+        slow[7].send_request(|id| Request::Fstatvfs { id, handle: &other }),
     ];
     for _ in 0..20 {
         works(&mut fast);
@@ -161,6 +168,10 @@ fn a_file_system_that_hangs_holds_up_its_own_sessions_only() {
     assert!(matches!(answers[0], Reply::Attrs(_)), "{:?}", answers[0]);
     assert!(matches!(&answers[1], Reply::Data(data) if data.len() == 10), "{:?}", answers[1]);
     assert!(matches!(answers[2], Reply::Handle(_)), "{:?}", answers[2]);
+    assert!(matches!(answers[6], Reply::Attrs(_)), "{:?}", answers[6]);
+    assert!(matches!(answers[7], Reply::Extended(_)), "{:?}", answers[7]);
+    // What was looked at goes on.
+    slow[6].ask_request(|id| Request::Readdir { id, handle: &folder }).expect_names();
     works(&mut slow[0]);
 }
 

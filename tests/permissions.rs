@@ -372,6 +372,10 @@ fn read_only_denies_every_request_that_changes_something() {
     let root = scratch.path("reader");
     let before = portrait(&root);
     let mut session = Packets::open(&server);
+    for name in ["posix-rename@openssh.com", "hardlink@openssh.com", "copy-data", "copy-file"] {
+        assert_eq!(session.extension(name), None, "announced, and always refused");
+    }
+    assert!(session.extension("check-file").is_some());
     for case in CASES {
         let reply = (case.ask)(&mut session);
         let looks = case.needs.iter().all(|need| LOOK.contains(need));

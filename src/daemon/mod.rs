@@ -9,6 +9,7 @@ mod algorithms;
 mod announce;
 pub mod cli;
 pub mod config;
+mod descriptors;
 mod failure;
 mod host_key;
 mod invoker;

@@ -15,7 +15,7 @@ use super::failure::Failure;
 use super::host_key::{self, HostKey, HostKeys, StatePlaces};
 use super::invoker::{Invoker, invoker};
 use super::settings::{self, settings};
-use super::{log, moduli, signal, umask, user_keys};
+use super::{descriptors, log, moduli, signal, umask, user_keys};
 use crate::crypto::{self, Moduli, Preset};
 use crate::reactor::random_seed;
 use crate::server::{self, Ready, Stop};
@@ -24,10 +24,12 @@ use crate::ssh::{Role, TransportConfig};
 /// Serves until a signal stops it.
 pub(crate) fn serve(config: &Config) -> Result<(), Failure> {
     log::start(config.log_level, config.log_format)?;
-    // Each user's own is taken off what he makes; this process makes nothing without a mode.
+    // From here on this process makes nothing without a mode.
     let umask = umask::take();
     let invoker = invoker();
-    let accounts = accounts(config, &invoker, umask)?;
+    descriptors::raise_limit();
+    let mut accounts = accounts(config, &invoker, umask)?;
+    umask::settle(accounts.accounts.iter_mut().map(|account| &mut account.access));
     let host_keys = host_keys(config, &accounts, &invoker)?;
     warn_of_exposed_files(config, host_keys.keys(), &accounts);
     for unused in host_keys.not_offered(&config.host_key_names()) {

@@ -52,6 +52,10 @@ pub(crate) struct SftpServerArguments {
     /// Refused: there is no log of the system's to choose a part of
     #[arg(short = 'f', value_name = "LOG_FACILITY")]
     facility: Option<String>,
+    /// `scp -D` calls its server as it would ssh, with a host and a subsystem at the end; as in
+    /// OpenSSH's nobody looks at them.
+    #[arg(hide = true)]
+    ignored: Vec<OsString>,
 }
 
 /// OpenSSH's levels, and ours.
@@ -92,7 +96,8 @@ pub(crate) fn serve(arguments: &SftpServerArguments) -> Result<(), Failure> {
         std::panic::set_hook(Box::new(|_| {}));
     }
     let invoker = invoker();
-    let access = access(arguments, umask::take())?;
+    let mut access = access(arguments, umask::take())?;
+    umask::settle([&mut access]);
     let start = start(arguments.start.as_deref(), &invoker)?;
     let account = account(access, start, &invoker);
     let served = serve_stdio(account.profile()?, &Names::of_this_host(), &invoker.name);

@@ -4,14 +4,17 @@ use std::collections::HashSet;
 use std::ffi::CStr;
 use std::path::Path;
 
-use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat, fstat, openat, statat};
+use rustix::fd::OwnedFd;
+use rustix::fs::{
+    AtFlags, CWD, Dir, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat, openat2, statat,
+};
 use rustix::io::Errno;
 
 use crate::vfs::Usage;
 
-/// How deep folders are entered; each level holds a descriptor open meanwhile.
-const DEPTH_MAX: usize = 256;
+/// How long a path below a folder may get: as long as the kernel takes one, and longer than a
+/// client can name. What lies deeper somebody else has put there.
+const PATH_BYTES_MAX: usize = 4095;
 
 /// What was found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,7 +42,7 @@ pub(crate) fn measure<'a>(
         }
     }
     for (folder, top) in tops {
-        count.below(top).map_err(|error| (folder, error))?;
+        count.below(&top).map_err(|error| (folder, error))?;
     }
     Ok(count.found)
 }
@@ -66,41 +69,51 @@ struct Count {
 }
 
 impl Count {
-    fn below(&mut self, top: OwnedFd) -> Result<(), Errno> {
-        let mut open = vec![Dir::new(top)?];
-        while let Some(dir) = open.last_mut() {
-            let entry = match dir.read() {
-                Some(Ok(entry)) => entry,
-                Some(Err(_)) => {
-                    self.found.passed_over += 1;
-                    open.pop();
-                    continue;
-                }
-                None => {
-                    open.pop();
-                    continue;
-                }
-            };
-            let name = entry.file_name();
-            if name == c"." || name == c".." {
-                continue;
-            }
-            let room = open.len() < DEPTH_MAX;
-            let Some(dir) = open.last() else { break };
-            match self.entry(dir, name, room) {
-                Ok(Some(inner)) => open.push(inner),
+    /// Each folder is opened by its path below `top`, so that depth costs no descriptors.
+    fn below(&mut self, top: &OwnedFd) -> Result<(), Errno> {
+        let mut left = vec![b".".to_vec()];
+        while let Some(path) = left.pop() {
+            let inside = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+            let dir = openat2(top, path.as_slice(), OPEN, Mode::empty(), inside);
+            match dir.and_then(Dir::new) {
+                Ok(mut dir) => self.folder(&mut dir, &path, &mut left),
+                Err(errno) if path == b"." => return Err(errno),
                 // What vanished or changed its kind since it was listed is no longer there.
-                Ok(None) | Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
+                Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
                 Err(_) => self.found.passed_over += 1,
             }
         }
         Ok(())
     }
 
-    /// Counts one name; a folder to be entered comes back open.
-    fn entry(&mut self, dir: &Dir, name: &CStr, room: bool) -> Result<Option<Dir>, Errno> {
-        let dir = dir.fd()?;
-        let stat = statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)?;
+    fn folder(&mut self, dir: &mut Dir, path: &[u8], left: &mut Vec<Vec<u8>>) {
+        while let Some(read) = dir.read() {
+            let Ok(entry) = read else {
+                self.found.passed_over += 1;
+                return;
+            };
+            let name = entry.file_name();
+            if name == c"." || name == c".." {
+                continue;
+            }
+            match self.entry(dir, name) {
+                Ok(true) => {
+                    let inner = [path, b"/", name.to_bytes()].concat();
+                    if inner.len() <= PATH_BYTES_MAX {
+                        left.push(inner);
+                    } else {
+                        self.found.passed_over += 1;
+                    }
+                }
+                Ok(false) | Err(Errno::NOENT) => {}
+                Err(_) => self.found.passed_over += 1,
+            }
+        }
+    }
+
+    /// Counts one name; whether it is a folder to be entered.
+    fn entry(&mut self, dir: &Dir, name: &CStr) -> Result<bool, Errno> {
+        let stat = statat(dir.fd()?, name, AtFlags::SYMLINK_NOFOLLOW)?;
         self.found.usage.files += 1;
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::RegularFile => {
@@ -108,15 +121,10 @@ impl Count {
                     let size = u64::try_from(stat.st_size).unwrap_or(0);
                     self.found.usage.bytes = self.found.usage.bytes.saturating_add(size);
                 }
-                Ok(None)
+                Ok(false)
             }
-            FileType::Directory if self.tops.contains(&id(&stat)) => Ok(None),
-            FileType::Directory if !room => Err(Errno::NAMETOOLONG),
-            FileType::Directory => {
-                let inner = openat(dir.as_fd(), name, OPEN, Mode::empty())?;
-                Dir::new(inner).map(Some)
-            }
-            _ => Ok(None),
+            FileType::Directory => Ok(!self.tops.contains(&id(&stat))),
+            _ => Ok(false),
         }
     }
 }
@@ -173,16 +181,20 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_too_deep_is_told() {
+    fn depth_costs_no_descriptors_and_what_no_path_reaches_is_told() {
         let folder = tempfile::tempdir().unwrap();
-        let mut path = folder.path().to_path_buf();
-        for _ in 0..DEPTH_MAX + 3 {
-            path.push("d");
+        let view = |path: &std::path::Path| rustix::fs::open(path, OPEN, Mode::empty()).unwrap();
+        let mut here = view(folder.path());
+        for _ in 0..2100 {
+            rustix::fs::mkdirat(&here, "d", Mode::RWXU).unwrap();
+            here = openat(&here, "d", OPEN, Mode::empty()).unwrap();
         }
-        fs::create_dir_all(&path).unwrap();
         let found = found(&[folder.path()]);
         assert_eq!(found.passed_over, 1);
-        assert_eq!(found.usage.files, u64::try_from(DEPTH_MAX).unwrap());
+        // "." and "/d" as often as fits, and the name after that.
+        assert_eq!(found.usage.files, 2048);
+        // Too deep for remove_dir_all by path as well, but not by descriptors.
+        std::process::Command::new("rm").arg("-rf").arg(folder.path().join("d")).status().unwrap();
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub(super) enum Answer {
     Dir(Box<OpenDir>),
     /// A directory that was read on, with what comes next in `left`.
     Entries(Box<OpenDir>),
+    /// A directory that was looked at, and what was seen.
+    OfDir(Box<OpenDir>, Box<Result>),
     Data(Vec<u8>),
     /// So many bytes were written.
     Wrote(usize),

@@ -21,6 +21,7 @@ mod perform;
 mod placement;
 mod profile;
 mod replies;
+mod room;
 mod run;
 mod session;
 mod settings;

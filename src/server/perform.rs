@@ -12,7 +12,8 @@ use super::digest;
 use super::job::{Answer, Cancel, Failure, Result};
 use super::limits::JOB_SLICE_BYTES;
 use super::profile::Profile;
-use super::session::{OpenDir, Opened, Room};
+use super::room::{self, Room};
+use super::session::{OpenDir, Opened};
 use crate::reactor::Errno;
 use crate::reactor::fs::{self, File, Metadata, OpenHow, Spot};
 use crate::vfs::{Access, Change, FsOp, Grants, Kind, OpenFor, Target};
@@ -21,7 +22,8 @@ use crate::vfs::{Access, Change, FsOp, Grants, Kind, OpenFor, Target};
 pub(super) fn perform(profile: &Profile, mut op: FsOp<'_>, cancel: &Cancel) -> Result {
     let mut spots = Vec::with_capacity(2);
     for place in op.places().into_iter().flatten() {
-        spots.push(profile.view.find(place.path, place.follow)?);
+        let found = profile.view.find(place.path, place.follow);
+        spots.push(found.map_err(|errno| as_it_seems(errno, &profile.access))?);
     }
     let targets: Vec<Target<'_>> = spots.iter().map(target).collect();
     // What comes back in `op` is no more than what was judged.
@@ -29,7 +31,7 @@ pub(super) fn perform(profile: &Profile, mut op: FsOp<'_>, cancel: &Cancel) -> R
     match (&op, &spots[..]) {
         (FsOp::HomeDirectory(path), []) => Ok(Answer::Path(path.to_vec())),
         (FsOp::Rename { over, .. }, [old, new]) => rename(&profile.access, old, new, *over),
-        (FsOp::HardLink { .. }, [old, new]) => making(&profile.access, || old.hard_link(new)),
+        (FsOp::HardLink { .. }, [old, new]) => room::making(&profile.access, || old.hard_link(new)),
         (FsOp::CopyFile { how, .. }, [source, copy]) => {
             copy_file(profile, source, copy, *how, cancel)
         }
@@ -40,6 +42,12 @@ pub(super) fn perform(profile: &Profile, mut op: FsOp<'_>, cancel: &Cancel) -> R
         (op, [spot]) => at_spot(profile, op, spot, cancel),
         _ => Err(Failure::Said(Status::OpUnsupported, "Operation unsupported")),
     }
+}
+
+/// Below a file there is nothing, and below what is not there neither: where names are hidden, the
+/// difference would tell of one.
+fn as_it_seems(errno: Errno, access: &Access) -> Errno {
+    if errno == Errno::NOTDIR && access.hides_names() { Errno::NOENT } else { errno }
 }
 
 /// What is done to one spot and keeps nothing but a directory open.
@@ -57,19 +65,17 @@ fn at_spot(profile: &Profile, op: &FsOp<'_>, spot: &Spot<'_>, cancel: &Cancel) -
         FsOp::RealPath(_) => Ok(Answer::Path(spot.path().to_vec())),
         FsOp::SetStat { change, .. } => set_stat(access, spot, change),
         FsOp::Remove(_) => {
-            spot.unlink()?;
-            unlinked(access, spot.metadata());
+            room::unlinking(access, spot, || spot.unlink())?;
             Ok(Answer::Done)
         }
-        FsOp::MakeDir(_, mode) => making(access, || spot.mkdir(*mode)),
+        FsOp::MakeDir(_, mode) => room::making(access, || spot.mkdir(*mode)),
         FsOp::RemoveDir(_) => {
-            spot.rmdir()?;
-            removed(access);
+            room::unlinking(access, spot, || spot.rmdir())?;
             Ok(Answer::Done)
         }
         FsOp::ReadLink(_) => Ok(Answer::Path(spot.read_link()?)),
-        FsOp::Symlink { target, .. } => making(access, || spot.symlink(target)),
-        FsOp::Space(_) => Ok(Answer::Space(spot.space()?)),
+        FsOp::Symlink { target, .. } => room::making(access, || spot.symlink(target)),
+        FsOp::Space(_) => Ok(Answer::Space(room::as_the_user_has_it(spot.space()?, access))),
         FsOp::CheckFile(_, check) => {
             let file = spot.open_file(OpenHow { read: true, ..OpenHow::default() })?;
             digest::check_file(&file, check, cancel)
@@ -102,20 +108,24 @@ fn open(
     let access = &*profile.access;
     let makes = how.create && spot.metadata().is_none();
     if makes {
-        made(access)?;
+        room::made(access)?;
     }
-    let file = spot.open_file(how).inspect_err(|_| {
+    // With a quota the file is cut once it is entered.
+    let cut_later = how.truncate && how.write && access.quota.is_some();
+    let at_once = OpenHow { truncate: how.truncate && !cut_later, ..how };
+    let file = match at_once.truncate {
+        true => room::cutting(access, spot, || spot.open_file(at_once)),
+        false => spot.open_file(at_once),
+    };
+    let file = file.inspect_err(|_| {
         if makes {
-            removed(access);
+            room::removed(access);
         }
     })?;
-    let ledger = access.quota.as_ref().filter(|_| how.write);
-    if let (Some(ledger), Some(before), true) = (ledger, spot.metadata(), how.truncate) {
-        // The kernel has cut it already; getting smaller always has room.
-        let _ = ledger.resize((before.dev, before.ino), before.size, 0);
+    let room = Arc::new(Room::new(&file, access, how.write)?);
+    if cut_later {
+        room.set_size(0)?;
     }
-    let free_bytes_min = if how.write { access.free_bytes_min } else { 0 };
-    let room = Arc::new(Room::new(&file, ledger, free_bytes_min)?);
     Ok(Opened {
         id: room.id,
         room,
@@ -129,72 +139,27 @@ fn open(
     })
 }
 
-fn over_quota<E>(_: E) -> Failure {
-    Failure::System(Errno::DQUOT)
-}
-
-/// Makes a name, if the quota has room for one more.
-fn making(access: &Access, make: impl FnOnce() -> std::result::Result<(), Errno>) -> Result {
-    made(access)?;
-    match make() {
-        Ok(()) => Ok(Answer::Done),
-        Err(errno) => {
-            removed(access);
-            Err(errno.into())
-        }
-    }
-}
-
-fn made(access: &Access) -> std::result::Result<(), Failure> {
-    access.quota.as_ref().map_or(Ok(()), |ledger| ledger.made()).map_err(over_quota)
-}
-
-fn removed(access: &Access) {
-    if let Some(ledger) = &access.quota {
-        ledger.removed();
-    }
-}
-
-/// Takes an object off the quota whose name at a spot was removed or replaced.
-fn unlinked(access: &Access, before: Option<&Metadata>) {
-    match (&access.quota, before) {
-        (Some(ledger), Some(before)) if before.is_file() => {
-            ledger.unlinked((before.dev, before.ino), before.size, before.nlink <= 1);
-        }
-        (Some(ledger), Some(_)) => ledger.removed(),
-        _ => {}
-    }
-}
-
 fn rename(access: &Access, old: &Spot<'_>, new: &Spot<'_>, over: bool) -> Result {
     if !over {
         old.rename_exclusive(new)?;
-        return Ok(Answer::Done);
-    }
-    old.rename_over(new)?;
-    let same = |there: &Metadata| old.metadata().is_some_and(|own| own.same_object(there));
-    // Between two names of one file rename(2) does nothing.
-    if !new.metadata().is_some_and(same) {
-        unlinked(access, new.metadata());
+    } else if room::is_same(old.metadata(), new.metadata()) {
+        old.rename_over(new)?;
+    } else {
+        room::unlinking(access, new, || old.rename_over(new))?;
     }
     Ok(Answer::Done)
 }
 
+/// Size first and by itself, so that the quota knows whether that much was done; then the rest. As
+/// in OpenSSH all of it is tried and the last failure is told.
 fn set_stat(access: &Access, spot: &Spot<'_>, change: &Change) -> Result {
     there(spot)?;
-    let resized = match (&access.quota, change.size, spot.metadata()) {
-        (Some(ledger), Some(size), Some(before)) => {
-            let id = (before.dev, before.ino);
-            ledger.resize(id, before.size, size).map_err(over_quota)?;
-            Some((ledger, id, before.size, size))
-        }
-        _ => None,
-    };
-    spot.set_stat(&system_change(change)).inspect_err(|_| {
-        if let Some((ledger, id, before, after)) = resized {
-            let _ = ledger.resize(id, after, before);
-        }
-    })?;
+    let change = system_change(change);
+    let sized = change.size.map_or(Ok(()), |size| {
+        let alone = fs::Change { size: Some(size), ..fs::Change::default() };
+        room::resizing(access, spot, size, || spot.set_stat(&alone))
+    });
+    spot.set_stat(&fs::Change { size: None, ..change }).and(sized)?;
     Ok(Answer::Done)
 }
 
@@ -213,10 +178,9 @@ fn copy_file(
     if to.id == metadata.id() {
         return Err(Failure::Said(Status::Failure, "a file cannot be copied onto itself"));
     }
-    to.room.resize(0)?;
-    to.file.set(&fs::Change { size: Some(0), ..fs::Change::default() })?;
+    to.room.set_size(0)?;
     let (to, room) = (to.file, to.room);
-    Copying { from, offset: 0, to, room, at: 0, len: None }.run(cancel)?;
+    Copying { from, offset: 0, to, room, at: 0, append: false, len: None }.run(cancel)?;
     Ok(Answer::Done)
 }
 
@@ -227,6 +191,8 @@ pub(super) struct Copying {
     pub(super) to: File,
     pub(super) room: Arc<Room>,
     pub(super) at: u64,
+    /// Whatever `at` says, it goes to the end.
+    pub(super) append: bool,
     /// `None`: up to the end of `from`.
     pub(super) len: Option<u64>,
 }
@@ -239,12 +205,18 @@ impl Copying {
         while left > 0 {
             cancel.check()?;
             let there = self.from.metadata()?.size.saturating_sub(self.offset);
-            let slice = left.min(COPY_SLICE_BYTES).min(there);
+            // To the end of a file the kernel copies nothing itself, and no more goes at once.
+            let at_once = if self.append { JOB_SLICE_BYTES as u64 } else { COPY_SLICE_BYTES };
+            let slice = left.min(at_once).min(there);
             if slice == 0 {
                 break;
             }
-            self.room.admit(self.at, slice, false)?;
-            let count = self.from.copy_range(self.offset, &self.to, self.at, slice)?;
+            self.room.admit(self.at, slice, self.append)?;
+            let count = self.from.copy_range(self.offset, &self.to, self.at, slice);
+            let count = count.inspect_err(|_| self.room.failed())?;
+            if count < slice {
+                self.room.failed();
+            }
             if count == 0 {
                 break;
             }

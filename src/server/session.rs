@@ -31,7 +31,7 @@ use crate::ssh::ChannelId;
 use crate::vfs::{HandleTable, SymlinkOrder, WireHandle, limits::HANDLES_MAX};
 
 pub(super) use answers::status_of;
-pub(super) use opened::{Inode, Open, OpenDir, OpenFile, Opened, Party, Reading, Room};
+pub(super) use opened::{Inode, Open, OpenDir, OpenFile, Opened, Party, Reading};
 
 /// What a session may use of the place it is served at.
 pub(super) struct Site<'a> {
@@ -260,8 +260,8 @@ impl Session {
                 self.flush(buffer);
                 self.status(id, Status::BadMessage, why);
             }
-            Item::Request(Request::Write { id, handle, offset, len }) => {
-                self.write(buffer, id, handle, offset, len);
+            Item::Request(request @ Request::Write { .. }) if self.greeted => {
+                self.write(site, buffer, &request);
             }
             Item::Request(request) => {
                 self.flush(buffer);

@@ -105,6 +105,6 @@ impl WriteBatch {
         file.room.admit(self.offset, self.bytes as u64, file.append)?;
         let pieces = self.pieces.iter().filter_map(|piece| buffer.get(piece.clone()));
         let slices: Vec<IoSlice<'_>> = pieces.map(IoSlice::new).collect();
-        file.file.write_at(&slices, self.offset)
+        file.file.write_at(&slices, self.offset).inspect_err(|_| file.room.failed())
     }
 }

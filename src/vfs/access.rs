@@ -108,6 +108,13 @@ impl Access {
         Ok(())
     }
 
+    /// Whether the extension `name` is to be announced: one that would always be refused is not, as
+    /// in OpenSSH's server.
+    #[must_use]
+    pub fn announces(&self, name: &str) -> bool {
+        self.requests.permits_extension(name) && !(self.read_only && filter::extension_writes(name))
+    }
+
     pub(super) fn admit_writing(&self, op: &FsOp<'_>) -> Result<(), Refusal> {
         if self.read_only && op.writes() {
             return Err(Refusal::denied(READ_ONLY));

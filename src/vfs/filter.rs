@@ -111,6 +111,11 @@ pub(super) fn writes(request: &Request<'_>) -> bool {
     row(request).is_some_and(|(_, known)| known.2)
 }
 
+/// Whether an extension is there to change something.
+pub(super) fn extension_writes(name: &str) -> bool {
+    TABLE.iter().any(|known| known.1 == Some(name) && known.2)
+}
+
 /// The rows that `names` name, a bit each. `check-file` names two.
 fn rows<S: AsRef<str>>(names: &[S]) -> Result<u64, UnknownRequest> {
     let mut bits = 0;

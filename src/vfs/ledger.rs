@@ -42,7 +42,7 @@ impl std::error::Error for OverQuota {}
 /// every write under way, and goes back to what is really on disk when the last handle is closed.
 /// So two uploads at once cannot both take the last of the room, and what failed is given back.
 ///
-/// The lock is held for a few steps over a map and never while anything waits.
+/// The lock is held for a few steps over a map, and while a file is asked for its size.
 #[derive(Debug)]
 pub struct Ledger {
     bytes_max: Option<u64>,
@@ -80,6 +80,18 @@ impl Ledger {
         self.books().used
     }
 
+    /// How many bytes he may keep; `None` is no bound.
+    #[must_use]
+    pub fn bytes_max(&self) -> Option<u64> {
+        self.bytes_max
+    }
+
+    /// How many names he may keep; `None` is no bound.
+    #[must_use]
+    pub fn files_max(&self) -> Option<u64> {
+        self.files_max
+    }
+
     /// How many bytes more he may keep; `None` is no bound.
     #[must_use]
     pub fn bytes_left(&self) -> Option<u64> {
@@ -92,11 +104,13 @@ impl Ledger {
         self.files_max.map(|max| max.saturating_sub(self.usage().files))
     }
 
-    /// A handle to a file of this size was opened.
-    pub fn open(&self, id: FileId, size: u64) {
-        let new = OpenFile { handles: 0, size, nameless: false };
+    /// A handle to a file was opened, or a request is about to change it by its path. `size` tells
+    /// its size on disk; it is asked with the books held, so that no other session can have closed
+    /// or changed it since, and only if the file is not open yet.
+    pub fn open(&self, id: FileId, size: impl FnOnce() -> u64) {
         let mut books = self.books();
-        let file = books.open.entry(id).or_insert(new);
+        let new = || OpenFile { handles: 0, size: size(), nameless: false };
+        let file = books.open.entry(id).or_insert_with(new);
         file.handles = file.handles.saturating_add(1);
     }
 
@@ -124,18 +138,6 @@ impl Ledger {
         self.books().grow(id, self.bytes_max, |_| size)
     }
 
-    /// A file is about to go from `old` to `new` bytes by its path, whether it is open here or not.
-    ///
-    /// # Errors
-    /// As [`grow`](Self::grow).
-    pub fn resize(&self, id: FileId, old: u64, new: u64) -> Result<(), OverQuota> {
-        let mut books = self.books();
-        if books.open.contains_key(&id) {
-            return books.grow(id, self.bytes_max, |_| new);
-        }
-        books.exchange(self.bytes_max, old, new)
-    }
-
     /// A write or a change of size failed, and the file has `size` bytes. While others hold the
     /// file open nothing is given back, as their writes may be under way: the last close does it.
     pub fn failed(&self, id: FileId, size: u64) {
@@ -145,8 +147,9 @@ impl Ledger {
         books.recount(counted, size);
     }
 
-    /// A handle was closed, all its writes are done, and the file has `size` bytes.
-    pub fn close(&self, id: FileId, size: u64) {
+    /// A handle was closed and all its writes are done. `size` tells what the file has on disk, if
+    /// that can be told; it is asked as by [`open`](Self::open), when this was the last handle.
+    pub fn close(&self, id: FileId, size: impl FnOnce() -> Option<u64>) {
         let mut books = self.books();
         let Some(file) = books.open.get_mut(&id) else { return };
         file.handles = file.handles.saturating_sub(1);
@@ -154,7 +157,8 @@ impl Ledger {
             return;
         }
         if let Some(file) = books.open.remove(&id) {
-            books.recount(file.size, if file.nameless { 0 } else { size });
+            let left = if file.nameless { 0 } else { size().unwrap_or(file.size) };
+            books.recount(file.size, left);
         }
     }
 

@@ -193,8 +193,11 @@ fn rules(user: &UserTables, faults: &mut Vec<Fault>) -> Access {
 fn rule(folder: &FolderSettings) -> Result<Rule, (&'static str, String)> {
     let mut grants = Grants::NONE;
     for name in &folder.permissions {
-        // The rows allow these names and the word for all of them.
-        grants |= Grants::from_name(name).unwrap_or(Grants::ALL);
+        // The rows allow these names and the word for all of them, and nothing else.
+        grants |= match *name {
+            "all" => Grants::ALL,
+            name => Grants::from_name(name).unwrap_or(Grants::NONE),
+        };
     }
     let names = NamePatterns::new(&folder.allowed, &folder.denied, &folder.hidden);
     let names = names.map_err(|error| ("path", error.to_string()))?;

@@ -107,6 +107,11 @@ impl File {
         Ok(Space::from_statvfs(&rustix::fs::fstatvfs(&self.fd)?))
     }
 
+    /// Cuts or stretches it; it must be open for writing.
+    pub fn set_size(&self, size: u64) -> Result<(), Errno> {
+        rustix::fs::ftruncate(&self.fd, size)
+    }
+
     /// Changes attributes; see [`Change`]. A new size needs a file open for writing.
     pub fn set(&self, change: &Change) -> Result<(), Errno> {
         let mut outcome = LastFailure::default();

@@ -77,6 +77,18 @@ impl<'v> Spot<'v> {
         self.metadata.as_ref()
     }
 
+    /// What is there by now, whatever the path led to when it was resolved.
+    pub fn look_again(&self) -> Result<Option<Metadata>, Errno> {
+        match &self.place {
+            Place::In(directory) => {
+                let (_, name) = parent(&self.path).ok_or(Errno::NOENT)?;
+                directory.look(name)
+            }
+            Place::Top(root) => Metadata::of(root.fd()).map(Some),
+            Place::Virtual => Ok(self.metadata),
+        }
+    }
+
     /// Whether the view itself puts a directory here: "/", a mounted folder, or a directory on the
     /// way to one. It cannot be made, removed, renamed or replaced.
     pub fn is_fixed(&self) -> bool {

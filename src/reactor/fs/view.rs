@@ -55,7 +55,7 @@ impl Directory<'_> {
     }
 
     /// What `name` is in it; a link itself.
-    fn look(&self, name: &[u8]) -> Result<Option<Metadata>, Errno> {
+    pub(super) fn look(&self, name: &[u8]) -> Result<Option<Metadata>, Errno> {
         let Some(fd) = self.fd() else { return Ok(None) };
         match Metadata::of_name(fd, name) {
             Ok(metadata) => Ok(Some(metadata)),
@@ -97,7 +97,7 @@ impl View {
         let mut canonical = Vec::with_capacity(path.len() + 1);
         components(path).for_each(|part| push(&mut canonical, part));
         let Some((above, name)) = parent(&canonical) else {
-            return self.fixed(b"", end).ok_or(Errno::NOENT);
+            return self.fixed(b"", end)?.ok_or(Errno::NOENT);
         };
         match self.directory(above) {
             Ok(directory) => Walk::at(self, above, directory, name, follow, end).run(),
@@ -162,13 +162,14 @@ impl View {
 
     /// The spot at a canonical path where the view itself puts something that is no name in a
     /// directory of the host.
-    pub(super) fn fixed(&self, path: &[u8], end: End) -> Option<Spot<'_>> {
+    pub(super) fn fixed(&self, path: &[u8], end: End) -> Result<Option<Spot<'_>>, Errno> {
         let (place, metadata) = match self.mounts.at(path) {
-            Some(root) => (Place::Top(root), Metadata::of(root.fd()).ok()?),
+            // What fails here must not uncover what lies under the mounted folder.
+            Some(root) => (Place::Top(root), Metadata::of(root.fd())?),
             None if path.is_empty() => (Place::Virtual, Metadata::of_virtual_dir()),
-            None => return None,
+            None => return Ok(None),
         };
-        Some(Spot::new(self, path.to_vec(), place, Some(metadata), end))
+        Ok(Some(Spot::new(self, path.to_vec(), place, Some(metadata), end)))
     }
 
     /// The spot of `name` in `directory`, with the canonical path `path`.

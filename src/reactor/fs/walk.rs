@@ -91,7 +91,7 @@ impl<'v> Walk<'v> {
     }
 
     fn top(self) -> Result<Spot<'v>, Errno> {
-        let spot = self.view.fixed(b"", self.end).ok_or(Errno::NOENT)?;
+        let spot = self.view.fixed(b"", self.end)?.ok_or(Errno::NOENT)?;
         Ok(spot.found_through_link(self.through_link))
     }
 
@@ -144,7 +144,7 @@ impl<'v> Walk<'v> {
     /// At the last component; `None` if it is a link to be followed.
     fn arrive(&mut self, part: Vec<u8>) -> Result<Option<Spot<'v>>, Errno> {
         let (view, path) = (self.view, self.path_to(&part)?);
-        if let Some(spot) = view.fixed(&path, self.end) {
+        if let Some(spot) = view.fixed(&path, self.end)? {
             return Ok(Some(spot.found_through_link(self.through_link)));
         }
         self.here()?;

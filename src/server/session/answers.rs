@@ -7,6 +7,7 @@ use ringferry_sftp::reply::{self, CheckFileShape, SpaceAvailable, Statvfs};
 use ringferry_sftp::{Attrs, LongName, NameBuilder, Status};
 use rustix::io::Errno;
 
+use super::handles::let_file_go;
 use super::{Inode, Open, OpenDir, OpenFile, Opened, Session, Site, Then};
 use crate::reactor::fs::{DirEntry, Metadata, Space};
 use crate::server::job::{self, Answer, Digests, Failure};
@@ -69,16 +70,14 @@ impl Session {
         result: job::Result,
     ) {
         match (result, then) {
-            (Err(failure), then) => {
-                if let (Failure::System(errno), Then::Write(file)) = (&failure, then) {
-                    file.fail(*errno);
-                }
-                self.failure(site, place, id, &failure);
-            }
             (Ok(Answer::File(opened)), _) => self.keep_file(site, place, id, *opened),
             (Ok(Answer::Dir(dir)), _) => self.keep(site, place, id, Open::Dir(Some(dir))),
             (Ok(Answer::Entries(open)), Then::Dir(handle)) => {
                 self.entries(site, place, id, &handle, open);
+            }
+            (Ok(Answer::OfDir(open, seen)), Then::Dir(handle)) => {
+                self.put_dir_back(site, &handle, open);
+                self.answer(site, place, id, Then::Reply, *seen);
             }
             (Ok(Answer::Space(space)), Then::SpaceAvailable) => {
                 self.put(place, |out| reply::space_available(out, id, &available(&space)));
@@ -86,13 +85,27 @@ impl Session {
             (Ok(Answer::Digests(digests)), Then::Digests(shape)) => {
                 self.put(place, |out| check_file(out, id, shape, &digests));
             }
-            (Ok(answer), then) => {
-                match (&answer, then) {
-                    (Answer::Data(data), Then::Read(file)) => file.was_read(data.len()),
-                    (Answer::Wrote(count), Then::Write(file)) => file.wrote(*count),
+            (result, then) => {
+                match (&result, then) {
+                    (Ok(Answer::Data(data)), Then::Read(file)) => {
+                        file.was_read(data.len());
+                        let_file_go(site, file);
+                    }
+                    (result, Then::Write(file)) => {
+                        match result {
+                            Ok(Answer::Wrote(count)) => file.wrote(*count),
+                            Err(Failure::System(errno)) => file.fail(*errno),
+                            _ => {}
+                        }
+                        let_file_go(site, file);
+                    }
+                    (_, Then::Read(file)) => let_file_go(site, file),
                     _ => {}
                 }
-                self.put(place, |out| encode(out, id, &answer));
+                match result {
+                    Ok(answer) => self.put(place, |out| encode(out, id, &answer)),
+                    Err(failure) => self.failure(site, place, id, &failure),
+                }
             }
         }
     }
@@ -174,6 +187,10 @@ impl Session {
                 left.drain(..taken);
             });
         }
+        self.put_dir_back(site, handle, open);
+    }
+
+    fn put_dir_back(&mut self, site: &Site<'_>, handle: &WireHandle, open: Box<OpenDir>) {
         match self.handles.find(handle) {
             Ok(Open::Dir(place)) => *place = Some(open),
             // The session has ended meanwhile.
@@ -196,7 +213,7 @@ fn encode(out: &mut Vec<u8>, id: u32, answer: &Answer) {
         Answer::Digests(digests) => check_file(out, id, CheckFileShape::Draft, digests),
         Answer::Done | Answer::Wrote(_) => reply::status(out, id, Status::Ok, "Success"),
         // They are kept under handles before it comes to this.
-        Answer::File(_) | Answer::Dir(_) | Answer::Entries(_) => {
+        Answer::File(_) | Answer::Dir(_) | Answer::Entries(_) | Answer::OfDir(..) => {
             reply::status(out, id, Status::Failure, NO_SUCH_HANDLE);
         }
     }

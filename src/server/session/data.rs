@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use ringferry_sftp::{Status, reply};
+use ringferry_sftp::{Request, Status, reply};
 
 use super::answers::{NO_SUCH_HANDLE, status_of};
 use super::{Open, OpenFile, Reading, Session, Site, Then};
@@ -75,8 +75,12 @@ impl Session {
         });
     }
 
-    pub(super) fn write(&mut self, buffer: &[u8], id: u32, handle: &[u8], offset: u64, len: u32) {
-        let file = self.file(handle).and_then(|file| writable(file, offset, len));
+    pub(super) fn write(&mut self, site: &Site<'_>, buffer: &[u8], request: &Request<'_>) {
+        let Request::Write { id, handle, offset, len } = *request else { return };
+        let file = match site.profile.access.admit(request) {
+            Ok(()) => self.file(handle).and_then(|file| writable(file, offset, len)),
+            Err(_) => Err((Status::PermissionDenied, "Permission denied")),
+        };
         if len == 0 {
             self.flush(buffer);
             let (status, message) = file.err().unwrap_or((Status::Ok, "Success"));
@@ -140,7 +144,8 @@ impl Session {
         let (room, file, append) = (Arc::clone(&open.room), open.file.clone(), open.append);
         self.start(site, id, Then::Write(Rc::clone(open)), move |_| {
             room.admit(offset, bytes.len() as u64, append)?;
-            Ok(Answer::Wrote(file.write_at(&[std::io::IoSlice::new(&bytes)], offset)?))
+            let written = file.write_at(&[std::io::IoSlice::new(&bytes)], offset);
+            Ok(Answer::Wrote(written.inspect_err(|_| room.failed())?))
         });
     }
 }

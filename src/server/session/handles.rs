@@ -7,11 +7,12 @@ use ringferry_sftp::{Request, Status};
 
 use super::answers::NO_SUCH_HANDLE;
 use super::{Open, OpenDir, OpenFile, Session, Site, Then};
-use crate::reactor::fs::File;
+use crate::reactor::fs::{Dir, File};
 use crate::server::digest;
 use crate::server::job::{self, Answer, Cancel, Failure};
 use crate::server::limits::{DIR_ENTRIES_MAX, RANGES_MAX};
 use crate::server::perform::{Copying, system_change};
+use crate::server::room::as_the_user_has_it;
 use crate::vfs::{self, Access, Change, WireHandle};
 
 impl Session {
@@ -63,17 +64,74 @@ impl Session {
     }
 
     pub(super) fn fstat(&mut self, site: &mut Site<'_>, id: u32, handle: &[u8]) {
-        match self.handles.find(handle) {
-            Ok(Open::File(open)) => {
-                let (file, slow) = (open.file.clone(), open.slow);
-                self.on_file(site, id, slow, move || Ok(Answer::Attrs(file.metadata()?)));
-            }
-            Ok(Open::Dir(Some(open))) => {
-                let result = open.dir.metadata().map(Answer::Attrs).map_err(Failure::from);
-                self.answer(site, None, id, Then::Reply, result);
-            }
-            _ => self.status(id, Status::Failure, NO_SUCH_HANDLE),
+        let look = |look: &Looked<'_>| match look {
+            Looked::File(file) => Ok(Answer::Attrs(file.metadata()?)),
+            Looked::Dir(dir) => Ok(Answer::Attrs(dir.metadata()?)),
+        };
+        self.look_at(site, id, handle, look);
+    }
+
+    pub(super) fn statvfs_on_handle(&mut self, site: &mut Site<'_>, id: u32, handle: &[u8]) {
+        let access = Arc::clone(&site.profile.access);
+        self.look_at(site, id, handle, move |look| {
+            let space = match look {
+                Looked::File(file) => file.space()?,
+                Looked::Dir(dir) => dir.space()?,
+            };
+            Ok(Answer::Space(as_the_user_has_it(space, &access)))
+        });
+    }
+
+    /// Answers with what `look` sees of what the handle names.
+    fn look_at(
+        &mut self,
+        site: &mut Site<'_>,
+        id: u32,
+        handle: &[u8],
+        look: impl FnOnce(&Looked<'_>) -> job::Result + Send + 'static,
+    ) {
+        if let Ok(Open::File(open)) = self.handles.find(handle) {
+            let (file, slow) = (open.file.clone(), open.slow);
+            return self.on_file(site, id, slow, move || look(&Looked::File(&file)));
         }
+        match self.take_dir(handle) {
+            Ok((open, handle)) => self.on_dir(site, id, handle, open, move |open, _| {
+                let seen = look(&Looked::Dir(&open.dir));
+                Ok(Answer::OfDir(open, Box::new(seen)))
+            }),
+            Err((status, message)) => self.status(id, status, message),
+        }
+    }
+
+    /// Takes a directory from its handle, to which [`Then::Dir`] brings it back.
+    fn take_dir(
+        &mut self,
+        handle: &[u8],
+    ) -> Result<(Box<OpenDir>, WireHandle), (Status, &'static str)> {
+        let open = match self.handles.find(handle) {
+            Ok(Open::Dir(open)) => open.take(),
+            Ok(Open::File(_)) => return Err((Status::Failure, "the handle is a file's")),
+            Err(_) => None,
+        };
+        let unknown = || (Status::Failure, NO_SUCH_HANDLE);
+        let name = WireHandle::try_from(handle).map_err(|_| unknown())?;
+        Ok((open.ok_or_else(unknown)?, name))
+    }
+
+    /// Carries `work` out on a directory, now or elsewhere.
+    fn on_dir(
+        &mut self,
+        site: &mut Site<'_>,
+        id: u32,
+        handle: WireHandle,
+        open: Box<OpenDir>,
+        work: impl FnOnce(Box<OpenDir>, &Cancel) -> job::Result + Send + 'static,
+    ) {
+        if open.slow {
+            return self.start(site, id, Then::Dir(handle), move |cancel| work(open, cancel));
+        }
+        let result = work(open, &Cancel::default());
+        self.answer(site, None, id, Then::Dir(handle), result);
     }
 
     pub(super) fn set_on_handle(
@@ -92,48 +150,25 @@ impl Session {
         if let Err(refusal) = access.judge_change(open.grants, open.can_write, &change) {
             return self.failure(site, None, id, &refusal.into());
         }
+        let latched = open.latched.get().filter(|_| change.size.is_some());
+        if let Some(errno) = latched {
+            return self.failure(site, None, id, &errno.into());
+        }
         let room = Arc::clone(&open.room);
         self.on_file(site, id, open.slow, move || {
-            if let Some(size) = change.size {
-                room.resize(size)?;
-            }
-            room.file.set(&system_change(&change))?;
+            let sized = change.size.map_or(Ok(()), |size| room.set_size(size));
+            room.file.set(&system_change(&Change { size: None, ..change })).and(sized)?;
             Ok(Answer::Done)
         });
     }
 
     pub(super) fn read_dir(&mut self, site: &mut Site<'_>, id: u32, handle: &[u8]) {
-        let open = match self.handles.find(handle) {
-            Ok(Open::Dir(open)) => open.take(),
-            Ok(Open::File(_)) => {
-                return self.status(id, Status::Failure, "the handle is a file's");
-            }
-            Err(_) => None,
-        };
-        let (Some(open), Ok(handle)) = (open, WireHandle::try_from(handle)) else {
-            return self.status(id, Status::Failure, NO_SUCH_HANDLE);
-        };
         let access = Arc::clone(&site.profile.access);
-        if open.slow {
-            return self.start(site, id, Then::Dir(handle), move |cancel| {
+        match self.take_dir(handle) {
+            Ok((open, handle)) => self.on_dir(site, id, handle, open, move |open, cancel| {
                 Ok(Answer::Entries(read_on(open, &access, cancel)))
-            });
-        }
-        let open = read_on(open, &access, &Cancel::default());
-        self.answer(site, None, id, Then::Dir(handle), Ok(Answer::Entries(open)));
-    }
-
-    pub(super) fn statvfs_on_handle(&mut self, site: &mut Site<'_>, id: u32, handle: &[u8]) {
-        match self.handles.find(handle) {
-            Ok(Open::File(open)) => {
-                let (file, slow) = (open.file.clone(), open.slow);
-                self.on_file(site, id, slow, move || Ok(Answer::Space(file.space()?)));
-            }
-            Ok(Open::Dir(Some(open))) => {
-                let result = open.dir.space().map(Answer::Space).map_err(Failure::from);
-                self.answer(site, None, id, Then::Reply, result);
-            }
-            _ => self.status(id, Status::Failure, NO_SUCH_HANDLE),
+            }),
+            Err((status, message)) => self.status(id, status, message),
         }
     }
 
@@ -160,6 +195,7 @@ impl Session {
             to: to.file.clone(),
             room: Arc::clone(&to.room),
             at: write_offset,
+            append: to.append,
             len: (length > 0).then_some(length),
         };
         self.start(site, id, Then::Write(to), move |cancel| {
@@ -226,6 +262,21 @@ impl Session {
         site.profile.access.judge_reading(open.grants)?;
         Ok(open)
     }
+}
+
+/// Lets go of a file; if that closes it, where it may take long.
+pub(super) fn let_file_go(site: &Site<'_>, file: Rc<OpenFile>) {
+    if file.slow
+        && let Ok(file) = Rc::try_unwrap(file)
+    {
+        site.jobs.drop_elsewhere(&site.party.user, file.opened);
+    }
+}
+
+/// What a handle names, to be looked at.
+enum Looked<'a> {
+    File(&'a File),
+    Dir(&'a Dir),
 }
 
 /// Whether copy-data may go between these two: OpenSSH refuses a file onto itself, whose ranges

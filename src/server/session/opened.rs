@@ -1,4 +1,4 @@
-//! What a session holds open: files, directories, and the room their writes need.
+//! What a session holds open: files and directories.
 
 use std::cell::Cell;
 use std::net::SocketAddr;
@@ -9,7 +9,8 @@ use std::sync::Arc;
 use rustix::io::Errno;
 
 use crate::reactor::fs::{Dir, DirEntry, File};
-use crate::vfs::{Grants, Ledger};
+use crate::server::room::Room;
+use crate::vfs::Grants;
 
 /// Who is served, for log lines.
 pub(in crate::server) struct Party {
@@ -43,74 +44,6 @@ pub(in crate::server) struct Opened {
     pub(in crate::server) room: Arc<Room>,
     /// Its file system may hang.
     pub(in crate::server) slow: bool,
-}
-
-/// The bounds on what may be written to one open file.
-pub(in crate::server) struct Room {
-    pub(in crate::server) file: File,
-    pub(in crate::server) id: (u64, u64),
-    /// The user's quota, in which the file is entered.
-    pub(in crate::server) ledger: Option<Arc<Ledger>>,
-    /// Bytes that must stay free on the file system.
-    pub(in crate::server) free_bytes_min: u64,
-}
-
-impl Room {
-    /// Enters the file in `ledger` with the size it has.
-    pub(in crate::server) fn new(
-        file: &File,
-        ledger: Option<&Arc<Ledger>>,
-        free_bytes_min: u64,
-    ) -> Result<Self, Errno> {
-        let metadata = file.metadata()?;
-        let id = (metadata.dev, metadata.ino);
-        if let Some(ledger) = ledger {
-            ledger.open(id, metadata.size);
-        }
-        Ok(Self { file: file.clone(), id, ledger: ledger.cloned(), free_bytes_min })
-    }
-
-    /// Asks for the room that a write of `len` bytes at `offset` needs; `append` is at the end.
-    ///
-    /// # Errors
-    /// `EDQUOT` where the quota is used up, `ENOSPC` where too little would stay free.
-    pub(in crate::server) fn admit(
-        &self,
-        offset: u64,
-        len: u64,
-        append: bool,
-    ) -> Result<(), Errno> {
-        if self.free_bytes_min > 0 {
-            let space = self.file.space()?;
-            let free = space.blocks_available.saturating_mul(space.fragment_bytes);
-            if free < self.free_bytes_min.saturating_add(len) {
-                return Err(Errno::NOSPC);
-            }
-        }
-        let Some(ledger) = &self.ledger else { return Ok(()) };
-        let entered = match append {
-            true => ledger.append(self.id, len),
-            false => ledger.grow(self.id, offset.saturating_add(len)),
-        };
-        entered.map_err(|_| Errno::DQUOT)
-    }
-
-    /// Asks for the room that a new size needs.
-    pub(in crate::server) fn resize(&self, size: u64) -> Result<(), Errno> {
-        match &self.ledger {
-            Some(ledger) => ledger.set_size(self.id, size).map_err(|_| Errno::DQUOT),
-            None => Ok(()),
-        }
-    }
-}
-
-/// The last handle on a file that fell short of what was reserved gives the rest back.
-impl Drop for Room {
-    fn drop(&mut self) {
-        if let Some(ledger) = &self.ledger {
-            ledger.close(self.id, self.file.metadata().map_or(0, |metadata| metadata.size));
-        }
-    }
 }
 
 /// A file as far as the order of reads and writes on it goes; all handles on it share one.

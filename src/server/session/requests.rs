@@ -50,11 +50,8 @@ impl Session {
         }
         self.greeted = true;
         let access = &site.profile.access;
-        let served: Vec<_> = EXTENSIONS
-            .iter()
-            .copied()
-            .filter(|(name, _)| access.requests.permits_extension(name))
-            .collect();
+        let served: Vec<_> =
+            EXTENSIONS.iter().copied().filter(|(name, _)| access.announces(name)).collect();
         let vendor = VendorId {
             vendor: "ringferry",
             product: "ringferry",

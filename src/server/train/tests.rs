@@ -13,9 +13,10 @@ use super::*;
 use crate::crypto::{ChaChaRandom, Ed25519Signer};
 use crate::reactor::fs::{OpenHow, Root};
 use crate::reactor::{BufferPool, PoolLimits};
-use crate::server::session::{Inode, OpenFile, Opened, Party, Room};
+use crate::server::room;
+use crate::server::session::{Inode, OpenFile, Opened, Party};
 use crate::ssh::{AuthVerdict, ClientConfig, Event, ServerConfig, TransportConfig};
-use crate::vfs::Grants;
+use crate::vfs::{Access, Grants};
 
 /// A server and a client that are logged in and have one channel.
 struct Pair {
@@ -231,7 +232,7 @@ fn open(folder: &Path, bytes: &[u8]) -> Reading {
     let file = root.open_file(b"f", OpenHow { read: true, ..OpenHow::default() }).unwrap();
     let peer = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 1)));
     let party = Rc::new(Party { connection: 1, peer, user: "".into() });
-    let room = Arc::new(Room::new(&file, None, 0).unwrap());
+    let room = Arc::new(room::Room::new(&file, &Access::unrestricted(), false).unwrap());
     let opened = Opened {
         id: room.id,
         room,

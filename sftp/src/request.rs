@@ -326,7 +326,7 @@ impl<'a> IdList<'a> {
     }
 
     /// The ids in order.
-    pub fn iter(&self) -> impl Iterator<Item = u32> + 'a {
+    pub fn iter(&self) -> impl Iterator<Item = u32> + Clone + 'a {
         self.0.iter().map(|id| u32::from_be_bytes(*id))
     }
 }

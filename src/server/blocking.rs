@@ -7,7 +7,9 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::limits::{BLOCKING_THREADS_MAX, IDLE_THREAD_TIMEOUT, JOBS_PER_USER_MAX};
+use super::limits::{
+    BLOCKING_THREADS_MAX, IDLE_THREAD_TIMEOUT, JOBS_PER_USER_MAX, JOBS_WAITING_PER_USER_MAX,
+};
 
 /// Something to be done on another thread.
 pub(super) type Work = Box<dyn FnOnce() + Send>;
@@ -26,22 +28,38 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    /// Each session has one job at most, so this is no longer than there are sessions.
     waiting: VecDeque<(Arc<str>, Work)>,
-    running: HashMap<Arc<str>, usize>,
+    shares: HashMap<Arc<str>, Share>,
     threads: usize,
     idle: usize,
+}
+
+/// The jobs of one user.
+#[derive(Default)]
+struct Share {
+    running: usize,
+    waiting: usize,
 }
 
 impl Blocking {
     /// Runs `work` as soon as a thread is free and `user` has less than his share running.
     ///
-    /// Where no thread can be had at all the work is dropped, and with it whatever it would have
-    /// answered with: its owner must answer from `drop`.
+    /// Where too many of his wait, or no thread can be had at all, the work is dropped, and with it
+    /// whatever it would have answered with: its owner must answer from `drop`.
     pub(super) fn run(&self, user: &Arc<str>, work: Work) {
+        let waiting = self.shared.lock().shares.get(user).map_or(0, |share| share.waiting);
+        if waiting < JOBS_WAITING_PER_USER_MAX {
+            self.run_always(user, work);
+        }
+    }
+
+    /// The same however many wait: for letting go of what is held.
+    pub(super) fn run_always(&self, user: &Arc<str>, work: Work) {
         let mut state = self.shared.lock();
         state.waiting.push_back((Arc::clone(user), work));
-        if state.idle == 0 && state.threads < BLOCKING_THREADS_MAX {
+        state.shares.entry(Arc::clone(user)).or_default().waiting += 1;
+        // A thread that was woken counts as idle until it has the lock: one for each that waits.
+        if state.waiting.len() > state.idle && state.threads < BLOCKING_THREADS_MAX {
             let shared = Arc::clone(&self.shared);
             let thread = std::thread::Builder::new().name("blocking".to_owned());
             match thread.spawn(move || shared.serve()) {
@@ -49,6 +67,7 @@ impl Blocking {
                 Err(error) if state.threads == 0 => {
                     tracing::error!(%error, "no thread can be started for blocking work");
                     state.waiting.clear();
+                    state.shares.clear();
                 }
                 Err(_) => {}
             }
@@ -94,19 +113,21 @@ impl Shared {
 impl State {
     /// The first job whose user may have one more.
     fn next(&mut self) -> Option<(Arc<str>, Work)> {
-        let running = &self.running;
-        let may = |user: &Arc<str>| running.get(user).is_none_or(|&own| own < JOBS_PER_USER_MAX);
-        let index = self.waiting.iter().position(|(user, _)| may(user))?;
+        let shares = &self.shares;
+        let running = |user: &Arc<str>| shares.get(user).map_or(0, |share| share.running);
+        let index = self.waiting.iter().position(|(user, _)| running(user) < JOBS_PER_USER_MAX)?;
         let (user, work) = self.waiting.remove(index)?;
-        *self.running.entry(Arc::clone(&user)).or_default() += 1;
+        let share = self.shares.entry(Arc::clone(&user)).or_default();
+        share.waiting = share.waiting.saturating_sub(1);
+        share.running += 1;
         Some((user, work))
     }
 
     fn ended(&mut self, user: &Arc<str>) {
-        if let Some(own) = self.running.get_mut(user) {
-            *own = own.saturating_sub(1);
-            if *own == 0 {
-                self.running.remove(user);
+        if let Some(share) = self.shares.get_mut(user) {
+            share.running = share.running.saturating_sub(1);
+            if share.running == 0 && share.waiting == 0 {
+                self.shares.remove(user);
             }
         }
     }
@@ -148,6 +169,54 @@ mod tests {
         for _ in 0..3 {
             started.1.recv_timeout(LONG).unwrap();
         }
+    }
+
+    /// Work that says that it runs, waits for the lock, and lets go of the sender when it ends.
+    fn held(release: &Arc<Mutex<()>>, started: &mpsc::Sender<()>) -> Work {
+        let (release, started) = (Arc::clone(release), started.clone());
+        Box::new(move || {
+            started.send(()).unwrap();
+            drop(release.lock());
+        })
+    }
+
+    #[test]
+    fn two_jobs_at_once_do_not_wait_for_the_same_idle_thread() {
+        let (one, other): (Arc<str>, Arc<str>) = ("one".into(), "other".into());
+        for _ in 0..50 {
+            let blocking = Blocking::default();
+            blocking.run(&one, Box::new(|| {}));
+            while blocking.shared.lock().idle != 1 {
+                std::thread::yield_now();
+            }
+            let (release, (started, starts)) = (Arc::new(Mutex::new(())), mpsc::channel());
+            let lock = release.lock().unwrap();
+            blocking.run(&one, held(&release, &started));
+            blocking.run(&other, held(&release, &started));
+            for _ in 0..2 {
+                starts.recv_timeout(LONG).expect("one job waits behind the other");
+            }
+            drop((lock, started));
+            assert!(starts.recv_timeout(LONG).is_err(), "both have ended");
+        }
+    }
+
+    #[test]
+    fn a_user_whose_jobs_pile_up_is_told_so() {
+        let blocking = Blocking::default();
+        let user: Arc<str> = "hung".into();
+        let (release, (started, starts)) = (Arc::new(Mutex::new(())), mpsc::channel());
+        let lock = release.lock().unwrap();
+        for _ in 0..JOBS_PER_USER_MAX {
+            blocking.run(&user, held(&release, &started));
+            starts.recv_timeout(LONG).unwrap();
+        }
+        for _ in 0..JOBS_WAITING_PER_USER_MAX + 5 {
+            blocking.run(&user, held(&release, &started));
+        }
+        drop((lock, started));
+        // Those that were dropped dropped their senders.
+        assert_eq!(starts.iter().count(), JOBS_WAITING_PER_USER_MAX);
     }
 
     #[test]

@@ -171,18 +171,20 @@ impl Driver {
         }
     }
 
-    /// A job of one of its sessions has come back; [`progress`](Self::progress) is to follow.
-    pub(super) fn job_finished(&mut self, place: &mut Place<'_>, finished: Finished) {
-        let Finished { token, number, result } = finished;
-        let Some(site) = &mut events::site(place, token, &self.profile, &self.party) else {
-            return;
+    /// A job of one of its sessions has come back; [`progress`](Self::progress) is to follow. Gives
+    /// back what no session waits for.
+    pub(super) fn job_finished(
+        &mut self,
+        place: &mut Place<'_>,
+        finished: Finished,
+    ) -> Option<Finished> {
+        let Some(site) = events::site(place, finished.token, &self.profile, &self.party) else {
+            return Some(finished);
         };
-        let channel = Self::channel_of(token);
-        for session in self.sessions.iter_mut().filter(|own| Some(own.channel) == channel) {
-            if session.waits_for(number) {
-                return session.job_finished(site, result);
-            }
-        }
+        let waits = |own: &&mut Session| own.waits_for(finished.number);
+        let Some(session) = self.sessions.iter_mut().find(waits) else { return Some(finished) };
+        session.job_finished(&site, finished.result);
+        None
     }
 
     fn received(
@@ -250,11 +252,24 @@ impl Driver {
     /// Takes back what still runs; safe to call again.
     fn cancel(&mut self, place: &mut Place<'_>) {
         self.outbound.drop_sealed();
+        self.cancel_jobs(place);
         let reading = self.outbound.reading.as_ref().map(|(_, _, id)| *id);
         for id in [self.inbound.receiving(), self.outbound.sending(), reading].into_iter().flatten()
         {
             place.reactor.cancel(id);
         }
+    }
+
+    /// Jobs need not come back before the connection goes; what they bring is nobody's.
+    fn cancel_jobs(&mut self, place: &mut Place<'_>) {
+        let mut sessions = std::mem::take(&mut self.sessions);
+        for session in sessions.iter_mut().filter(|session| session.has_job()) {
+            let token = self.token(session.channel);
+            if let Some(site) = events::site(place, token, &self.profile, &self.party) {
+                session.abandon(&site);
+            }
+        }
+        self.sessions = sessions;
     }
 
     /// When this connection must be looked at again though nothing completes.
@@ -279,6 +294,9 @@ impl Driver {
             Phase::Open => {
                 if let Some(event) = self.ssh.handle_timeout(place.now) {
                     self.event(place, event);
+                }
+                if self.sessions.iter().any(Session::has_job) {
+                    self.last_used = place.now;
                 }
                 let idle = place.settings.idle_timeout;
                 if let Some(idle) = idle.filter(|idle| self.last_used + *idle <= place.now) {

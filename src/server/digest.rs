@@ -69,7 +69,9 @@ pub(super) fn check_file(file: &File, check: &Check, cancel: &Cancel) -> Result 
         0 => 1,
         bytes => end.saturating_sub(check.start).div_ceil(bytes),
     };
-    if blocks.saturating_mul(check.kind.bytes() as u64) > DIGESTS_BYTES_MAX as u64 {
+    // One of the reply's shapes has a length of four bytes in front of each.
+    let reply_bytes = blocks.saturating_mul(check.kind.bytes() as u64 + 4);
+    if reply_bytes > DIGESTS_BYTES_MAX as u64 {
         let what = "more digests than a reply holds; ask for larger blocks or a shorter range";
         return Err(Failure::Said(Status::Failure, what));
     }

@@ -72,6 +72,7 @@ pub(super) type Result = std::result::Result<Answer, Failure>;
 pub(super) struct Finished {
     pub(super) token: Token,
     pub(super) number: JobNumber,
+    pub(super) user: Arc<str>,
     pub(super) result: Result,
 }
 
@@ -130,12 +131,17 @@ impl Jobs {
             return Started::Finished(work(&cancel));
         };
         let number = JobNumber(NEXT.fetch_add(1, Ordering::Relaxed));
-        let mut report = Report { mailbox: Arc::clone(mailbox), token, number, result: None };
+        let (mailbox, owner) = (Arc::clone(mailbox), Arc::clone(user));
+        let mut report = Report { mailbox, token, number, user: owner, result: None };
         let seen = cancel.clone();
         let work = move || {
             // The whole of it, so that it is dropped with the job and not before.
             let report = &mut report;
-            report.result = Some(work(&seen));
+            // It may have waited longer than its client.
+            report.result = Some(match seen.check() {
+                Ok(()) => work(&seen),
+                Err(errno) => Err(errno.into()),
+            });
         };
         blocking.run(user, Box::new(work));
         Started::Running(Running { number, cancel })
@@ -147,7 +153,9 @@ impl Jobs {
     pub(super) fn drop_elsewhere(&self, user: &Arc<str>, what: impl Send + 'static) {
         match self {
             Self::Here => drop(what),
-            Self::Elsewhere { blocking, .. } => blocking.run(user, Box::new(move || drop(what))),
+            Self::Elsewhere { blocking, .. } => {
+                blocking.run_always(user, Box::new(move || drop(what)));
+            }
         }
     }
 }
@@ -157,6 +165,7 @@ struct Report {
     mailbox: Arc<Mailbox>,
     token: Token,
     number: JobNumber,
+    user: Arc<str>,
     result: Option<Result>,
 }
 
@@ -164,6 +173,7 @@ impl Drop for Report {
     fn drop(&mut self) {
         let failed = || Err(Failure::Said(Status::Failure, "the server failed at this request"));
         let result = self.result.take().unwrap_or_else(failed);
-        self.mailbox.finish(Finished { token: self.token, number: self.number, result });
+        let (token, number, user) = (self.token, self.number, Arc::clone(&self.user));
+        self.mailbox.finish(Finished { token, number, user, result });
     }
 }

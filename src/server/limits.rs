@@ -63,6 +63,10 @@ pub const BLOCKING_THREADS_MAX: usize = 32;
 /// Jobs one user has running on them at once: a file system of his that hangs holds no more.
 pub const JOBS_PER_USER_MAX: usize = 4;
 
+/// Jobs of one user that wait for one of his to end; more fail. Clients that come back again and
+/// again to a file system that hangs leave no more than this behind.
+pub const JOBS_WAITING_PER_USER_MAX: usize = 1024;
+
 /// A thread for blocking work that found nothing to do for this long ends.
 pub const IDLE_THREAD_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -71,6 +75,9 @@ pub const JOB_SLICE_BYTES: usize = 1024 * 1024;
 
 /// Most bytes of digests in one reply to check-file: clients take no frame above 256 KiB.
 pub const DIGESTS_BYTES_MAX: usize = 192 * 1024;
+
+/// Most bytes of names in one reply to users-groups-by-id@openssh.com, for the same reason.
+pub const NAMES_BYTES_MAX: usize = 192 * 1024;
 
 /// Most ranges in one reply to ranges@asyncssh.com; the client asks on where it ends.
 pub const RANGES_MAX: usize = 4096;

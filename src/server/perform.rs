@@ -113,13 +113,23 @@ fn open(
     // With a quota the file is cut once it is entered.
     let cut_later = how.truncate && how.write && access.quota.is_some();
     let at_once = OpenHow { truncate: how.truncate && !cut_later, ..how };
+    // Nor does it come into being, or is there already, without being counted so.
+    let exclusive = how.exclusive || makes;
+    let alone = OpenHow { exclusive, create: exclusive, ..at_once };
+    let at_once = if access.quota.is_some() && how.create { alone } else { at_once };
     let file = match at_once.truncate {
         true => room::cutting(access, spot, || spot.open_file(at_once)),
         false => spot.open_file(at_once),
     };
-    let file = file.inspect_err(|_| {
+    let file = file.or_else(|errno| {
         if makes {
             room::removed(access);
+        }
+        match errno {
+            Errno::EXIST if makes && !how.exclusive => {
+                spot.open_file(OpenHow { create: false, ..at_once })
+            }
+            errno => Err(errno),
         }
     })?;
     let room = Arc::new(Room::new(&file, access, how.write)?);

@@ -171,8 +171,10 @@ impl Session {
         }
         let parked = std::mem::take(&mut self.parked);
         let from = self.parked_at;
-        let at = self.decode(site, &parked, from..parked.len())?;
+        let decoded = self.decode(site, &parked, from..parked.len());
+        // Whatever came of it: the batch points into these bytes, and they go.
         self.flush(&parked);
+        let at = decoded?;
         if at < parked.len() {
             self.parked = parked;
             self.parked_at = at;
@@ -335,9 +337,15 @@ impl Session {
         self.replies.settle(ticket, |out| reply::status(out, id, status, message));
     }
 
-    /// Whether an operation of this session runs.
+    /// Whether an operation of the reactor's runs, which will want this session when it is done. A
+    /// job does not: its result finds nobody and is dropped.
     pub(super) fn is_busy(&self) -> bool {
-        self.barrier.is_some()
+        self.barrier.as_ref().is_some_and(|barrier| barrier.running.is_none())
+    }
+
+    /// Whether a job runs: the client waits for it and has not gone to sleep.
+    pub(super) fn has_job(&self) -> bool {
+        self.barrier.as_ref().is_some_and(|barrier| barrier.running.is_some())
     }
 
     /// Nothing more is decoded or answered; what has begun to leave does so.
@@ -363,6 +371,10 @@ impl Session {
     /// The session ends: everything it holds open is let go, and what it moved is logged.
     pub(super) fn abandon(&mut self, site: &Site<'_>) {
         self.cancel();
+        match self.barrier.take_if(|it| it.running.is_some()).map(|it| it.then) {
+            Some(Then::Read(file) | Then::Write(file)) => handles::let_file_go(site, file),
+            _ => {}
+        }
         let left: Vec<Open> = self.handles.drain().collect();
         for open in left {
             self.let_go(site, open);

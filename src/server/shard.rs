@@ -172,9 +172,16 @@ impl Shard {
     fn job_finished(&mut self, clock: Clock, finished: Finished) {
         let slot = Driver::slot_of(finished.token);
         let mut place = place(&self.settings, &self.jobs, &mut self.reactor, &self.pool, clock);
-        if let Some(driver) = self.drivers.get_mut(slot) {
-            driver.job_finished(&mut place, finished);
-            self.touched.push(slot);
+        let unwanted = match self.drivers.get_mut(slot) {
+            Some(driver) => {
+                self.touched.push(slot);
+                driver.job_finished(&mut place, finished)
+            }
+            None => Some(finished),
+        };
+        if let Some(Finished { user, result, .. }) = unwanted {
+            // A file it has opened may be on a file system that hangs.
+            self.jobs.drop_elsewhere(&user, result);
         }
     }
 

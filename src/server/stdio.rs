@@ -90,6 +90,7 @@ impl<W: Write> Stdio<'_, W> {
 
     /// Writes replies and goes on with what had to wait for them, until there are none.
     fn reply(&mut self) -> Result<(), ServerError> {
+        let mut broken = Ok(());
         loop {
             while let Some(reply) = self.session.replies.pop_front() {
                 let written = match reply {
@@ -103,12 +104,14 @@ impl<W: Write> Stdio<'_, W> {
                 written.map_err(|error| ServerError::Stdio { stream: "output", error })?;
             }
             let (session, mut site) = self.parts();
-            let resumed = session.resume(&mut site);
-            resumed.map_err(|error| ServerError::Broken(error.to_string()))?;
+            if let Err(error) = session.resume(&mut site) {
+                broken = Err(ServerError::Broken(error.to_string()));
+            }
             if self.session.replies.is_empty() && !self.session.can_resume() {
                 break;
             }
         }
-        self.out.flush().map_err(|error| ServerError::Stdio { stream: "output", error })
+        self.out.flush().map_err(|error| ServerError::Stdio { stream: "output", error })?;
+        broken
     }
 }

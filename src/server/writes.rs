@@ -103,8 +103,10 @@ impl WriteBatch {
 
     fn write(&self, file: &OpenFile, buffer: &[u8]) -> Result<usize, Errno> {
         file.room.admit(self.offset, self.bytes as u64, file.append)?;
-        let pieces = self.pieces.iter().filter_map(|piece| buffer.get(piece.clone()));
-        let slices: Vec<IoSlice<'_>> = pieces.map(IoSlice::new).collect();
+        let pieces = self.pieces.iter().map(|piece| buffer.get(piece.clone()));
+        // All of them, or it is another buffer than the one they lie in.
+        let slices: Option<Vec<_>> = pieces.map(|piece| piece.map(IoSlice::new)).collect();
+        let slices = slices.ok_or(Errno::IO)?;
         file.file.write_at(&slices, self.offset).inspect_err(|_| file.room.failed())
     }
 }

@@ -197,6 +197,37 @@ fn a_handle_closed_behind_reads_and_writes_serves_them_first() {
     assert_eq!(fs::read(scratch.served("file")).expect("read"), [0xee; 50_000]);
 }
 
+/// An fsync holds up what is behind it, so that it waits in a buffer of its own when the broken
+/// frame is met: what came before goes to the file, and nothing else does.
+#[test]
+fn writes_in_front_of_a_broken_frame_are_written_and_nothing_else_is() {
+    let scratch = Scratch::new();
+    let server = Server::start(&scratch);
+    for round in 0..20 {
+        let mut session = Packets::open(&server);
+        let name = format!("/file-{round}");
+        let handle = session.ask_handle(&name, OPEN_WRITE_CREATE);
+        let mut bytes = Vec::new();
+        client::encode(&mut bytes, &Request::Fsync { id: 1, handle: &handle });
+        for (id, offset) in [(2, 0), (3, 200_000)] {
+            client::write(&mut bytes, id, &handle, offset, &[0x77; 200_000]);
+        }
+        bytes.extend([0; 4]);
+        assert!(session.send_raw(&bytes));
+        // Something more for the buffer that packets land in.
+        session.send_raw(&[0x55; 30_000]);
+        session.finish();
+        while session.reply().is_some() {}
+        assert!(session.wait_end(SOON).is_some(), "the session hangs");
+        drop(session);
+        let written = fs::read(scratch.served(&name[1..])).expect("read");
+        assert!(written.len() <= 400_000 && written.iter().all(|byte| *byte == 0x77));
+        if server.subject == Subject::Ringferry {
+            assert_eq!(written.len(), 400_000, "what came before the broken frame");
+        }
+    }
+}
+
 /// The requests a session sees most, and those with the most fields.
 fn requests(handle: &[u8]) -> Vec<Request<'_>> {
     let (id, path, attrs) = (9, &b"/file"[..], Attrs { size: Some(1), ..Attrs::default() });

@@ -1,7 +1,7 @@
 //! An open regular file.
 
 use std::io::IoSlice;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, IntoRawFd, OwnedFd};
 use std::sync::Arc;
 
 use rustix::fs::{Mode, OFlags};
@@ -90,6 +90,18 @@ impl File {
         let status = if append { OFlags::APPEND } else { OFlags::empty() };
         rustix::fs::fcntl_setfl(&fd, status)?;
         Ok(File { fd: Arc::new(fd) })
+    }
+
+    /// Closes it. Some filesystems (NFS, FUSE) tell only here that what was written is lost. While
+    /// other clones hold the descriptor nothing is closed and nothing is wrong.
+    pub fn close(self) -> Result<(), Errno> {
+        let Ok(fd) = Arc::try_unwrap(self.fd) else { return Ok(()) };
+        // SAFETY: the descriptor was taken out of its owner, so that nobody else uses or closes it.
+        match unsafe { rustix::io::try_close(fd.into_raw_fd()) } {
+            // Linux has closed it all the same (close(2), "Dealing with error returns").
+            Err(Errno::INTR) => Ok(()),
+            answer => answer,
+        }
     }
 
     /// The file's attributes.

@@ -248,6 +248,8 @@ impl Driver {
         let token = self.token(channel);
         if let Some(session) = self.sessions.get_mut(index) {
             session.closed = true;
+            // What came before in the same packet burst is still batched.
+            session.flush(self.inbound.bytes().0);
             if let Some(site) = site(place, token, &self.profile, &self.party) {
                 session.abandon(&site);
             }

@@ -94,8 +94,9 @@ impl Session {
                     (result, Then::Write(file)) => {
                         match result {
                             Ok(Answer::Wrote(count)) => file.wrote(*count),
+                            Ok(_) => {}
                             Err(Failure::System(errno)) => file.fail(*errno),
-                            _ => {}
+                            Err(_) => file.fail(Errno::IO),
                         }
                         let_file_go(site, file);
                     }

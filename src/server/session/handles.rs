@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use ringferry_sftp::{Request, Status};
+use rustix::io::Errno;
 
 use super::answers::NO_SUCH_HANDLE;
 use super::{Open, OpenDir, OpenFile, Session, Site, Then};
@@ -35,14 +36,35 @@ impl Session {
         let Ok(open) = self.handles.remove(handle) else {
             return self.status(id, Status::Failure, NO_SUCH_HANDLE);
         };
+        match open {
+            Open::File(file) => self.close_file(site, id, file),
+            Open::Dir(open) => {
+                let slow = open.as_ref().is_some_and(|open| open.slow);
+                self.on_file(site, id, slow, move || {
+                    drop(open);
+                    Ok(Answer::Done)
+                });
+            }
+        }
+    }
+
+    /// What comes behind it in the session comes after the file is closed.
+    fn close_file(&mut self, site: &mut Site<'_>, id: u32, file: Rc<OpenFile>) {
+        file.log_closed();
         // An error that no reply may have been read of comes back once more here.
-        let latched = match &open {
-            Open::File(file) => file.latched.get(),
-            Open::Dir(_) => None,
+        let latched = file.latched.get();
+        let told = move |closed: Result<(), Errno>| match latched {
+            Some(errno) => Err(errno.into()),
+            None => closed.map(|()| Answer::Done).map_err(Failure::from),
         };
-        let result = latched.map_or(Ok(Answer::Done), |errno| Err(errno.into()));
-        self.let_go(site, open);
-        self.answer(site, None, id, Then::Reply, result);
+        match Rc::try_unwrap(file) {
+            Ok(OpenFile { opened, .. }) => {
+                let slow = opened.slow;
+                self.on_file(site, id, slow, move || told(opened.close()));
+            }
+            // READs wait: the last of them closes it.
+            Err(_) => self.answer(site, None, id, Then::Reply, told(Ok(()))),
+        }
     }
 
     /// Closes what a handle named; closing may hang where the file system does.
@@ -247,7 +269,8 @@ impl Session {
         match self.readable(site, handle) {
             Ok(open) => {
                 let (file, end) = (open.file.clone(), offset.saturating_add(length));
-                self.on_file(site, id, open.slow, move || data_ranges(&file, offset, end));
+                // Where nothing is on disk yet each step looks through the page cache.
+                self.start(site, id, Then::Reply, move |it| data_ranges(&file, offset, end, it));
             }
             Err(failure) => self.failure(site, None, id, &failure),
         }
@@ -314,11 +337,12 @@ fn read_on(mut open: Box<OpenDir>, access: &Access, cancel: &Cancel) -> Box<Open
 }
 
 /// The ranges of `offset..end` that hold data, as many as a reply takes.
-fn data_ranges(file: &File, offset: u64, end: u64) -> job::Result {
+fn data_ranges(file: &File, offset: u64, end: u64, cancel: &Cancel) -> job::Result {
     let size = file.metadata()?.size;
     let until = end.min(size);
     let (mut ranges, mut at) = (Vec::new(), offset);
     while at < until && ranges.len() < RANGES_MAX {
+        cancel.check()?;
         match file.next_data(at, until)? {
             Some(range) => {
                 at = range.end;

@@ -46,6 +46,14 @@ pub(in crate::server) struct Opened {
     pub(in crate::server) slow: bool,
 }
 
+impl Opened {
+    /// Closes the file, once the quota has looked at it.
+    pub(in crate::server) fn close(self) -> Result<(), Errno> {
+        drop(self.room);
+        self.file.close()
+    }
+}
+
 /// A file as far as the order of reads and writes on it goes; all handles on it share one.
 pub(in crate::server) struct Inode {
     reads: Cell<u32>,

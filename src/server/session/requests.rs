@@ -8,6 +8,7 @@ use ringferry_sftp::{Attrs, IdList, OpenFlags, Principal, Request, Status, exten
 
 use super::{Session, Site, Then};
 use crate::server::job::{Cancel, Failure};
+use crate::server::limits::NAMES_BYTES_MAX;
 use crate::server::perform::perform;
 use crate::vfs::{self, FsOp, SessionFacts, check_file_shape, limits::HANDLES_MAX};
 
@@ -143,6 +144,11 @@ impl Session {
         }
         let users = uids.iter().map(|uid| known(site.names.user(uid)));
         let groups = gids.iter().map(|gid| known(site.names.group(gid)));
+        let bytes: usize = users.clone().chain(groups.clone()).map(|name| 4 + name.len()).sum();
+        if bytes > NAMES_BYTES_MAX {
+            let what = "more names than a reply holds; ask for fewer at a time";
+            return self.status(id, Status::Failure, what);
+        }
         self.replies.push_with(|out| reply::users_groups(out, id, users, groups));
     }
 }

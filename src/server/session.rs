@@ -371,9 +371,9 @@ impl Session {
     /// The session ends: everything it holds open is let go, and what it moved is logged.
     pub(super) fn abandon(&mut self, site: &Site<'_>) {
         self.cancel();
-        match self.barrier.take_if(|it| it.running.is_some()).map(|it| it.then) {
-            Some(Then::Read(file) | Then::Write(file)) => handles::let_file_go(site, file),
-            _ => {}
+        let given_up = self.barrier.take_if(|it| it.running.is_some()).map(|it| it.then);
+        if let Some(Then::Read(file) | Then::Write(file)) = given_up {
+            handles::let_file_go(site, file);
         }
         let left: Vec<Open> = self.handles.drain().collect();
         for open in left {

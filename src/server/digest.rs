@@ -10,7 +10,7 @@ use crate::reactor::fs::File;
 use crate::vfs::{Check, DigestKind};
 
 /// A digest being made.
-enum Hasher {
+pub(super) enum Hasher {
     /// MD5, SHA-1 and the SHA-2s.
     Hash(Box<dyn DynDigest>),
     Crc32(crc32fast::Hasher),
@@ -18,7 +18,7 @@ enum Hasher {
 }
 
 impl Hasher {
-    fn new(kind: DigestKind) -> Self {
+    pub(super) fn new(kind: DigestKind) -> Self {
         match kind {
             DigestKind::Md5 => Self::Hash(Box::<md5::Md5>::default()),
             DigestKind::Sha1 => Self::Hash(Box::<sha1::Sha1>::default()),
@@ -31,7 +31,7 @@ impl Hasher {
         }
     }
 
-    fn update(&mut self, bytes: &[u8]) {
+    pub(super) fn update(&mut self, bytes: &[u8]) {
         match self {
             Self::Hash(hash) => hash.update(bytes),
             Self::Crc32(hash) => hash.update(bytes),
@@ -42,7 +42,7 @@ impl Hasher {
     }
 
     /// Appends the digest and starts anew.
-    fn finish(&mut self, out: &mut Vec<u8>) {
+    pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
         match self {
             Self::Hash(hash) => out.extend_from_slice(&hash.finalize_reset()),
             // In the order people write it in.

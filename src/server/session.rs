@@ -7,6 +7,7 @@
 //! than the window holds.
 
 mod answers;
+mod command;
 mod data;
 mod handles;
 mod opened;
@@ -31,6 +32,7 @@ use crate::ssh::ChannelId;
 use crate::vfs::{HandleTable, SymlinkOrder, WireHandle, limits::HANDLES_MAX};
 
 pub(super) use answers::status_of;
+pub(super) use command::Command;
 pub(super) use opened::{Inode, Open, OpenDir, OpenFile, Opened, Party, Reading};
 
 /// What a session may use of the place it is served at.
@@ -68,6 +70,8 @@ enum Then {
     Digests(CheckFileShape),
     /// The room on a file system, told as `space-available` tells it.
     SpaceAvailable,
+    /// A digest, told as a command tells it of the file it was asked about.
+    Line(Vec<u8>),
 }
 
 pub(super) struct Session {
@@ -87,6 +91,10 @@ pub(super) struct Session {
     gathered: Vec<u8>,
     /// A request, encoded again, that has to wait.
     held: Vec<u8>,
+    /// The session is a command's and speaks no SFTP; this is what is still to be done.
+    command: Option<Command>,
+    is_command: bool,
+    exit_status: u32,
     /// Channel data that came while nothing could be decoded.
     parked: Vec<u8>,
     parked_at: usize,
@@ -119,6 +127,9 @@ impl Session {
             incoming: None,
             gathered: Vec::new(),
             held: Vec::new(),
+            command: None,
+            is_command: false,
+            exit_status: 0,
             parked: Vec::new(),
             parked_at: 0,
             barrier: None,
@@ -151,6 +162,11 @@ impl Session {
         buffer: &[u8],
         range: Range<usize>,
     ) -> Result<usize, FrameError> {
+        if self.is_command {
+            let bytes = buffer.get(range).unwrap_or_default();
+            self.command_input(bytes);
+            return Ok(bytes.len());
+        }
         let start = range.start;
         let at =
             if self.parked.is_empty() { self.decode(site, buffer, range.clone())? } else { start };
@@ -165,6 +181,7 @@ impl Session {
     /// # Errors
     /// As [`input`](Self::input).
     pub(super) fn resume(&mut self, site: &mut Site<'_>) -> Result<usize, FrameError> {
+        self.run_command(site);
         self.take_up_held(site);
         if self.parked.is_empty() || self.must_wait() {
             return Ok(0);
@@ -364,8 +381,16 @@ impl Session {
 
     /// Whether everything the client asked has been answered and it asks no more.
     pub(super) fn is_done(&self) -> bool {
-        let asked_all = self.input_ended && self.parked.is_empty() && self.held.is_empty();
+        let asked_all = match self.is_command {
+            true => self.command.is_none(),
+            false => self.input_ended && self.parked.is_empty() && self.held.is_empty(),
+        };
         (asked_all || self.failed) && self.replies.is_empty() && self.barrier.is_none()
+    }
+
+    /// What the client is told when the session is done.
+    pub(super) fn exit_status(&self) -> u32 {
+        if self.failed { 1 } else { self.exit_status }
     }
 
     /// The session ends: everything it holds open is let go, and what it moved is logged.

@@ -1,5 +1,5 @@
 //! rclone, by a remote that is configured in its environment. It resumes no single file: it sends
-//! what is missing. Its hashes come from commands on the server, so `check` compares by content.
+//! what is missing. Its hashes come from commands on the server: `check` compares by them.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -80,6 +80,79 @@ fn syncs_and_checks_a_tree() {
     let output = finished.output();
     let sent = output.lines().filter(|line| line.contains(": Copied (")).count();
     assert_eq!(sent, 2, "only what was missing is sent:\n{output}");
+}
+
+/// Each file with its MD5 and SHA-1, by path.
+fn hashes(listed: &Finished) -> Vec<(String, String, String)> {
+    let listed: Value = serde_json::from_str(&listed.stdout).expect("JSON");
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    let mut rows: Vec<_> = listed
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|file| {
+            let hashes = &file["Hashes"];
+            (text(&file["Path"]), text(&hashes["md5"]), text(&hashes["sha1"]))
+        })
+        .collect();
+    rows.sort();
+    rows
+}
+
+/// With default settings it finds out by itself that there are md5sum and sha1sum.
+#[test]
+fn checks_a_tree_by_hashes_that_the_server_makes() {
+    if rclone_is_missing() {
+        return;
+    }
+    let site = Site::start();
+    if site.server.subject == super::support::server::Subject::Sshd {
+        return super::support::skipped("the chroot of sshd has no programs");
+    }
+    site.write_tree();
+    let local = site.local("tree");
+    rclone(&site, &["sync", &local, "far:/tree"]).expect_success();
+    // All the far side has; of its own files rclone could make more.
+    let far = hashes(&rclone(&site, &["lsjson", "-R", "--files-only", "--hash", "far:/tree"]));
+    let types = ["--hash-type", "md5", "--hash-type", "sha1"];
+    let own = [&["lsjson", "-R", "--files-only", "--hash"][..], &types, &[&local]].concat();
+    assert_eq!(far.len(), 60);
+    assert_eq!(far, hashes(&rclone(&site, &own)));
+    rclone(&site, &["check", &local, "far:/tree"]).expect_success();
+    rclone(&site, &["sync", "--checksum", &local, "far:/tree"]).expect_success();
+    // The same size and time: only its content tells.
+    let any = site.served("tree").join("folder 0/ünter-0");
+    let file = fs::read_dir(any).expect("list").next().expect("a file").expect("entry").path();
+    let time = fs::metadata(&file).expect("stat").modified().expect("mtime");
+    let mut bytes = fs::read(&file).expect("read");
+    bytes[0] ^= 1;
+    fs::write(&file, bytes).expect("write");
+    fs::File::open(&file).expect("open").set_modified(time).expect("set time");
+    let finished = rclone(&site, &["check", &local, "far:/tree"]).expect_code(1);
+    assert!(finished.output().contains("1 differences found"), "{}", finished.output());
+}
+
+/// Digests are answered without a shell, and nothing else is.
+#[test]
+fn commands_are_digests_and_nothing_a_shell_would_do() {
+    let site = Site::start();
+    if site.server.subject == super::support::server::Subject::Sshd {
+        return super::support::skipped("sshd has a shell");
+    }
+    fs::write(site.served("a file"), "abc").expect("write");
+    let ask = |command: &str| site.server.ssh(&[], &[command], super::LONG);
+    let said = ask("md5sum '/a file'").expect_success();
+    assert_eq!(said.stdout, "900150983cd24fb0d6963f7d28e17f72  /a file\n");
+    let said = ask("sha1sum").expect_success();
+    assert_eq!(said.stdout, "da39a3ee5e6b4b0d3255bfef95601890afd80709  -\n");
+    for command in ["md5sum /none", "md5sum /", "sha256sum /../../etc/none"] {
+        let said = ask(command).expect_code(1);
+        assert_eq!(said.stdout, "", "{command}");
+    }
+    for command in ["md5sum '/a file'; touch /made", "md5sum /*", "ls", "touch /made"] {
+        assert_ne!(ask(command).code, Some(0), "{command}");
+    }
+    assert_eq!(fs::read_dir(site.scratch.root()).expect("list").count(), 1);
 }
 
 #[test]

@@ -46,9 +46,6 @@ impl Server {
             ("USER", self.user.clone()),
             ("KEY_FILE", self.client_key().display().to_string()),
             ("KNOWN_HOSTS_FILE", self.known_hosts.display().to_string()),
-            // No command is run on the server.
-            ("SHELL_TYPE", "none".to_owned()),
-            ("DISABLE_HASHCHECK", "true".to_owned()),
         ] {
             command.env(format!("RCLONE_CONFIG_FAR_{name}"), value);
         }

@@ -8,7 +8,7 @@ use super::{Driver, Place};
 use crate::auth::Verdict;
 use crate::server::profile::Profile;
 use crate::server::run;
-use crate::server::session::{Party, Session, Site};
+use crate::server::session::{Command, Party, Session, Site};
 use crate::ssh::{
     AuthMethod, AuthRequest, AuthVerdict, ChannelId, ChannelRequest, DisconnectReason, Event,
 };
@@ -223,22 +223,50 @@ impl Driver {
                 );
                 true
             }
+            ChannelRequest::Exec { command }
+                if self.session(channel).is_none() && self.profile.is_some() =>
+            {
+                self.command(channel, request, Command::parse(command))
+            }
             // What ssh sends without being told to, and what no session here has a use for.
             ChannelRequest::Env { .. }
             | ChannelRequest::WindowChange(_)
             | ChannelRequest::Signal { .. } => false,
-            other => {
-                tracing::info!(
-                    connection = self.number,
-                    peer = %self.peer,
-                    user = self.ssh.user(),
-                    request = described(other).as_str(),
-                    "channel request refused: only the sftp subsystem is served"
-                );
-                false
-            }
+            other => self.refused(other),
         };
         self.ssh.handle_channel_verdict(place.now, accept);
+    }
+
+    /// Whether a command is one that is answered here.
+    fn command(
+        &mut self,
+        channel: ChannelId,
+        request: &ChannelRequest,
+        command: Option<Command>,
+    ) -> bool {
+        let Some(command) = command else { return self.refused(request) };
+        let session = Session::new(channel, &self.peer_ident, "", 0).for_command(command);
+        self.sessions.push(session);
+        tracing::info!(
+            connection = self.number,
+            peer = %self.peer,
+            user = &*self.party.user,
+            channel = channel.0,
+            request = described(request).as_str(),
+            "command"
+        );
+        true
+    }
+
+    fn refused(&self, request: &ChannelRequest) -> bool {
+        tracing::info!(
+            connection = self.number,
+            peer = %self.peer,
+            user = self.ssh.user(),
+            request = described(request).as_str(),
+            "channel request refused: only the sftp subsystem and digests are served"
+        );
+        false
     }
 
     fn channel_closed(&mut self, place: &mut Place<'_>, channel: ChannelId) {
@@ -274,7 +302,7 @@ impl Driver {
                 continue;
             }
             session.finished = true;
-            self.ssh.exit_status(session.channel, u32::from(session.failed));
+            self.ssh.exit_status(session.channel, session.exit_status());
             self.ssh.eof(session.channel);
             self.ssh.close(session.channel);
         }

@@ -27,7 +27,7 @@ pub(in crate::server) fn status_of(errno: Errno) -> (Status, &'static str) {
 
 impl Failure {
     /// What the client is told.
-    fn told(&self) -> (Status, Cow<'static, str>) {
+    pub(super) fn told(&self) -> (Status, Cow<'static, str>) {
         match self {
             Self::System(errno) => {
                 let (status, words) = status_of(*errno);
@@ -81,6 +81,14 @@ impl Session {
             }
             (Ok(Answer::Space(space)), Then::SpaceAvailable) => {
                 self.put(place, |out| reply::space_available(out, id, &available(&space)));
+            }
+            (Ok(Answer::Digests(digests)), Then::Line(name)) => {
+                self.put(place, |out| out.extend(super::command::line(&digests, &name)));
+            }
+            (Err(failure), Then::Line(_)) => {
+                self.command_failed(site, &failure);
+                // A command has one reply, and this one says nothing.
+                self.replies = crate::server::replies::Replies::default();
             }
             (Ok(Answer::Digests(digests)), Then::Digests(shape)) => {
                 self.put(place, |out| check_file(out, id, shape, &digests));

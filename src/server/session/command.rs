@@ -1,8 +1,8 @@
 //! The commands that are answered without a shell: digests, as rclone asks for them.
 //!
-//! A command line is taken apart by a shell's rules for quotes and nothing else of a shell: what has
-//! a pipe, a variable, a pattern or a second command in it is no command here. The path goes the
-//! way of check-file, through the same plan and the same judgement.
+//! A command line is taken apart by a shell's rules for quotes and nothing else of a shell: what
+//! has a pipe, a variable, a pattern or a second command in it is no command here. The path goes
+//! the way of check-file, through the same plan and the same judgement.
 
 use ringferry_sftp::Request;
 

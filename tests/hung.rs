@@ -203,7 +203,9 @@ fn io_errors_are_told_latched_and_nobody_elses() {
         other => Some(other.expect_status(STATUS_FAILURE)),
     });
     let words = words.expect("writing to a server that is gone fails");
-    assert!(words.contains("nput/output error") || words.contains("not connected"), "{words}");
+    // Which of them depends on how far sshfs has got with dying.
+    let known = ["Input/output error", "not connected", "connection abort", "Connection reset"];
+    assert!(known.iter().any(|known| words.contains(known)), "{words}");
     let again = slow.ask_write(&handle, 6, b"after").expect_status(STATUS_FAILURE);
     assert_eq!(again, words);
     let close = slow.ask_request(|id| Request::Close { id, handle: &handle });

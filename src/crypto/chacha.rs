@@ -15,6 +15,12 @@ use super::{Backend, CryptoError, PacketOpen, PacketSeal, Shape};
 
 const KEY_BYTES: usize = 64;
 const TAG_BYTES: usize = 16;
+const BLOCK_BYTES: usize = 64;
+
+/// Keystream is asked for in whole steps of four blocks: the chacha20 crate's AVX-512 code makes
+/// four at once in a tenth of the time that it takes for a single one (0.10.2, whose code for one
+/// block calls a function for each instruction). A packet needs three single blocks.
+const STEP_BYTES: usize = 4 * BLOCK_BYTES;
 
 pub(super) const SHAPE: Shape =
     Shape { block_bytes: 8, tag_bytes: TAG_BYTES, length_padded: false };
@@ -176,24 +182,52 @@ impl Pure {
         pure
     }
 
-    /// The length's keystream, and the body's with the Poly1305 key taken off its first block.
-    fn keystreams(&self, sequence: u32) -> (ChaCha20Legacy, ChaCha20Legacy, Poly1305) {
-        let nonce = u64::from(sequence).to_be_bytes();
-        let length = ChaCha20Legacy::new((&*self.length).into(), &nonce.into());
-        let mut body = ChaCha20Legacy::new((&*self.body).into(), &nonce.into());
-        let mut poly_key = Zeroizing::new([0; 32]);
-        body.apply_keystream(poly_key.as_mut());
-        body.seek(64u32);
-        (length, body, Poly1305::new((&*poly_key).into()))
+    /// The body's keystream behind its first block, which gave the Poly1305 key.
+    fn body(&self, sequence: u32) -> (ChaCha20Legacy, Poly1305) {
+        let mut body = stream(&self.body, sequence);
+        let mut first = Zeroizing::new([0; STEP_BYTES]);
+        body.apply_keystream(first.as_mut());
+        let key = first.first_chunk::<32>().copied().map(Zeroizing::new).unwrap_or_default();
+        body.seek(BLOCK_BYTES as u32);
+        (body, Poly1305::new((&*key).into()))
+    }
+
+    /// Applies the length's keystream.
+    fn length(&self, sequence: u32, length: &mut [u8]) {
+        apply_to_rest(&mut stream(&self.length, sequence), length);
+    }
+}
+
+/// The keystream of one packet; the sequence number is the nonce.
+fn stream(key: &[u8; 32], sequence: u32) -> ChaCha20Legacy {
+    ChaCha20Legacy::new(key.into(), &u64::from(sequence).to_be_bytes().into())
+}
+
+/// Encrypts or decrypts a body.
+fn apply(stream: &mut ChaCha20Legacy, body: &mut [u8]) {
+    let whole = body.len() - body.len() % STEP_BYTES;
+    if let Some((whole, rest)) = body.split_at_mut_checked(whole) {
+        stream.apply_keystream(whole);
+        apply_to_rest(stream, rest);
+    }
+}
+
+/// Applies the keystream to less than a step, a step at once.
+fn apply_to_rest(stream: &mut ChaCha20Legacy, rest: &mut [u8]) {
+    let mut step = [0; STEP_BYTES];
+    if let Some(own) = step.get_mut(..rest.len()) {
+        own.copy_from_slice(rest);
+        stream.apply_keystream(&mut step);
+        rest.copy_from_slice(step.get(..rest.len()).unwrap_or_default());
     }
 }
 
 impl Seal for Pure {
     fn encrypt(&self, sequence: u32, length_and_body: &mut [u8]) -> [u8; TAG_BYTES] {
-        let (mut length_stream, mut body_stream, poly) = self.keystreams(sequence);
+        let (mut stream, poly) = self.body(sequence);
         if let Some((length, body)) = length_and_body.split_first_chunk_mut::<4>() {
-            length_stream.apply_keystream(length);
-            body_stream.apply_keystream(body);
+            self.length(sequence, length);
+            apply(&mut stream, body);
         }
         authenticate(poly, length_and_body)
     }
@@ -201,8 +235,7 @@ impl Seal for Pure {
 
 impl Open for Pure {
     fn length(&self, sequence: u32, mut length: [u8; 4]) -> [u8; 4] {
-        let nonce = u64::from(sequence).to_be_bytes();
-        ChaCha20Legacy::new((&*self.length).into(), &nonce.into()).apply_keystream(&mut length);
+        Pure::length(self, sequence, &mut length);
         length
     }
 
@@ -212,12 +245,12 @@ impl Open for Pure {
         length_and_body: &mut [u8],
         tag: &[u8; TAG_BYTES],
     ) -> Result<(), CryptoError> {
-        let (_, mut body_stream, poly) = self.keystreams(sequence);
+        let (mut stream, poly) = self.body(sequence);
         if !bool::from(authenticate(poly, length_and_body).ct_eq(tag)) {
             return Err(CryptoError::PacketTag);
         }
         if let Some((_, body)) = length_and_body.split_first_chunk_mut::<4>() {
-            body_stream.apply_keystream(body);
+            apply(&mut stream, body);
         }
         Ok(())
     }

@@ -3,6 +3,8 @@
 //! 64 bytes of key are two ChaCha20 keys: the first half, K_2, encrypts the body and makes the
 //! Poly1305 key; the second, K_1, encrypts the length. The nonce is the sequence number.
 
+use std::sync::Arc;
+
 use chacha20::ChaCha20Legacy;
 use chacha20::cipher::{KeyIvInit, StreamCipher, StreamCipherSeek};
 use poly1305::Poly1305;
@@ -11,7 +13,7 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::limits::PACKETS_PER_KEY;
-use super::{Backend, CryptoError, PacketOpen, PacketSeal, Shape};
+use super::{Backend, CryptoError, PacketOpen, PacketSeal, SealRun, Shape};
 
 const KEY_BYTES: usize = 64;
 const TAG_BYTES: usize = 16;
@@ -79,7 +81,7 @@ fn check<'a>(key: &'a [u8], iv: &[u8]) -> Result<&'a [u8; KEY_BYTES], CryptoErro
 }
 
 /// The sealing half from one library.
-trait Seal: Send {
+trait Seal: Send + Sync {
     /// Encrypts length and body, and returns the tag over both.
     fn encrypt(&self, sequence: u32, length_and_body: &mut [u8]) -> [u8; TAG_BYTES];
 }
@@ -99,40 +101,61 @@ trait Open: Send {
 }
 
 struct Sealer<K> {
-    key: K,
-    sealed: u64,
+    key: Arc<K>,
+    /// How many more packets may be sealed.
+    left: u64,
     next: Option<u32>,
 }
 
 impl<K> Sealer<K> {
     fn new(key: K) -> Self {
-        Sealer { key, sealed: 0, next: None }
+        Sealer { key: Arc::new(key), left: PACKETS_PER_KEY, next: None }
     }
 
-    /// Refuses a nonce this key has used. The sequence number is the nonce and goes up by one a
+    /// Refuses nonces this key has used. The sequence number is the nonce and goes up by one a
     /// packet, so a number out of turn, or one packet too many, would repeat one.
-    fn spend(&mut self, sequence: u32) -> Result<(), CryptoError> {
-        if self.sealed >= PACKETS_PER_KEY || self.next.is_some_and(|next| next != sequence) {
+    fn spend(&mut self, sequence: u32, count: u32) -> Result<(), CryptoError> {
+        let left = self.left.checked_sub(u64::from(count));
+        if self.next.is_some_and(|next| next != sequence) {
             return Err(CryptoError::NoncesExhausted);
         }
-        self.sealed += 1;
-        self.next = Some(sequence.wrapping_add(1));
+        self.left = left.ok_or(CryptoError::NoncesExhausted)?;
+        self.next = Some(sequence.wrapping_add(count));
         Ok(())
     }
 }
 
-impl<K: Seal> PacketSeal for Sealer<K> {
+impl<K: Seal + 'static> PacketSeal for Sealer<K> {
     fn shape(&self) -> Shape {
         SHAPE
     }
 
     fn seal(&mut self, sequence: u32, packet: &mut [u8]) -> Result<(), CryptoError> {
         SHAPE.split(packet)?;
-        self.spend(sequence)?;
+        self.spend(sequence, 1)?;
         let (front, tag) =
             packet.split_last_chunk_mut::<TAG_BYTES>().ok_or(CryptoError::PacketShape)?;
         *tag = self.key.encrypt(sequence, front);
         Ok(())
+    }
+
+    fn seal_apart(
+        &mut self,
+        sequence: u32,
+        count: u32,
+    ) -> Option<Result<Box<dyn SealRun>, CryptoError>> {
+        let key = Arc::clone(&self.key);
+        Some(self.spend(sequence, count).map(|()| {
+            let next = Some(sequence);
+            Box::new(Sealer { key, left: u64::from(count), next }) as Box<dyn SealRun>
+        }))
+    }
+}
+
+impl<K: Seal + 'static> SealRun for Sealer<K> {
+    fn seal_next(&mut self, packet: &mut [u8]) -> Result<(), CryptoError> {
+        let sequence = self.next.ok_or(CryptoError::NoncesExhausted)?;
+        self.seal(sequence, packet)
     }
 }
 
@@ -321,7 +344,9 @@ mod tests {
         let mut sealer = sealer();
         assert_eq!(sealer.seal(u32::MAX, &mut [7; 28]), Ok(()));
         assert_eq!(sealer.seal(0, &mut [7; 28]), Ok(()));
-        sealer.sealed = PACKETS_PER_KEY - 1;
+        sealer.left = 1;
+        let apart = sealer.seal_apart(1, 2).unwrap();
+        assert_eq!(apart.err(), Some(CryptoError::NoncesExhausted), "only one nonce is left");
         assert_eq!(sealer.seal(1, &mut [7; 28]), Ok(()));
         assert_eq!(sealer.seal(2, &mut [7; 28]), Err(CryptoError::NoncesExhausted));
     }

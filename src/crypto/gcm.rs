@@ -3,12 +3,14 @@
 //! The length stays in the clear and is the associated data; the nonce is 4 fixed bytes and an
 //! 8-byte counter that starts where the key derivation put it and goes up by one a packet.
 
+use std::sync::Arc;
+
 use aes_gcm::aead::inout::InOutBuf;
 use aes_gcm::{AeadInOut, Aes128Gcm, Aes256Gcm, KeyInit};
 
 use super::limits::PACKETS_PER_KEY;
 use super::packet::clear_length;
-use super::{Backend, CryptoError, PacketOpen, PacketSeal, Shape};
+use super::{Backend, CryptoError, PacketOpen, PacketSeal, SealRun, Shape};
 
 const TAG_BYTES: usize = 16;
 
@@ -23,9 +25,9 @@ pub(super) fn seal(
     let nonces = Nonces::new(iv)?;
     Ok(match (backend, key.len()) {
         #[cfg(feature = "aws-lc")]
-        (Backend::AwsLc, _) => Box::new(Gcm { key: awslc::key(key)?, nonces }),
-        (_, 16) => Box::new(Gcm { key: pure::<Aes128Gcm>(key)?, nonces }),
-        (_, 32) => Box::new(Gcm { key: pure::<Aes256Gcm>(key)?, nonces }),
+        (Backend::AwsLc, _) => Box::new(Gcm::new(awslc::key(key)?, nonces)),
+        (_, 16) => Box::new(Gcm::new(pure::<Aes128Gcm>(key)?, nonces)),
+        (_, 32) => Box::new(Gcm::new(pure::<Aes256Gcm>(key)?, nonces)),
         _ => return Err(CryptoError::KeyLength),
     })
 }
@@ -38,9 +40,9 @@ pub(super) fn open(
     let nonces = Nonces::new(iv)?;
     Ok(match (backend, key.len()) {
         #[cfg(feature = "aws-lc")]
-        (Backend::AwsLc, _) => Box::new(Gcm { key: awslc::key(key)?, nonces }),
-        (_, 16) => Box::new(Gcm { key: pure::<Aes128Gcm>(key)?, nonces }),
-        (_, 32) => Box::new(Gcm { key: pure::<Aes256Gcm>(key)?, nonces }),
+        (Backend::AwsLc, _) => Box::new(Gcm::new(awslc::key(key)?, nonces)),
+        (_, 16) => Box::new(Gcm::new(pure::<Aes128Gcm>(key)?, nonces)),
+        (_, 32) => Box::new(Gcm::new(pure::<Aes256Gcm>(key)?, nonces)),
         _ => return Err(CryptoError::KeyLength),
     })
 }
@@ -50,19 +52,21 @@ struct Nonces {
     fixed: [u8; 4],
     first: u64,
     used: u64,
+    /// `used` stays below it.
+    end: u64,
 }
 
 impl Nonces {
     fn new(iv: &[u8]) -> Result<Nonces, CryptoError> {
         let (fixed, counter) = iv.split_first_chunk().ok_or(CryptoError::KeyLength)?;
         let counter: [u8; 8] = counter.try_into().map_err(|_| CryptoError::KeyLength)?;
-        Ok(Nonces { fixed: *fixed, first: u64::from_be_bytes(counter), used: 0 })
+        Ok(Nonces { fixed: *fixed, first: u64::from_be_bytes(counter), used: 0, end: PACKETS_PER_KEY })
     }
 
     /// The derived start may lie anywhere, so the counter itself wraps; what may not wrap is the
     /// number of nonces used.
     fn next(&mut self) -> Result<[u8; 12], CryptoError> {
-        if self.used >= PACKETS_PER_KEY {
+        if self.used >= self.end {
             return Err(CryptoError::NoncesExhausted);
         }
         let counter = self.first.wrapping_add(self.used);
@@ -73,10 +77,20 @@ impl Nonces {
         rest.copy_from_slice(&counter.to_be_bytes());
         Ok(nonce)
     }
+
+    /// Splits the next `count` off.
+    fn split_off(&mut self, count: u32) -> Result<Nonces, CryptoError> {
+        let end = self.used + u64::from(count);
+        if end > self.end {
+            return Err(CryptoError::NoncesExhausted);
+        }
+        let used = std::mem::replace(&mut self.used, end);
+        Ok(Nonces { used, end, ..*self })
+    }
 }
 
 /// AES-GCM from one library.
-trait GcmKey: Send {
+trait GcmKey: Send + Sync {
     /// Encrypts `body` in place and returns the tag.
     fn encrypt(
         &self,
@@ -96,16 +110,38 @@ trait GcmKey: Send {
 }
 
 struct Gcm<K> {
-    key: K,
+    key: Arc<K>,
     nonces: Nonces,
 }
 
-impl<K: GcmKey> PacketSeal for Gcm<K> {
+impl<K> Gcm<K> {
+    fn new(key: K, nonces: Nonces) -> Self {
+        Self { key: Arc::new(key), nonces }
+    }
+}
+
+impl<K: GcmKey + 'static> PacketSeal for Gcm<K> {
     fn shape(&self) -> Shape {
         SHAPE
     }
 
     fn seal(&mut self, _sequence: u32, packet: &mut [u8]) -> Result<(), CryptoError> {
+        self.seal_next(packet)
+    }
+
+    fn seal_apart(
+        &mut self,
+        _sequence: u32,
+        count: u32,
+    ) -> Option<Result<Box<dyn SealRun>, CryptoError>> {
+        let nonces = self.nonces.split_off(count);
+        let key = Arc::clone(&self.key);
+        Some(nonces.map(|nonces| Box::new(Self { key, nonces }) as Box<dyn SealRun>))
+    }
+}
+
+impl<K: GcmKey> SealRun for Gcm<K> {
+    fn seal_next(&mut self, packet: &mut [u8]) -> Result<(), CryptoError> {
         let parts = SHAPE.split(packet)?;
         let tag = self.key.encrypt(self.nonces.next()?, *parts.length, parts.body)?;
         parts.tag.copy_from_slice(&tag);
@@ -146,7 +182,8 @@ fn pure<C: KeyInit>(key: &[u8]) -> Result<Pure<C>, CryptoError> {
 impl<C> GcmKey for Pure<C>
 where
     C: AeadInOut<NonceSize = aes_gcm::aead::consts::U12, TagSize = aes_gcm::aead::consts::U16>
-        + Send,
+        + Send
+        + Sync,
 {
     fn encrypt(
         &self,
@@ -239,7 +276,7 @@ mod tests {
     /// After the last nonce nothing is sealed or opened any more, for good.
     #[test]
     fn nonces_run_out_closed() {
-        let mut gcm = Gcm { key: pure::<Aes128Gcm>(&[0; 16]).unwrap(), nonces: nonces(0) };
+        let mut gcm = Gcm::new(pure::<Aes128Gcm>(&[0; 16]).unwrap(), nonces(0));
         gcm.nonces.used = PACKETS_PER_KEY - 1;
         assert_eq!(gcm.seal(0, &mut [7; 36]), Ok(()));
         for _ in 0..2 {
@@ -247,6 +284,8 @@ mod tests {
             assert_eq!(gcm.seal(0, &mut packet), Err(CryptoError::NoncesExhausted));
             assert_eq!(gcm.open(0, &mut packet), Err(CryptoError::NoncesExhausted));
             assert_eq!(packet, [7; 36], "nothing is sealed under a used nonce");
+            let apart = gcm.seal_apart(0, 1).unwrap();
+            assert_eq!(apart.err(), Some(CryptoError::NoncesExhausted));
         }
     }
 }

@@ -51,7 +51,7 @@ pub use key_file::read_private_key;
 pub use limits::{DH_GROUP_BITS_MAX, DH_GROUP_BITS_MIN, MODULI_FILE_BYTES_MAX};
 pub use limits::{RSA_BITS_MAX, RSA_BITS_MIN, RSA_BITS_MIN_DEFAULT};
 pub use mac::{MacAlgorithm, MacKey, mac, macs};
-pub use packet::{PacketOpen, PacketSeal, Shape, plain_open, plain_seal};
+pub use packet::{PacketOpen, PacketSeal, SealRun, Shape, plain_open, plain_seal};
 pub use preset::Preset;
 pub use random::{ChaChaRandom, Random};
 pub use secret::{SharedSecret, derive};

@@ -48,6 +48,32 @@ pub trait PacketSeal: Send {
     /// [`CryptoError::PacketShape`] if the layout does not fit [`PacketSeal::shape`];
     /// [`CryptoError::NoncesExhausted`] if the key has no nonce left, and nothing is sealed then.
     fn seal(&mut self, sequence: u32, packet: &mut [u8]) -> Result<(), CryptoError>;
+
+    /// Hands the next `count` packets, from `sequence` on, to be sealed elsewhere: by another
+    /// thread, in any order. This sealer goes on behind them. `None` from a cipher whose packets
+    /// cannot be sealed apart.
+    ///
+    /// # Errors
+    /// [`CryptoError::NoncesExhausted`] if the key has not so many nonces left, and none is spent
+    /// then.
+    fn seal_apart(
+        &mut self,
+        sequence: u32,
+        count: u32,
+    ) -> Option<Result<Box<dyn SealRun>, CryptoError>> {
+        let _ = (sequence, count);
+        None
+    }
+}
+
+/// Packets that are sealed away from their [`PacketSeal`]. Their nonces are theirs alone.
+pub trait SealRun: Send {
+    /// Seals the run's next packet in place; `packet` is as for [`PacketSeal::seal`].
+    ///
+    /// # Errors
+    /// [`CryptoError::PacketShape`]; the packet's nonce is spent all the same.
+    /// [`CryptoError::NoncesExhausted`] once all packets of the run are sealed.
+    fn seal_next(&mut self, packet: &mut [u8]) -> Result<(), CryptoError>;
 }
 
 /// One direction's opening key.

@@ -8,7 +8,7 @@ use super::host_key::HostKeys;
 use crate::auth::Authenticator;
 use crate::crypto::Moduli;
 use crate::reactor::DriverChoice;
-use crate::server::{Names, Profiles, Settings};
+use crate::server::{CryptoThreads, Names, Profiles, Settings};
 use crate::ssh::{ServerConfig, StrictKex, TransportConfig};
 
 /// Everything the server is told.
@@ -33,6 +33,10 @@ pub(crate) fn settings(
         listen: config.listen.clone(),
         profiles,
         shards: shards(config.shards),
+        crypto_threads: match config.crypto_threads {
+            None => CryptoThreads::Auto,
+            Some(count) => CryptoThreads::Fixed(wide(count)),
+        },
         driver: match config.driver {
             "ring" => DriverChoice::Ring,
             "poll" => DriverChoice::Poll,
@@ -134,7 +138,7 @@ mod tests {
     #[test]
     fn every_key_reaches_the_server() {
         let settings = made(
-            "listen = '[::1]:7'\nread_only = true\nshards = 3\ndriver = 'poll'\n\
+            "listen = '[::1]:7'\nread_only = true\nshards = 3\ncrypto_threads = 5\ndriver = 'poll'\n\
              max_auth_tries = 2\nlogin_grace_time = 5\nclient_alive_interval = 7\n\
              client_alive_count_max = 8\nkey_renegotiation_threshold = '1M'\nmax_sessions = 9\n\
              max_connections = 11\nidle_timeout = 13\nciphers = 'aes128-gcm@openssh.com'\n\
@@ -148,6 +152,7 @@ mod tests {
         assert_eq!(settings.listen, ["[::1]:7".parse().unwrap()]);
         assert!(settings.driver == DriverChoice::Poll);
         assert_eq!((settings.shards, settings.connections_max), (3, 11));
+        assert_eq!(settings.crypto_threads, CryptoThreads::Fixed(5));
         assert_eq!((ssh.max_auth_tries, ssh.keepalive_count_max, ssh.channels_max), (2, 8, 9));
         assert_eq!(ssh.auth_timeout, Some(Duration::from_secs(5)));
         assert_eq!(ssh.keepalive_interval, Some(Duration::from_secs(7)));

@@ -17,11 +17,13 @@ use rustix::io::Errno;
 
 use super::inbound::Inbound;
 use super::job::{Finished, Jobs};
-use super::limits::{FLUSH_TIMEOUT, STARVED_RETRY};
+use super::limits::{FLUSH_TIMEOUT, HEAVY_BYTES, HEAVY_TIME, STARVED_RETRY};
 use super::outbound::Outbound;
 use super::profile::Profile;
+use super::sealing::Sealing;
 use super::session::{Party, Session};
 use super::settings::Settings;
+use super::turns::Weight;
 use crate::reactor::{BufferPool, Done, Reactor, Socket, Token};
 use crate::ssh::{ChannelId, Connection, DisconnectReason};
 
@@ -31,8 +33,18 @@ pub(super) struct Place<'a> {
     pub(super) jobs: &'a Jobs,
     pub(super) reactor: &'a mut Reactor,
     pub(super) pool: &'a BufferPool,
+    pub(super) sealing: &'a mut Sealing,
     pub(super) now: Instant,
+    /// When this turn should be over.
+    pub(super) turn_ends: Instant,
     pub(super) wall_clock: i64,
+}
+
+impl Place<'_> {
+    /// Whether the others are to get their turn.
+    fn turn_is_over(&self) -> bool {
+        Instant::now() >= self.turn_ends
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -70,6 +82,12 @@ pub(super) struct Driver {
     bytes_told: u64,
     rekeys: u64,
     starved: bool,
+    /// There is more to open or to carry out than one turn took.
+    unfinished: bool,
+    /// Bytes received and sealed in this turn.
+    work_bytes: u64,
+    /// When a turn last moved much.
+    last_heavy: Option<Instant>,
     peer_ident: String,
 }
 
@@ -107,6 +125,9 @@ impl Driver {
             bytes_told: 0,
             rekeys: 0,
             starved: false,
+            unfinished: false,
+            work_bytes: 0,
+            last_heavy: None,
             peer_ident: String::new(),
         }
     }
@@ -132,6 +153,18 @@ impl Driver {
     /// Whether it can be dropped: ended, with no operation left in the kernel.
     pub(super) fn is_gone(&self) -> bool {
         self.phase == Phase::Ending && !self.is_busy()
+    }
+
+    /// What its next turn is likely to cost.
+    pub(super) fn weight(&self, now: Instant) -> Weight {
+        let since = self.last_heavy.map(|then| now.saturating_duration_since(then));
+        let moves_little = since.is_none_or(|since| since >= HEAVY_TIME);
+        if self.profile.is_some() && moves_little { Weight::Light } else { Weight::Heavy }
+    }
+
+    /// Whether it wants another turn though nothing completes.
+    pub(super) fn wants_turn(&self) -> bool {
+        self.unfinished && self.phase == Phase::Open
     }
 
     fn is_busy(&self) -> bool {
@@ -196,6 +229,7 @@ impl Driver {
         let count = *result.as_ref().unwrap_or(&0);
         self.inbound.received(buffer, count, more);
         self.bytes_received += count as u64;
+        self.work_bytes += count as u64;
         match result {
             Ok(0) => self.lost("the peer closed the connection"),
             Ok(_) | Err(Errno::CANCELED) => {}
@@ -206,11 +240,15 @@ impl Driver {
     /// Everything that can be done now is done.
     pub(super) fn progress(&mut self, place: &mut Place<'_>) {
         if self.phase == Phase::Open {
+            self.unfinished = false;
             self.take_input(place);
             self.resume_parked(place);
             self.finish_sessions();
             self.pump(place);
             self.arm(place);
+            if std::mem::take(&mut self.work_bytes) >= HEAVY_BYTES {
+                self.last_heavy = Some(place.now);
+            }
             if self.ssh.is_closed() {
                 self.phase = Phase::Flushing(place.now + FLUSH_TIMEOUT);
             }
@@ -227,7 +265,8 @@ impl Driver {
     }
 
     fn arm(&mut self, place: &mut Place<'_>) {
-        if !self.ssh.wants_input() {
+        // Bytes that wait for the next turn lie in the buffer that a RECV would take.
+        if !self.ssh.wants_input() || self.inbound.has_unopened() {
             return;
         }
         let token = self.socket_token();

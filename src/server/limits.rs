@@ -25,6 +25,38 @@ pub const HEADROOM_BYTES: usize = 1024;
 /// Trains sealed ahead of the one on the wire.
 pub const SEALED_AHEAD_MAX: usize = 1;
 
+/// The same while trains of the connection are being sealed on other cores.
+pub const SEALED_AHEAD_OFFLOAD_MAX: usize = 3;
+
+/// Shortest train that is sealed on another core: the way there and back takes some 10 us, a tenth
+/// of what ChaCha20-Poly1305 needs for so much.
+pub const OFFLOAD_TRAIN_BYTES_MIN: usize = 128 * 1024;
+
+/// Trains that may be under way to one thread that seals: one in its hands, one to go on with.
+pub const TRAINS_PER_WORKER_MAX: usize = 2;
+
+/// Hundredths of its time a shard must be busy before its trains are sealed elsewhere.
+pub const OFFLOAD_BUSY_PERCENT_MIN: u64 = 75;
+
+/// Ciphers faster than this (4 GB/s) are no bottleneck: AES-GCM on processors that have it.
+pub const OFFLOAD_PICOS_A_BYTE_MIN: u64 = 250;
+
+/// How many times slower than a shard a worker may seal before it counts as not idle.
+pub const OFFLOAD_SLOWER_MAX: u64 = 2;
+
+/// How long workers are left alone then.
+pub const OFFLOAD_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long one connection may open packets and carry out requests before the others get their
+/// turn.
+pub const TURN_TIME_MAX: Duration = Duration::from_millis(1);
+
+/// Bytes moved in one turn that make a connection a heavy one, ...
+pub const HEAVY_BYTES: u64 = 64 * 1024;
+
+/// ... and how long it counts as one.
+pub const HEAVY_TIME: Duration = Duration::from_millis(100);
+
 /// Most READ requests a session queues, 48 bytes each; then its input waits.
 ///
 /// paramiko asks for a whole file at once: 1 GiB in 32 KiB pieces is 32,768 requests.

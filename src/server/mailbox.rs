@@ -1,4 +1,5 @@
-//! What reaches a shard from other threads: sockets that it is to serve, and finished jobs.
+//! What reaches a shard from other threads: sockets that it is to serve, finished jobs, and
+//! trains that were sealed elsewhere.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -6,6 +7,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Mutex;
 
 use super::job::Finished;
+use super::sealing::SealedTrain;
 use crate::reactor::Waker;
 
 /// A connection that was accepted and not yet served.
@@ -20,12 +22,13 @@ pub(super) struct Arrival {
 pub(super) struct Mailbox {
     arrivals: Mutex<VecDeque<Arrival>>,
     finished: Mutex<Vec<Finished>>,
+    sealed: Mutex<Vec<SealedTrain>>,
     waker: Waker,
 }
 
 impl Mailbox {
     pub(super) fn new(waker: Waker) -> Self {
-        Self { arrivals: Mutex::default(), finished: Mutex::default(), waker }
+        Self { arrivals: Mutex::default(), finished: Mutex::default(), sealed: Mutex::default(), waker }
     }
 
     pub(super) fn deliver(&self, arrival: Arrival) {
@@ -50,5 +53,17 @@ impl Mailbox {
 
     pub(super) fn take_finished(&self) -> Vec<Finished> {
         self.finished.lock().map(|mut all| std::mem::take(&mut *all)).unwrap_or_default()
+    }
+
+    /// A train of one of the shard's connections is sealed.
+    pub(super) fn train_sealed(&self, train: SealedTrain) {
+        if let Ok(mut all) = self.sealed.lock() {
+            all.push(train);
+        }
+        self.waker.wake();
+    }
+
+    pub(super) fn take_sealed(&self) -> Vec<SealedTrain> {
+        self.sealed.lock().map(|mut all| std::mem::take(&mut *all)).unwrap_or_default()
     }
 }

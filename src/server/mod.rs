@@ -2,8 +2,9 @@
 //!
 //! Owns the shards (one thread a core, `shard`), accepting and placing connections (`accept`,
 //! `placement`), the driver of one connection (`connection`), the pipeline between SFTP and files
-//! (`session`, `perform`, `train`, `writes`) and the threads for what may take long (`blocking`,
-//! `job`). It must not know how it was configured or logged (that is `daemon`), nor make a system
+//! (`session`, `perform`, `train`, `writes`), the order in which connections get their turn
+//! (`turns`), the threads for what may take long (`blocking`, `job`) and those that seal
+//! (`sealing`). It must not know how it was configured or logged (that is `daemon`), nor make a system
 //! call of its own: those are the reactor's. Invariant: a connection leaves its shard only when
 //! every operation it submitted has completed, so that no buffer, descriptor or handle outlives it.
 
@@ -23,17 +24,20 @@ mod profile;
 mod replies;
 mod room;
 mod run;
+mod sealing;
 mod session;
 mod settings;
 mod shard;
 mod stdio;
 mod stop;
 mod train;
+mod turns;
 mod writes;
 
 pub use names::Names;
 pub use profile::{Profile, Profiles};
 pub use run::{Ready, ServerError, run};
+pub use sealing::CryptoThreads;
 pub use settings::Settings;
 pub use stdio::serve_stdio;
 pub use stop::Stop;

@@ -1,19 +1,32 @@
 //! The send side of a connection's socket.
 //!
-//! One SEND is on the wire at a time; while it is, the next train is read and sealed. The order of
-//! sealing is the order of sending: sequence numbers depend on it.
+//! One SEND is on the wire at a time; while it is, the next train is read and sealed, here or on
+//! another core. The order in which packets got their numbers is the order of sending.
 
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use super::limits::{HEADROOM_BYTES, SEALED_AHEAD_MAX};
+use super::limits::{HEADROOM_BYTES, SEALED_AHEAD_MAX, SEALED_AHEAD_OFFLOAD_MAX};
+use super::sealing::TrainNumber;
 use super::train::{FileRead, Train};
 use crate::reactor::{Buffer, BufferPool, Op, OpId, Reactor, Socket, Token};
+
+/// What goes to the socket in its turn.
+struct Parcel {
+    range: Range<usize>,
+    content: Content,
+}
+
+enum Content {
+    Here(Buffer),
+    /// It is being sealed on another core; what stands behind it waits.
+    Away(TrainNumber),
+}
 
 #[derive(Default)]
 pub(super) struct Outbound {
     sending: Option<OpId>,
-    sealed: VecDeque<(Buffer, Range<usize>)>,
+    sealed: VecDeque<Parcel>,
     /// A train whose file data is being read.
     pub(super) reading: Option<(Train, FileRead, OpId)>,
     /// A train that is complete and not sealed, since keys are being exchanged or a SEND is behind.
@@ -31,7 +44,8 @@ impl Outbound {
 
     /// Whether another train may be sealed now.
     pub(super) fn has_room(&self) -> bool {
-        self.sealed.len() < SEALED_AHEAD_MAX || self.sending.is_none()
+        let away = self.sealed.iter().any(|it| matches!(it.content, Content::Away(_)));
+        self.sealed.len() < if away { SEALED_AHEAD_OFFLOAD_MAX } else { SEALED_AHEAD_MAX }
     }
 
     /// Whether everything that was sealed has been sent.
@@ -46,7 +60,20 @@ impl Outbound {
 
     pub(super) fn queue(&mut self, buffer: Buffer, range: Range<usize>) {
         if !range.is_empty() {
-            self.sealed.push_back((buffer, range));
+            self.sealed.push_back(Parcel { range, content: Content::Here(buffer) });
+        }
+    }
+
+    /// Keeps the place of a train that is being sealed elsewhere.
+    pub(super) fn queue_away(&mut self, number: TrainNumber, range: Range<usize>) {
+        self.sealed.push_back(Parcel { range, content: Content::Away(number) });
+    }
+
+    /// A train has come back; one that is not waited for any more is dropped.
+    pub(super) fn came_back(&mut self, number: TrainNumber, buffer: Buffer) {
+        let waits = |it: &&mut Parcel| matches!(it.content, Content::Away(own) if own == number);
+        if let Some(parcel) = self.sealed.iter_mut().find(waits) {
+            parcel.content = Content::Here(buffer);
         }
     }
 
@@ -63,7 +90,7 @@ impl Outbound {
                 target.copy_from_slice(source);
             }
             self.control.drain(..count);
-            self.sealed.push_back((buffer, 0..count));
+            self.sealed.push_back(Parcel { range: 0..count, content: Content::Here(buffer) });
         }
         true
     }
@@ -73,9 +100,13 @@ impl Outbound {
         if self.sending.is_some() {
             return;
         }
-        if let Some((buffer, range)) = self.sealed.pop_front() {
-            let op = Op::Send { socket: socket.clone(), buffer, range };
-            self.sending = Some(reactor.submit(token, op));
+        match self.sealed.pop_front() {
+            Some(Parcel { range, content: Content::Here(buffer) }) => {
+                let op = Op::Send { socket: socket.clone(), buffer, range };
+                self.sending = Some(reactor.submit(token, op));
+            }
+            Some(away) => self.sealed.push_front(away),
+            None => {}
         }
     }
 

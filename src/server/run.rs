@@ -11,6 +11,7 @@ use super::accept::{Acceptor, Listener, Seat, listen};
 use super::blocking::Blocking;
 use super::mailbox::Mailbox;
 use super::placement::Load;
+use super::sealing::Pool;
 use super::settings::Settings;
 use super::shard::{Parts, Shard};
 use super::stop::Stop;
@@ -45,7 +46,7 @@ pub enum ServerError {
     #[error(transparent)]
     Reactor(#[from] ReactorError),
     /// A thread could not be started.
-    #[error("cannot start a shard: {0}")]
+    #[error("cannot start a thread: {0}")]
     Thread(#[from] std::io::Error),
     /// A shard failed while serving.
     #[error("shard {shard} failed: {cause}")]
@@ -98,9 +99,10 @@ pub fn run(
         .collect::<Result<Vec<Listener>, _>>()?;
     let addresses: Vec<SocketAddr> = listeners.iter().map(|own| own.address).collect();
     let blocking = Blocking::default();
+    let sealing = Pool::new(settings.crypto_threads)?;
     let mut started = Vec::new();
     for index in 0..settings.shards.max(1) {
-        started.push(start(index, &settings, &blocking, &stop)?);
+        started.push(start(index, &settings, &blocking, &sealing, &stop)?);
     }
     let mut seats = Vec::new();
     let mut driver = None;
@@ -132,12 +134,14 @@ fn start(
     index: usize,
     settings: &Arc<Settings>,
     blocking: &Blocking,
+    sealing: &Option<Arc<Pool>>,
     stop: &Arc<Stop>,
 ) -> Result<Started, ServerError> {
     let (report_to, report) = channel();
     let (seat, seated) = channel::<Place>();
     let settings = Arc::clone(settings);
     let blocking = blocking.clone();
+    let sealing = sealing.clone();
     let stop = Arc::clone(stop);
     let body = move || {
         let _guard = StopOnPanic(stop.clone());
@@ -157,6 +161,7 @@ fn start(
             index,
             settings,
             blocking,
+            sealing,
             reactor,
             mailbox,
             load,

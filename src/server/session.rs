@@ -2,8 +2,8 @@
 //!
 //! Requests are carried out as they are decoded (`requests`), WRITEs joined in a batch, READs left
 //! as descriptors for the trains. Where a request must wait (an fsync or a job runs, READs of a
-//! file that it would change have not read yet, too many replies are queued), the bytes behind it
-//! are parked; the channel's window is not given back for them, so there are never more of them
+//! file that it would change have not read yet, too many replies are queued, its turn is over), the
+//! bytes behind it are parked; the channel's window is not given back for them, so there are never more of them
 //! than the window holds.
 
 mod answers;
@@ -18,6 +18,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
+use std::time::Instant;
 
 use ringferry_sftp::reply::CheckFileShape;
 use ringferry_sftp::{Decoder, DecoderLimits, FrameError, Item, Request, Status, client, reply};
@@ -46,8 +47,16 @@ pub(super) struct Site<'a> {
     pub(super) token: Token,
     /// Seconds since 1970, for listings.
     pub(super) wall_clock: i64,
+    /// When others are to get their turn; never where there are none.
+    pub(super) turn_ends: Option<Instant>,
     /// For log lines.
     pub(super) party: &'a Rc<Party>,
+}
+
+impl Site<'_> {
+    fn turn_is_over(&self) -> bool {
+        self.turn_ends.is_some_and(|end| Instant::now() >= end)
+    }
 }
 
 /// What holds up decoding, and the place its reply has.
@@ -247,7 +256,7 @@ impl Session {
         let mut decoder =
             std::mem::replace(&mut self.decoder, Decoder::new(DecoderLimits::default()));
         let result = loop {
-            if self.must_wait() || at >= range.end {
+            if self.must_wait() || at >= range.end || (at > range.start && site.turn_is_over()) {
                 break Ok(at);
             }
             let rest = buffer.get(at..range.end).unwrap_or_default();

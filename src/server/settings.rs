@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::auth::Authenticator;
 use crate::reactor::DriverChoice;
-use crate::server::{Names, Profiles};
+use crate::server::{CryptoThreads, Names, Profiles};
 use crate::ssh::ServerConfig;
 
 /// Everything [`run`](super::run) needs; checked and complete.
@@ -17,6 +17,8 @@ pub struct Settings {
     pub profiles: Profiles,
     /// Threads that serve connections, at least 1.
     pub shards: usize,
+    /// Threads that seal besides them.
+    pub crypto_threads: CryptoThreads,
     /// Which driver the reactors run on.
     pub driver: DriverChoice,
     /// The SSH side of it.

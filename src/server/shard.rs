@@ -1,13 +1,13 @@
 //! A shard: one thread, one reactor, the connections placed on it.
 //!
 //! ```text
-//! loop { wait for completions -> note each on its connection -> let those connections progress }
+//! loop { wait for completions -> note each on its connection -> give connections their turn }
 //! ```
 //!
-//! Nothing in the loop waits but `reactor.wait`. Connections stay on their shard for life.
+//! Nothing in the loop waits but `reactor.wait`, and that only while nobody waits for a turn. Connections stay on their shard for life.
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use slab::Slab;
 
@@ -17,12 +17,14 @@ use super::connection::{Driver, Place};
 use super::job::{Finished, Jobs};
 use super::limits::{
     LARGE_BUFFER_BYTES, LOAD_INTERVAL, SHARD_BUFFER_BYTES_MAX, SHARD_FREE_BYTES_MAX,
-    SMALL_BUFFER_BYTES, STOP_TIMEOUT,
+    SMALL_BUFFER_BYTES, STOP_TIMEOUT, TURN_TIME_MAX,
 };
 use super::mailbox::{Arrival, Mailbox};
 use super::placement::Load;
+use super::sealing::{Pool, SealedTrain, Sealing};
 use super::settings::Settings;
 use super::stop::Stop;
+use super::turns::{Turns, Weight};
 use crate::reactor::{
     BufferPool, Completion, Done, Op, PoolLimits, Reactor, Timers, Token, WAKE_TOKEN,
 };
@@ -38,9 +40,11 @@ pub(super) struct Shard {
     reactor: Reactor,
     pool: BufferPool,
     timers: Timers,
+    sealing: Sealing,
     drivers: Slab<Driver>,
-    /// Connections on which something happened in this turn.
-    touched: Vec<usize>,
+    turns: Turns,
+    /// The connections that are at work; kept for its room.
+    round: Vec<usize>,
     mailbox: Arc<Mailbox>,
     load: Arc<Load>,
     /// Every shard's, this one's among them.
@@ -51,6 +55,8 @@ pub(super) struct Shard {
     measured: Instant,
     /// Bytes moved since then.
     bytes_moved: u64,
+    /// Time spent waiting for completions since then.
+    waited: Duration,
 }
 
 /// The time at the start of a turn; operations of one turn share it.
@@ -73,6 +79,7 @@ pub(super) struct Parts {
     pub(super) index: usize,
     pub(super) settings: Arc<Settings>,
     pub(super) blocking: Blocking,
+    pub(super) sealing: Option<Arc<Pool>>,
     pub(super) reactor: Reactor,
     pub(super) mailbox: Arc<Mailbox>,
     pub(super) load: Arc<Load>,
@@ -90,6 +97,7 @@ impl Shard {
             free_max: SHARD_FREE_BYTES_MAX,
         };
         let (blocking, mailbox) = (parts.blocking, Arc::clone(&parts.mailbox));
+        let sealing = Sealing::new(parts.sealing, Arc::clone(&mailbox));
         let jobs = Jobs::Elsewhere { blocking, mailbox };
         Self {
             index: parts.index,
@@ -98,8 +106,10 @@ impl Shard {
             reactor: parts.reactor,
             pool: BufferPool::new(limits),
             timers: Timers::new(),
+            sealing,
             drivers: Slab::new(),
-            touched: Vec::new(),
+            turns: Turns::default(),
+            round: Vec::new(),
             mailbox: parts.mailbox,
             load: parts.load,
             loads: parts.loads,
@@ -108,6 +118,7 @@ impl Shard {
             stopping: None,
             measured: Instant::now(),
             bytes_moved: 0,
+            waited: Duration::ZERO,
         }
     }
 
@@ -115,10 +126,13 @@ impl Shard {
     pub(super) fn run(mut self) -> Result<(), rustix::io::Errno> {
         self.listen();
         let mut completions = Vec::new();
+        let mut clock = Clock::read();
         loop {
-            let deadline = self.deadline();
+            let deadline = self.deadline(clock.now);
+            let before = Instant::now();
             self.reactor.wait(deadline, &mut completions)?;
-            let clock = Clock::read();
+            clock = Clock::read();
+            self.waited += clock.now.saturating_duration_since(before);
             for completion in completions.drain(..) {
                 self.complete(clock, completion);
             }
@@ -129,7 +143,8 @@ impl Shard {
                 break;
             }
         }
-        tracing::debug!(shard = self.index, "shard stopped");
+        let trains_sealed_elsewhere = self.sealing.trains;
+        tracing::debug!(shard = self.index, trains_sealed_elsewhere, "shard stopped");
         Ok(())
     }
 
@@ -141,7 +156,10 @@ impl Shard {
         }
     }
 
-    fn deadline(&self) -> Option<Instant> {
+    fn deadline(&self, now: Instant) -> Option<Instant> {
+        if !self.turns.is_empty() {
+            return Some(now);
+        }
         // While bytes move the load is measured; an idle shard sleeps until something happens.
         let measure = (self.bytes_moved > 0).then(|| self.measured + LOAD_INTERVAL);
         [self.timers.next(), measure, self.stopping].into_iter().flatten().min()
@@ -156,6 +174,9 @@ impl Shard {
             for finished in self.mailbox.take_finished() {
                 self.job_finished(clock, finished);
             }
+            for train in self.mailbox.take_sealed() {
+                self.train_sealed(clock.now, train);
+            }
             return;
         }
         if token.0 & LISTENER != 0 {
@@ -165,16 +186,25 @@ impl Shard {
         let slot = Driver::slot_of(token);
         if let Some(driver) = self.drivers.get_mut(slot) {
             driver.complete(token, done);
-            self.touched.push(slot);
+            self.turns.add(slot, driver.weight(clock.now));
+        }
+    }
+
+    fn train_sealed(&mut self, now: Instant, train: SealedTrain) {
+        self.sealing.came_back(now, &train);
+        let slot = Driver::slot_of(train.token);
+        if let Some(driver) = self.drivers.get_mut(slot) {
+            driver.train_sealed(train);
+            self.turns.add(slot, driver.weight(now));
         }
     }
 
     fn job_finished(&mut self, clock: Clock, finished: Finished) {
         let slot = Driver::slot_of(finished.token);
-        let mut place = place(&self.settings, &self.jobs, &mut self.reactor, &self.pool, clock);
-        let unwanted = match self.drivers.get_mut(slot) {
+        let (drivers, turns, mut place) = self.split(clock);
+        let unwanted = match drivers.get_mut(slot) {
             Some(driver) => {
-                self.touched.push(slot);
+                turns.add(slot, driver.weight(clock.now));
                 driver.job_finished(&mut place, finished)
             }
             None => Some(finished),
@@ -217,43 +247,68 @@ impl Shard {
             ssh,
             now,
         ));
-        self.touched.push(slot);
+        self.turns.add(slot, Weight::Heavy);
+    }
+
+    /// The connections, their turns, and the rest of the shard for whoever is at work.
+    fn split(&mut self, clock: Clock) -> (&mut Slab<Driver>, &mut Turns, Place<'_>) {
+        let place = Place {
+            settings: &self.settings,
+            jobs: &self.jobs,
+            reactor: &mut self.reactor,
+            pool: &self.pool,
+            sealing: &mut self.sealing,
+            now: clock.now,
+            turn_ends: Instant::now() + TURN_TIME_MAX,
+            wall_clock: clock.wall,
+        };
+        (&mut self.drivers, &mut self.turns, place)
     }
 
     fn expire(&mut self, clock: Clock) {
         while let Some(token) = self.timers.next_expired(clock.now) {
             let slot = Driver::slot_of(token);
-            let mut place = place(&self.settings, &self.jobs, &mut self.reactor, &self.pool, clock);
-            if let Some(driver) = self.drivers.get_mut(slot) {
+            let (drivers, turns, mut place) = self.split(clock);
+            if let Some(driver) = drivers.get_mut(slot) {
                 driver.timed_out(&mut place);
-                self.touched.push(slot);
+                turns.add(slot, driver.weight(clock.now));
             }
         }
     }
 
     fn progress(&mut self, clock: Clock) {
-        let mut touched = std::mem::take(&mut self.touched);
-        touched.sort_unstable();
-        touched.dedup();
-        for slot in touched.drain(..) {
-            let mut place = place(&self.settings, &self.jobs, &mut self.reactor, &self.pool, clock);
-            let Some(driver) = self.drivers.get_mut(slot) else { continue };
-            driver.progress(&mut place);
-            self.bytes_moved += driver.take_bytes_moved();
-            let token = Token(slot as u64);
-            if driver.is_gone() {
-                self.timers.clear(token);
-                self.load.remove_connection();
-                let connections = self.loads.iter().map(|load| load.connections()).sum();
-                self.drivers.remove(slot).finish(&mut place, connections);
-                continue;
+        let mut round = std::mem::take(&mut self.round);
+        self.turns.take_round(&mut round);
+        for slot in round.drain(..) {
+            self.turn(clock, slot);
+        }
+        self.round = round;
+    }
+
+    /// One connection carries on as far as its turn lasts.
+    fn turn(&mut self, clock: Clock, slot: usize) {
+        let (drivers, turns, mut place) = self.split(clock);
+        let Some(driver) = drivers.get_mut(slot) else { return };
+        driver.progress(&mut place);
+        let moved = driver.take_bytes_moved();
+        let token = Token(slot as u64);
+        if driver.is_gone() {
+            let driver = drivers.remove(slot);
+            self.load.remove_connection();
+            let connections = self.loads.iter().map(|load| load.connections()).sum();
+            let (_, _, mut place) = self.split(clock);
+            driver.finish(&mut place, connections);
+            self.timers.clear(token);
+        } else {
+            if driver.wants_turn() {
+                turns.add(slot, Weight::Heavy);
             }
-            match driver.next_deadline(&self.settings) {
+            match driver.next_deadline(place.settings) {
                 Some(deadline) => self.timers.set(token, deadline),
                 None => self.timers.clear(token),
             }
         }
-        self.touched = touched;
+        self.bytes_moved += moved;
     }
 
     fn measure(&mut self, now: Instant) {
@@ -264,6 +319,8 @@ impl Shard {
         let bytes = std::mem::take(&mut self.bytes_moved);
         let millis = u64::try_from(passed.as_millis()).unwrap_or(u64::MAX).max(1);
         self.load.set_rate(bytes.saturating_mul(1000) / millis);
+        let waited = u64::try_from(std::mem::take(&mut self.waited).as_millis()).unwrap_or(0);
+        self.sealing.set_busy(100_u64.saturating_sub(waited.saturating_mul(100) / millis));
         self.measured = now;
     }
 
@@ -273,7 +330,7 @@ impl Shard {
         let until = *self.stopping.get_or_insert_with(|| {
             for (slot, driver) in &mut self.drivers {
                 driver.disconnect("the server is stopping");
-                self.touched.push(slot);
+                self.turns.add(slot, Weight::Light);
             }
             now + STOP_TIMEOUT
         });
@@ -287,14 +344,4 @@ impl Shard {
         }
         self.drivers.is_empty() || now >= until
     }
-}
-
-fn place<'a>(
-    settings: &'a Settings,
-    jobs: &'a Jobs,
-    reactor: &'a mut Reactor,
-    pool: &'a BufferPool,
-    clock: Clock,
-) -> Place<'a> {
-    Place { settings, jobs, reactor, pool, now: clock.now, wall_clock: clock.wall }
 }

@@ -62,6 +62,7 @@ impl<W: Write> Stdio<'_, W> {
             reactor: None,
             token: Token(0),
             wall_clock: i64::try_from(now.as_secs()).unwrap_or(i64::MAX),
+            turn_ends: None,
             party: &self.party,
         };
         (&mut self.session, site)

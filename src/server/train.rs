@@ -18,7 +18,7 @@ use super::limits::{HEADROOM_BYTES, TRAIN_BYTES_MAX};
 use super::replies::{ReadReply, Replies, Reply};
 use super::session::{Reading, status_of};
 use crate::reactor::Buffer;
-use crate::ssh::{ChannelId, Connection, DataFrame};
+use crate::ssh::{ChannelId, Connection, DataFrame, SealJob};
 
 /// A shorter last packet may need this much more padding than a full one.
 const PADDING_MORE: usize = 32;
@@ -400,6 +400,27 @@ impl Train {
             end = placed.bytes().end;
         }
         (start..end, None)
+    }
+
+    /// Prepares the train to be sealed elsewhere, with `control` in front; gives what is to be sent
+    /// once that is done. `None`: it cannot be, and is as it was.
+    pub(super) fn seal_apart(
+        &self,
+        ssh: &mut Connection,
+        buffer: &mut Buffer,
+        control: &[u8],
+    ) -> Option<(SealJob, Range<usize>)> {
+        let start = HEADROOM_BYTES.checked_sub(control.len())?;
+        let frames = self.frames.iter().map(|placed| (placed.at, &placed.frame));
+        let job = ssh.seal_data_apart(frames, buffer)?.ok()?;
+        buffer.get_mut(start..HEADROOM_BYTES)?.copy_from_slice(control);
+        let end = self.frames.last().map_or(HEADROOM_BYTES, |placed| placed.bytes().end);
+        Some((job, start..end))
+    }
+
+    /// Bytes of its packets.
+    pub(super) fn bytes(&self) -> usize {
+        self.frames.iter().map(|placed| placed.frame.frame_bytes()).sum()
     }
 
     /// Compresses and seals the train's packets into `control`, behind what is there: what

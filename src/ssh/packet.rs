@@ -3,6 +3,8 @@
 //! A [`Sealer`] and an [`Opener`] each hold one direction: its cipher, its sequence number and what
 //! has gone through under the present key. Neither knows what a payload means.
 
+mod apart;
+
 use std::fmt;
 use std::ops::Range;
 
@@ -74,6 +76,9 @@ impl fmt::Display for SealError {
 }
 
 impl std::error::Error for SealError {}
+
+pub use apart::SealJob;
+pub(crate) use apart::Laid;
 
 /// What went through one direction under one key.
 #[derive(Clone, Copy, Default, Debug)]
@@ -170,12 +175,30 @@ impl Sealer {
         frame: &mut [u8],
         payload_len: usize,
     ) -> Result<(), SealError> {
+        if self.usage.packets >= KEY_PACKETS_MAX {
+            return Err(SealError::Closed);
+        }
+        self.lay(random, frame, payload_len)?;
+        self.cipher.seal(self.sequence, frame).map_err(|_| SealError::Closed)?;
+        self.count(frame.len());
+        Ok(())
+    }
+
+    fn count(&mut self, bytes: usize) {
+        self.sequence = self.sequence.wrapping_add(1);
+        self.usage.count(bytes);
+    }
+
+    /// Writes what stands around the payload: lengths and padding.
+    fn lay(
+        &mut self,
+        random: &mut dyn Random,
+        frame: &mut [u8],
+        payload_len: usize,
+    ) -> Result<(), SealError> {
         let shape = self.shape();
         if frame.len() != shape.frame_bytes(payload_len) {
             return Err(SealError::Shape);
-        }
-        if self.usage.packets >= KEY_PACKETS_MAX {
-            return Err(SealError::Closed);
         }
         let padding = shape.padding_bytes(payload_len);
         let length = u32::try_from(1 + payload_len + padding).map_err(|_| SealError::Shape)?;
@@ -185,9 +208,6 @@ impl Sealer {
         *header = [a, b, c, d, padding_length];
         let gap = rest.get_mut(payload_len..payload_len + padding).ok_or(SealError::Shape)?;
         self.padding.fill(random, gap);
-        self.cipher.seal(self.sequence, frame).map_err(|_| SealError::Closed)?;
-        self.sequence = self.sequence.wrapping_add(1);
-        self.usage.count(frame.len());
         Ok(())
     }
 

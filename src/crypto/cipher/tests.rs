@@ -204,6 +204,41 @@ fn every_flipped_bit_is_refused() {
     }
 }
 
+/// Packets sealed apart are the same packets, whatever was sealed before and after them, and a run
+/// seals as many as it was made for.
+#[test]
+fn packets_sealed_apart_are_the_same() {
+    for (suite, backend) in all() {
+        let packet = |number: u32| suite.packet(&suite.body(3, number.to_be_bytes()[3]));
+        let first = u32::MAX - 2;
+        let sealed = |seal: &mut dyn PacketSeal, number: u32| {
+            let mut packet = packet(number);
+            seal.seal(first.wrapping_add(number), &mut packet).unwrap();
+            packet
+        };
+        let mut inline = suite.sealer(backend);
+        let expected: Vec<_> = (0..6).map(|number| sealed(inline.as_mut(), number)).collect();
+        let mut seal = suite.sealer(backend);
+        let mut made = vec![sealed(seal.as_mut(), 0)];
+        let Some(run) = seal.seal_apart(first + 1, 4) else {
+            assert!(!suite.cipher.aead, "{} can be sealed apart", suite.name());
+            continue;
+        };
+        let last = sealed(seal.as_mut(), 5);
+        let mut run = run.unwrap();
+        for number in 1..5 {
+            let mut packet = packet(number);
+            run.seal_next(&mut packet).unwrap();
+            made.push(packet);
+        }
+        made.push(last);
+        assert_eq!(made, expected, "{} {backend:?}", suite.name());
+        let mut more = packet(5);
+        assert_eq!(run.seal_next(&mut more), Err(CryptoError::NoncesExhausted));
+        assert_eq!(more, packet(5), "nothing is sealed under the nonce of another");
+    }
+}
+
 /// A packet held back, repeated or moved is refused.
 #[test]
 fn packets_out_of_turn_are_refused() {

@@ -172,6 +172,14 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
         },
     },
     Definition {
+        key: "crypto_threads",
+        doc: "Threads that encrypt downloads besides the shards. auto has one for each core but \
+              the first and uses them while a shard has no time left and a core idles, which is \
+              faster and costs more CPU; a number uses so many always; 0 none.",
+        default: || Value::text("auto"),
+        place: Place::AutoNumber { at: |config| &mut config.crypto_threads, max: 64 },
+    },
+    Definition {
         key: "driver",
         doc: "How the server talks to the kernel: ring is io_uring, poll is epoll, auto takes the \
               ring where the kernel allows it.",

@@ -58,6 +58,8 @@ pub struct Config {
     pub read_only: bool,
     /// Threads that serve connections; 0: one a core.
     pub shards: u64,
+    /// Threads that seal besides them; none: as many as pay.
+    pub crypto_threads: Option<u64>,
     /// `auto`, `ring` or `poll`.
     pub driver: &'static str,
     /// `off`, `error`, `warn`, `info`, `debug` or `trace`.

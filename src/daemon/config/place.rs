@@ -36,6 +36,11 @@ pub(crate) enum Place<C = Config> {
         max: u64,
         zero: Option<&'static str>,
     },
+    /// A number, or `auto`.
+    AutoNumber {
+        at: At<C, Option<u64>>,
+        max: u64,
+    },
     Choice {
         at: At<C, &'static str>,
         among: &'static [&'static str],
@@ -110,6 +115,7 @@ impl<C: Clone> Place<C> {
                 let zero = zero.map_or(String::new(), |zero| format!(", or 0: {zero}"));
                 format!("{unit} from {min} to {max}{zero}")
             }
+            Self::AutoNumber { max, .. } => format!("auto, or an integer up to {max}"),
             Self::Choice { among, .. } => one_of(among),
             Self::Names { kind, .. } => format!(
                 "a list, in order of preference, of {}; empty: the preset's; a sign before the \
@@ -147,6 +153,7 @@ impl<C: Clone> Place<C> {
                 }
                 *at(config) = number;
             }
+            Self::AutoNumber { at, max } => *at(config) = read::auto_number(value, *max)?,
             Self::Choice { at, among } => *at(config) = read::choice(value, among)?,
             Self::Names { at, kind } => *at(config) = Selection::read(value, &(kind.known)())?,
             Self::Login(at) => *at(config) = read::login(value)?,
@@ -179,6 +186,9 @@ impl<C: Clone> Place<C> {
         match self {
             Self::Flag(at) => at(config).to_string(),
             Self::Number { at, .. } => at(config).to_string(),
+            Self::AutoNumber { at, .. } => {
+                at(config).map_or_else(|| quote("auto"), |number| number.to_string())
+            }
             Self::Choice { at, .. } => quote(at(config)),
             Self::Names { at, .. } => at(config).show(),
             Self::Login(at) => quote(at(config)),
@@ -203,7 +213,8 @@ impl<C: Clone> Place<C> {
     pub(crate) fn argument(&self, text: &str) -> Value {
         let trimmed = text.trim();
         let quoted = trimmed.starts_with(['"', '\'', '[', '{']);
-        let number = matches!(self, Self::Flag(_) | Self::Number { .. });
+        let number = 
+            matches!(self, Self::Flag(_) | Self::Number { .. } | Self::AutoNumber { .. });
         if (quoted || number)
             && let Ok(value) = DeValue::parse(trimmed)
         {

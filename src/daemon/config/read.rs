@@ -31,6 +31,18 @@ pub(super) fn number(value: &Value, unit: Unit) -> Result<u64, String> {
     parsed.ok_or_else(|| format!("{} is not {name}", value.describe()))
 }
 
+/// A number up to `max`, or none for `auto`.
+pub(super) fn auto_number(value: &Value, max: u64) -> Result<Option<u64>, String> {
+    match value {
+        Value::Text(text) if text == "auto" => Ok(None),
+        Value::Text(_) => Err(format!("{} is neither auto nor an integer", value.describe())),
+        other => match number(other, Unit::Count)? {
+            number if number <= max => Ok(Some(number)),
+            _ => Err(format!("{} is out of range", value.describe())),
+        },
+    }
+}
+
 /// `512`, `64K`, `1M`, `2G`; the suffixes are powers of 1024 in either case.
 fn bytes(text: &str) -> Option<u64> {
     let (digits, shift) = match text.strip_suffix(|c: char| c.is_ascii_alphabetic()) {

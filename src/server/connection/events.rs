@@ -16,7 +16,13 @@ use crate::ssh::{
 impl Driver {
     /// Opens the packets that have arrived and acts on them.
     pub(super) fn take_input(&mut self, place: &mut Place<'_>) {
+        self.inbound.set_unopened(false);
         while self.ssh.wants_input() {
+            if place.turn_is_over() {
+                self.inbound.set_unopened(true);
+                self.unfinished = true;
+                break;
+            }
             let (buffer, filled) = self.inbound.bytes();
             let start = filled.start;
             let input = buffer.get_mut(filled).unwrap_or_default();
@@ -96,6 +102,7 @@ impl Driver {
                 Err(error) => self.broken(session.channel, &error.to_string()),
             }
         }
+        self.unfinished |= place.turn_is_over() && sessions.iter().any(Session::can_resume);
         self.sessions = sessions;
     }
 
@@ -333,6 +340,7 @@ pub(super) fn site<'p>(
         reactor: Some(place.reactor),
         token,
         wall_clock: place.wall_clock,
+        turn_ends: Some(place.turn_ends),
         party,
     })
 }

@@ -1,9 +1,12 @@
 //! What leaves: control packets and trains, one SEND at a time.
 
+use std::time::Instant;
+
 use rustix::io::Errno;
 
 use super::{Driver, Place};
 use crate::reactor::{Buffer, Op};
+use crate::server::sealing::SealedTrain;
 use crate::server::session::Session;
 use crate::server::train::{self, FileRead, Train};
 use crate::ssh::ChannelId;
@@ -54,17 +57,53 @@ impl Driver {
             self.starved |= !self.outbound.queue_control(place.pool);
             unsealed
         } else {
-            let control = std::mem::take(&mut self.outbound.control);
-            let (range, unsealed) = train.seal(&mut self.ssh, &mut buffer, &control);
-            self.outbound.control = control;
-            self.outbound.control.clear();
-            self.outbound.queue(buffer, range);
-            unsealed
+            self.seal_plain(place, train, buffer)
         };
         if let Some(unsealed) = unsealed {
             self.put_back(channel, unsealed.0);
         }
         true
+    }
+
+    /// Seals a train that is not compressed, here or on another core.
+    fn seal_plain(
+        &mut self,
+        place: &mut Place<'_>,
+        train: Train,
+        mut buffer: Buffer,
+    ) -> Option<train::Unsealed> {
+        let bytes = train.bytes();
+        let mut control = std::mem::take(&mut self.outbound.control);
+        let away = match place.sealing.wants(place.now, bytes) {
+            true => train.seal_apart(&mut self.ssh, &mut buffer, &control),
+            false => None,
+        };
+        let unsealed = match away {
+            Some((job, range)) => {
+                let number = place.sealing.send_away(self.socket_token(), job, buffer);
+                self.outbound.queue_away(number, range);
+                None
+            }
+            None => {
+                let start = Instant::now();
+                let (range, unsealed) = train.seal(&mut self.ssh, &mut buffer, &control);
+                place.sealing.sealed_here(bytes, start.elapsed());
+                self.outbound.queue(buffer, range);
+                unsealed
+            }
+        };
+        self.work_bytes += bytes as u64;
+        control.clear();
+        self.outbound.control = control;
+        unsealed
+    }
+
+    /// A train has been sealed on another core.
+    pub(in crate::server) fn train_sealed(&mut self, train: SealedTrain) {
+        match train.result {
+            Ok(()) => self.outbound.came_back(train.number, train.buffer),
+            Err(error) => self.lost(&format!("a train could not be sealed: {error}")),
+        }
     }
 
     fn put_back(&mut self, channel: ChannelId, stream: Vec<u8>) {

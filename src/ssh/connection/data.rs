@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::Connection;
 use crate::ssh::channel::messages::{DATA_HEADER_BYTES, data_header};
 use crate::ssh::event::ChannelId;
-use crate::ssh::packet::{FrameShape, SealError};
+use crate::ssh::packet::{FrameShape, Laid, SealError, SealJob};
 
 /// Window reserved for one CHANNEL_DATA packet, and how the packet is laid out.
 ///
@@ -109,6 +109,37 @@ impl Connection {
         self.transport.append_frame(payload.ok_or(SealError::Shape)?, out)?;
         self.settle(reserved.channel, data_len);
         Ok(())
+    }
+
+    /// As [`seal_data`](Self::seal_data) for several frames of `buffer`, each at its position, but
+    /// the cipher's work is left to the [`SealJob`]. Their place on the wire is settled: what is
+    /// sealed from now on goes behind them. `None` where packets cannot be sealed apart (CTR and
+    /// CBC, or while what is sent is compressed); nothing has happened then.
+    ///
+    /// # Errors
+    /// As [`seal_data`](Self::seal_data), for the first frame that cannot go; none goes then.
+    pub fn seal_data_apart<'f>(
+        &mut self,
+        frames: impl Iterator<Item = (usize, &'f DataFrame)> + Clone,
+        buffer: &mut [u8],
+    ) -> Option<Result<SealJob, SealError>> {
+        let mut laid = Vec::new();
+        for (at, reserved) in frames.clone() {
+            let place = at..at + reserved.frame_bytes();
+            let frame = buffer.get_mut(place.clone()).unwrap_or_default();
+            if let Err(error) = self.write_header(reserved, frame) {
+                return Some(Err(error));
+            }
+            laid.push(Laid { place, payload_len: DATA_HEADER_BYTES + reserved.data_len });
+        }
+        let job = self.transport.seal_apart(buffer, &laid)?;
+        if job.is_ok() {
+            for (_, reserved) in frames {
+                let data_len = u32::try_from(reserved.data_len).unwrap_or(u32::MAX);
+                self.settle(reserved.channel, data_len);
+            }
+        }
+        Some(job)
     }
 
     /// Checks that a reserved packet can go now and writes its CHANNEL_DATA header.

@@ -1,6 +1,7 @@
 //! Two connections in memory, in virtual time ([`pair`]), and one connection against a bare
 //! transport that says whatever a test wants ([`raw`]).
 
+mod apart;
 mod channels;
 mod compression;
 mod cves;

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::Transport;
 use crate::ssh::disconnect::{Disconnect, DisconnectReason};
 use crate::ssh::numbers::{NEWKEYS, USERAUTH_REQUEST, allowed_in_key_exchange};
-use crate::ssh::packet::{FrameShape, SealError};
+use crate::ssh::packet::{FrameShape, Laid, SealError, SealJob};
 use crate::ssh::trace::PacketRecord;
 
 impl Transport {
@@ -58,6 +58,40 @@ impl Transport {
         self.trace_sent(frame.get(FrameShape::PAYLOAD_AT..end).unwrap_or_default());
         let sealed = self.sealer.seal(&mut *self.random, frame, payload_len);
         self.frame_sealed(sealed.map(|()| frame.len()))
+    }
+
+    /// Prepares frames of `buffer`, laid out as for [`Transport::seal_frame`], to be sealed
+    /// elsewhere. `None` where the cipher cannot, or what is sent is compressed.
+    ///
+    /// # Errors
+    /// As [`Transport::seal_frame`]; nothing has happened then.
+    pub(crate) fn seal_apart(
+        &mut self,
+        buffer: &mut [u8],
+        frames: &[Laid],
+    ) -> Option<Result<SealJob, SealError>> {
+        if let Err(error) = self.check_frames() {
+            return Some(Err(error));
+        }
+        if self.compresses() {
+            return None;
+        }
+        let first = self.sealer.sequence();
+        let job = self.sealer.seal_apart(&mut *self.random, buffer, frames)?;
+        if job.is_ok() {
+            for (laid, number) in frames.iter().zip(0..) {
+                self.peer_budget.earn();
+                self.info.sent.packets += 1;
+                self.info.sent.bytes += laid.place.len() as u64;
+                if let Some(trace) = &mut self.trace {
+                    let start = laid.place.start + FrameShape::PAYLOAD_AT;
+                    let payload = buffer.get(start..start + laid.payload_len).unwrap_or_default();
+                    trace(&PacketRecord::new(true, first.wrapping_add(number), payload));
+                }
+            }
+            self.info.sent.sequence = self.sealer.sequence();
+        }
+        Some(job)
     }
 
     /// As [`Transport::seal_frame`], but the sealed packet is appended to `out`, whatever its

@@ -1,0 +1,85 @@
+//! Whose turn it is.
+//!
+//! Connections that move little (logged in, and no bulk of late) all get their turn at once.
+//! Those that move much, and those that have not logged in, whose key exchanges cost a millisecond
+//! of CPU, get theirs one by one, and the shard looks for what has completed in between. So what a
+//! STAT waits for is one turn of another connection, however many there are.
+
+use std::collections::VecDeque;
+
+/// What a connection's next turn is likely to cost.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Weight {
+    Light,
+    Heavy,
+}
+
+/// Slots of connections on which something happened, each at most once.
+#[derive(Default)]
+pub(super) struct Turns {
+    light: VecDeque<usize>,
+    heavy: VecDeque<usize>,
+    /// By slot: whether it waits.
+    waits: Vec<bool>,
+}
+
+impl Turns {
+    /// Queues a connection, unless it waits already.
+    pub(super) fn add(&mut self, slot: usize, weight: Weight) {
+        if self.waits.len() <= slot {
+            self.waits.resize(slot + 1, false);
+        }
+        if let Some(waits) = self.waits.get_mut(slot)
+            && !std::mem::replace(waits, true)
+        {
+            match weight {
+                Weight::Light => self.light.push_back(slot),
+                Weight::Heavy => self.heavy.push_back(slot),
+            }
+        }
+    }
+
+    /// The connections of this round: all light ones, and one heavy.
+    pub(super) fn take_round(&mut self, round: &mut Vec<usize>) {
+        round.extend(self.light.drain(..));
+        round.extend(self.heavy.pop_front());
+        for slot in round {
+            if let Some(waits) = self.waits.get_mut(*slot) {
+                *waits = false;
+            }
+        }
+    }
+
+    /// Whether somebody waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.light.is_empty() && self.heavy.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn round(turns: &mut Turns) -> Vec<usize> {
+        let mut round = Vec::new();
+        turns.take_round(&mut round);
+        round
+    }
+
+    #[test]
+    fn the_light_go_first_and_the_heavy_one_by_one_in_order() {
+        let mut turns = Turns::default();
+        for (slot, weight) in [(7, Weight::Heavy), (1, Weight::Light), (0, Weight::Heavy)] {
+            turns.add(slot, weight);
+            turns.add(slot, weight);
+        }
+        turns.add(2, Weight::Light);
+        assert_eq!(round(&mut turns), [1, 2, 7]);
+        turns.add(7, Weight::Heavy);
+        turns.add(1, Weight::Light);
+        assert_eq!(round(&mut turns), [1, 0]);
+        assert_eq!(round(&mut turns), [7]);
+        assert!(turns.is_empty());
+        assert!(round(&mut turns).is_empty());
+    }
+}

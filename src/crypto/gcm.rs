@@ -60,7 +60,12 @@ impl Nonces {
     fn new(iv: &[u8]) -> Result<Nonces, CryptoError> {
         let (fixed, counter) = iv.split_first_chunk().ok_or(CryptoError::KeyLength)?;
         let counter: [u8; 8] = counter.try_into().map_err(|_| CryptoError::KeyLength)?;
-        Ok(Nonces { fixed: *fixed, first: u64::from_be_bytes(counter), used: 0, end: PACKETS_PER_KEY })
+        Ok(Nonces {
+            fixed: *fixed,
+            first: u64::from_be_bytes(counter),
+            used: 0,
+            end: PACKETS_PER_KEY,
+        })
     }
 
     /// The derived start may lie anywhere, so the counter itself wraps; what may not wrap is the

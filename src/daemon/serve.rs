@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use zeroize::Zeroizing;
 
@@ -37,12 +37,14 @@ pub(crate) fn serve(config: &Config) -> Result<(), Failure> {
     }
     let moduli = moduli(config)?;
     let stop = Arc::new(Stop::new());
-    signal::watch(Arc::clone(&stop))?;
+    let statistics = Arc::new(OnceLock::new());
+    signal::watch(Arc::clone(&stop), Arc::clone(&statistics))?;
 
     let shown = Shown::of(config, &accounts, &host_keys);
     let shards = settings::shards(config.shards);
     let mut ready = |ready: &Ready<'_>| {
         log_start(ready, shards, config);
+        let _ = statistics.set(ready.statistics.clone());
         say(&shown.announcement(ready));
     };
     let authenticator = Arc::clone(&accounts.authenticator);

@@ -1,24 +1,29 @@
-//! SIGTERM and SIGINT: the first stops the server in order, the second at once.
+//! SIGTERM and SIGINT: the first stops the server in order, the second at once. SIGUSR1: what the
+//! shards are doing goes to the log.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
 use super::failure::Failure;
-use crate::server::Stop;
+use crate::server::{Statistics, Stop, imbalance_percent};
 
 /// Watches for signals on a thread of its own until the process ends.
 ///
 /// signal-hook keeps the handler to one write into a pipe; the thread reads the other end.
-pub(crate) fn watch(stop: Arc<Stop>) -> Result<(), Failure> {
+pub(crate) fn watch(stop: Arc<Stop>, statistics: Arc<OnceLock<Statistics>>) -> Result<(), Failure> {
     // SIGXFSZ ends a process whose write passes RLIMIT_FSIZE; handled, the write fails with EFBIG,
     // and that is one client's failure instead of everyone's.
     let failed = |error| Failure::runtime(format!("signals cannot be watched: {error}"));
-    let mut signals = Signals::new([SIGTERM, SIGINT, SIGXFSZ]).map_err(failed)?;
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGUSR1, SIGXFSZ]).map_err(failed)?;
     let watching = move || {
         let mut stopping = false;
         for signal in signals.forever().filter(|&signal| signal != SIGXFSZ) {
+            if signal == SIGUSR1 {
+                statistics.get().inspect(|statistics| log(statistics));
+                continue;
+            }
             let signal = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
             if stopping {
                 tracing::warn!(signal, "stopping at once: second signal");
@@ -31,4 +36,25 @@ pub(crate) fn watch(stop: Arc<Stop>) -> Result<(), Failure> {
     };
     std::thread::Builder::new().name("signals".to_owned()).spawn(watching).map_err(failed)?;
     Ok(())
+}
+
+/// A line for each shard, and one for what they are together.
+fn log(statistics: &Statistics) {
+    let shards = statistics.shards();
+    for (shard, seen) in shards.iter().enumerate() {
+        tracing::info!(
+            shard,
+            connections = seen.connections,
+            bytes_a_second = seen.bytes_a_second,
+            busy_percent = seen.busy_percent,
+            trains_sealed_elsewhere = seen.trains_sealed_elsewhere,
+            "statistics of a shard"
+        );
+    }
+    tracing::info!(
+        connections = shards.iter().map(|shard| shard.connections).sum::<usize>(),
+        bytes_a_second = shards.iter().map(|shard| shard.bytes_a_second).sum::<u64>(),
+        imbalance_percent = imbalance_percent(&shards),
+        "statistics"
+    );
 }

@@ -28,7 +28,12 @@ pub(super) struct Mailbox {
 
 impl Mailbox {
     pub(super) fn new(waker: Waker) -> Self {
-        Self { arrivals: Mutex::default(), finished: Mutex::default(), sealed: Mutex::default(), waker }
+        Self {
+            arrivals: Mutex::default(),
+            finished: Mutex::default(),
+            sealed: Mutex::default(),
+            waker,
+        }
     }
 
     pub(super) fn deliver(&self, arrival: Arrival) {

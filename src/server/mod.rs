@@ -4,9 +4,10 @@
 //! `placement`), the driver of one connection (`connection`), the pipeline between SFTP and files
 //! (`session`, `perform`, `train`, `writes`), the order in which connections get their turn
 //! (`turns`), the threads for what may take long (`blocking`, `job`) and those that seal
-//! (`sealing`). It must not know how it was configured or logged (that is `daemon`), nor make a system
-//! call of its own: those are the reactor's. Invariant: a connection leaves its shard only when
-//! every operation it submitted has completed, so that no buffer, descriptor or handle outlives it.
+//! (`sealing`). It must not know how it was configured or logged (that is `daemon`), nor make a
+//! system call of its own: those are the reactor's. Invariant: a connection leaves its shard only
+//! when every operation it submitted has completed, so that no buffer that the kernel knows, no
+//! descriptor and no handle outlives it.
 
 mod accept;
 mod blocking;
@@ -28,6 +29,7 @@ mod sealing;
 mod session;
 mod settings;
 mod shard;
+mod statistics;
 mod stdio;
 mod stop;
 mod train;
@@ -39,5 +41,6 @@ pub use profile::{Profile, Profiles};
 pub use run::{Ready, ServerError, run};
 pub use sealing::CryptoThreads;
 pub use settings::Settings;
+pub use statistics::{ShardStatistics, Statistics, imbalance_percent};
 pub use stdio::serve_stdio;
 pub use stop::Stop;

@@ -2,11 +2,15 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use super::statistics::ShardStatistics;
+
 /// How busy one shard is. Written by that shard and by placement, read by whoever places.
 #[derive(Default)]
 pub(super) struct Load {
     connections: AtomicUsize,
     bytes_a_second: AtomicU64,
+    busy_percent: AtomicU64,
+    trains_sealed_elsewhere: AtomicU64,
 }
 
 impl Load {
@@ -23,8 +27,29 @@ impl Load {
         self.connections.load(Ordering::Relaxed)
     }
 
-    pub(super) fn set_rate(&self, bytes_a_second: u64) {
+    /// What the shard did of late: bytes moved, and hundredths of its time that it was at work.
+    pub(super) fn set_work(&self, bytes_a_second: u64, busy_percent: u64) {
         self.bytes_a_second.store(bytes_a_second, Ordering::Relaxed);
+        self.busy_percent.store(busy_percent, Ordering::Relaxed);
+    }
+
+    pub(super) fn set_trains_sealed_elsewhere(&self, trains: u64) {
+        self.trains_sealed_elsewhere.store(trains, Ordering::Relaxed);
+    }
+
+    /// Whether the shard said last that it moved bytes.
+    pub(super) fn moves_bytes(&self) -> bool {
+        self.bytes_a_second.load(Ordering::Relaxed) > 0
+    }
+
+    /// A look at all of it.
+    pub(super) fn seen(&self) -> ShardStatistics {
+        ShardStatistics {
+            connections: self.connections(),
+            bytes_a_second: self.bytes_a_second.load(Ordering::Relaxed),
+            busy_percent: self.busy_percent.load(Ordering::Relaxed),
+            trains_sealed_elsewhere: self.trains_sealed_elsewhere.load(Ordering::Relaxed),
+        }
     }
 
     /// Bytes moving first, in steps of 16 MiB/s so that a trickle does not outweigh a connection;
@@ -61,10 +86,10 @@ mod tests {
     fn a_shard_that_moves_bytes_is_spared_even_with_fewer_connections() {
         let loads: [Load; 2] = Default::default();
         loads[0].add_connection();
-        loads[0].set_rate(500 << 20);
+        loads[0].set_work(500 << 20, 90);
         (0..5).for_each(|_| loads[1].add_connection());
         assert_eq!(choose(&loads), 1);
-        loads[0].set_rate(1 << 20);
+        loads[0].set_work(1 << 20, 1);
         assert_eq!(choose(&loads), 0);
     }
 }

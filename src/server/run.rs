@@ -14,6 +14,7 @@ use super::placement::Load;
 use super::sealing::Pool;
 use super::settings::Settings;
 use super::shard::{Parts, Shard};
+use super::statistics::Statistics;
 use super::stop::Stop;
 use crate::crypto::{ChaChaRandom, Random};
 use crate::reactor::{DriverInfo, Reactor, ReactorError, ReactorLimits, Waker, random_seed};
@@ -64,6 +65,8 @@ pub struct Ready<'a> {
     pub listen: &'a [SocketAddr],
     /// The driver that the reactors run on.
     pub driver: &'a DriverInfo,
+    /// What the shards are doing, from now on.
+    pub statistics: Statistics,
 }
 
 type Seated = (Waker, DriverInfo);
@@ -117,6 +120,7 @@ pub fn run(
     }
     let loads: Vec<Arc<Load>> = seats.iter().map(|seat| seat.load.clone()).collect();
     let places: Vec<_> = seats.iter().map(|s| (s.mailbox.clone(), s.load.clone())).collect();
+    let statistics = Statistics::new(&loads);
     let acceptor = Arc::new(Acceptor::new(listeners, seats, settings.connections_max));
     for (index, (shard, (mailbox, load))) in started.iter().zip(places).enumerate() {
         let acceptor = (index == 0).then(|| acceptor.clone());
@@ -125,7 +129,7 @@ pub fn run(
     }
     drop(acceptor);
     if let Some(driver) = &driver {
-        ready(&Ready { listen: &addresses, driver });
+        ready(&Ready { listen: &addresses, driver, statistics });
     }
     join(started, &stop)
 }

@@ -160,8 +160,10 @@ impl Shard {
         if !self.turns.is_empty() {
             return Some(now);
         }
-        // While bytes move the load is measured; an idle shard sleeps until something happens.
-        let measure = (self.bytes_moved > 0).then(|| self.measured + LOAD_INTERVAL);
+        // While bytes move the load is measured, and once more when they have stopped; an idle shard
+        // sleeps until something happens.
+        let moves = self.bytes_moved > 0 || self.load.moves_bytes();
+        let measure = moves.then(|| self.measured + LOAD_INTERVAL);
         [self.timers.next(), measure, self.stopping].into_iter().flatten().min()
     }
 
@@ -318,9 +320,11 @@ impl Shard {
         }
         let bytes = std::mem::take(&mut self.bytes_moved);
         let millis = u64::try_from(passed.as_millis()).unwrap_or(u64::MAX).max(1);
-        self.load.set_rate(bytes.saturating_mul(1000) / millis);
         let waited = u64::try_from(std::mem::take(&mut self.waited).as_millis()).unwrap_or(0);
-        self.sealing.set_busy(100_u64.saturating_sub(waited.saturating_mul(100) / millis));
+        let busy_percent = 100_u64.saturating_sub(waited.saturating_mul(100) / millis);
+        self.load.set_work(bytes.saturating_mul(1000) / millis, busy_percent);
+        self.load.set_trains_sealed_elsewhere(self.sealing.trains);
+        self.sealing.set_busy(busy_percent);
         self.measured = now;
     }
 

@@ -107,6 +107,7 @@ pub(super) fn lay(
     let mut layout = Layout {
         train: Train { channel, frames: Vec::new(), pieces: Vec::new(), file_bytes: 0 },
         read: None,
+        size: None,
         next: 0..0,
     };
     while room.left > 0 {
@@ -165,6 +166,8 @@ impl Room {
 struct Layout {
     train: Train,
     read: Option<FileRead>,
+    /// Size of that file, asked for once.
+    size: Option<u64>,
     /// Free part of the data range of the last frame.
     next: Range<usize>,
 }
@@ -259,7 +262,7 @@ impl Layout {
                 false => LaidRead::Rest(Reply::Read(read)),
             };
         }
-        let len = match available(&read) {
+        let len = match available(&read, &mut self.size) {
             Ok(len) => len,
             Err(answer) => return LaidRead::Instead(answer),
         };
@@ -311,15 +314,20 @@ impl Layout {
     }
 }
 
-/// How much of `read` there is to send, or the reply if it is not data.
-fn available(read: &ReadReply) -> Result<u32, Vec<u8>> {
+/// How much of `read` there is to send, or the reply if it is not data. `size` is the file's, if
+/// that is known.
+fn available(read: &ReadReply, size: &mut Option<u64>) -> Result<u32, Vec<u8>> {
     if read.header_sent {
         return Ok(read.len);
     }
-    let left = match read.file.file.metadata() {
-        Ok(metadata) => metadata.size.saturating_sub(read.offset),
-        Err(errno) => return Err(failure(read.id, errno)),
+    let end = match *size {
+        Some(end) => end,
+        None => match read.file.file.metadata() {
+            Ok(metadata) => *size.insert(metadata.size),
+            Err(errno) => return Err(failure(read.id, errno)),
+        },
     };
+    let left = end.saturating_sub(read.offset);
     if left > 0 {
         return Ok(read.len.min(u32::try_from(left).unwrap_or(u32::MAX)));
     }
@@ -339,7 +347,7 @@ fn available(read: &ReadReply) -> Result<u32, Vec<u8>> {
 
 /// The whole reply to `read`, at most 255 KiB, for a peer whose window takes a few bytes at a time.
 pub(super) fn in_memory(read: &ReadReply) -> Vec<u8> {
-    let len = match available(read) {
+    let len = match available(read, &mut None) {
         Ok(len) => len as usize,
         Err(answer) => return answer,
     };

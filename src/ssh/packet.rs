@@ -77,8 +77,8 @@ impl fmt::Display for SealError {
 
 impl std::error::Error for SealError {}
 
-pub use apart::SealJob;
 pub(crate) use apart::Laid;
+pub use apart::SealJob;
 
 /// What went through one direction under one key.
 #[derive(Clone, Copy, Default, Debug)]

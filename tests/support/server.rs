@@ -233,11 +233,18 @@ impl Server {
         options
     }
 
+    /// Sends the server a signal.
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        let pid = i32::try_from(self.pid()).ok().and_then(rustix::process::Pid::from_raw);
+        if let Some(pid) = pid {
+            let _ = rustix::process::kill_process(pid, signal);
+        }
+    }
+
     /// Asks the server to stop (SIGTERM) and waits: its exit code, `None` if it had to be killed.
     pub(crate) fn stop(&mut self) -> Option<i32> {
-        let pid = i32::try_from(self.pid()).ok().and_then(rustix::process::Pid::from_raw);
-        if let (Some(pid), true) = (pid, self.is_running()) {
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        if self.is_running() {
+            self.signal(rustix::process::Signal::TERM);
         }
         let status = wait_for(SOON, || self.child.try_wait().ok().flatten());
         if status.is_none() {

@@ -213,8 +213,7 @@ impl<C: Clone> Place<C> {
     pub(crate) fn argument(&self, text: &str) -> Value {
         let trimmed = text.trim();
         let quoted = trimmed.starts_with(['"', '\'', '[', '{']);
-        let number = 
-            matches!(self, Self::Flag(_) | Self::Number { .. } | Self::AutoNumber { .. });
+        let number = matches!(self, Self::Flag(_) | Self::Number { .. } | Self::AutoNumber { .. });
         if (quoted || number)
             && let Ok(value) = DeValue::parse(trimmed)
         {

@@ -1,0 +1,58 @@
+//! What the shards are doing, for whoever runs the server.
+
+use std::sync::Arc;
+
+use super::placement::Load;
+
+/// One shard, of late.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct ShardStatistics {
+    /// Connections it serves.
+    pub connections: usize,
+    /// Bytes it moved a second, both ways, over the last tenth of a second that it moved any.
+    pub bytes_a_second: u64,
+    /// Hundredths of that time that it was at work.
+    pub busy_percent: u64,
+    /// Trains it sent to other cores to be sealed, since it started.
+    pub trains_sealed_elsewhere: u64,
+}
+
+/// A view of all shards; cheap to clone, and to look at from any thread.
+#[derive(Clone)]
+pub struct Statistics(Arc<[Arc<Load>]>);
+
+impl Statistics {
+    pub(super) fn new(loads: &[Arc<Load>]) -> Self {
+        Self(loads.into())
+    }
+
+    /// Every shard, by its number.
+    #[must_use]
+    pub fn shards(&self) -> Vec<ShardStatistics> {
+        self.0.iter().map(|load| load.seen()).collect()
+    }
+}
+
+/// How unevenly work lies on `shards`: how much busier the busiest is than the least busy one, in
+/// hundredths of a core. 0 with one shard.
+#[must_use]
+pub fn imbalance_percent(shards: &[ShardStatistics]) -> u64 {
+    let busy = || shards.iter().map(|shard| shard.busy_percent);
+    busy().max().unwrap_or(0) - busy().min().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn imbalance_is_between_the_most_and_the_least_busy() {
+        let of = |busy: &[u64]| {
+            let shard = |&busy_percent| ShardStatistics { busy_percent, ..Default::default() };
+            imbalance_percent(&busy.iter().map(shard).collect::<Vec<_>>())
+        };
+        assert_eq!(of(&[]), 0);
+        assert_eq!(of(&[70]), 0);
+        assert_eq!(of(&[70, 95, 20]), 75);
+    }
+}

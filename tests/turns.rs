@@ -1,0 +1,138 @@
+//! Work shared out: trains that other cores seal, long queues of requests that other sessions do
+//! not wait behind, and a thousand connections that come at once.
+
+mod support;
+
+use std::io::Read;
+use std::net::TcpStream;
+use std::time::Duration;
+
+use rustix::process::{Resource, Signal, getrlimit, setrlimit};
+
+use support::client::{Running, quoted};
+use support::files::{Scratch, assert_same_bytes, write_random};
+use support::log::field;
+use support::packets::{Packets, Reply, STAT, string};
+use support::server::{Options, Server};
+use support::{MIB, SOON, skipped};
+
+const LOAD: Duration = Duration::from_secs(120);
+
+const CHACHA: &str = "chacha20-poly1305@openssh.com";
+const GCM: &str = "aes256-gcm@openssh.com";
+const CTR: &str = "aes128-ctr";
+
+/// Downloads by several clients at once, with new keys every four MiB. Gives how many trains other
+/// cores sealed; none where the subject has no such thing.
+fn sealed_elsewhere(threads: u32, driver: &str, ciphers: &[&str]) -> Option<u64> {
+    let scratch = Scratch::new();
+    let settings = vec![
+        ("crypto_threads", threads.to_string()),
+        ("driver", driver.to_owned()),
+        ("key_renegotiation_threshold", "4M".to_owned()),
+        ("log_level", "debug".to_owned()),
+    ];
+    let options = Options { shards: Some(1), settings, ..Options::default() };
+    let mut server = Server::start_with(&scratch, &options);
+    write_random(&scratch.served("file"), 24 * MIB + 7, 3);
+    let clients: Vec<_> = ciphers
+        .iter()
+        .enumerate()
+        .map(|(index, cipher)| {
+            let back = scratch.path(&format!("back-{index}"));
+            let batch = format!("get /file {}\n", quoted(&back));
+            (Running::start(server.sftp_command(&["-c", cipher]), &batch), back)
+        })
+        .collect();
+    for (client, back) in clients {
+        client.wait(LOAD).expect_success();
+        assert_same_bytes(&scratch.served("file"), &back);
+    }
+    if !server.subject.logs_fields() {
+        return None;
+    }
+    assert_eq!(server.stop(), Some(0));
+    Some(server.log.numbers("trains_sealed_elsewhere").iter().sum())
+}
+
+#[test]
+fn trains_that_other_cores_seal_arrive_whole_and_in_order() {
+    for driver in ["ring", "poll"] {
+        match sealed_elsewhere(2, driver, &[CHACHA, GCM, CTR, CHACHA]) {
+            Some(trains) => assert!(trains > 100, "{driver}: {trains} trains"),
+            None => return skipped("(counters only) the subject seals alone"),
+        }
+    }
+    for own in [sealed_elsewhere(2, "auto", &[CTR]), sealed_elsewhere(0, "auto", &[CHACHA])] {
+        assert_eq!(own, Some(0), "CTR's packets depend on one another; 0 threads seal nothing");
+    }
+}
+
+/// Far more requests than one turn carries out, sent without waiting for an answer.
+#[test]
+fn a_flood_of_requests_is_answered_whole_while_others_are_served() {
+    const FLOOD: u32 = 30_000;
+    let scratch = Scratch::new();
+    let server = Server::start_with(&scratch, &Options { shards: Some(1), ..Options::default() });
+    std::fs::write(scratch.served("there"), b"1234").expect("a file");
+    let mut flood = Packets::open(&server);
+    let mut other = Packets::open(&server);
+    let first = flood.send(STAT, &string("/there"));
+    for number in 1..FLOOD {
+        let path = if number % 2 == 0 { "/there" } else { "/not-there" };
+        assert_eq!(flood.send(STAT, &string(path)), first + number);
+    }
+    for _ in 0..50 {
+        assert_eq!(other.ask(STAT, &string("/there")).expect_attrs().size, Some(4));
+    }
+    for number in 0..FLOOD {
+        let (id, reply) = flood.reply().expect("an answer");
+        assert_eq!(id, first + number);
+        match (number % 2, reply) {
+            (0, Reply::Attrs(attrs)) => assert_eq!(attrs.size, Some(4)),
+            (1, Reply::Status { code: 2, .. }) => {}
+            (_, other) => panic!("{other:?} to request {number}"),
+        }
+    }
+    flood.finish();
+    assert_eq!(flood.wait_end(SOON), Some(0));
+}
+
+#[test]
+fn a_thousand_connections_at_once_are_all_greeted() {
+    const CONNECTIONS: usize = 1000;
+    let limit = getrlimit(Resource::Nofile);
+    if limit.maximum.is_some_and(|most| most < 2 * CONNECTIONS as u64) {
+        return skipped("the limit of open files is too low (ulimit -Hn)");
+    }
+    let mut raised = limit;
+    raised.current = limit.maximum;
+    setrlimit(Resource::Nofile, raised).expect("raise the limit of open files");
+    let scratch = Scratch::new();
+    let settings = vec![("max_connections", (CONNECTIONS + 10).to_string())];
+    let server =
+        Server::start_with(&scratch, &Options { settings, shards: Some(2), ..Options::default() });
+    let address = server.address;
+    let connect = || TcpStream::connect(address).expect("a connection");
+    let streams: Vec<TcpStream> = (0..CONNECTIONS).map(|_| connect()).collect();
+    for mut stream in streams.iter() {
+        stream.set_read_timeout(Some(SOON)).expect("a timeout");
+        let mut ident = [0; 8];
+        stream.read_exact(&mut ident).expect("a greeting");
+        assert_eq!(&ident, b"SSH-2.0-");
+    }
+    if server.subject.logs_fields() {
+        // Half of them on each shard, as the server says when it is asked.
+        server.signal(Signal::USR1);
+        let shard = |line: &str| line.contains("statistics of a shard");
+        let told = |line: &str| field(line, "imbalance_percent").is_some();
+        let total = server.log.wait_line(SOON, told);
+        assert_eq!(field(&total, "connections"), Some("1000"));
+        let shards = server.log.lines().into_iter().filter(|line| shard(line));
+        let each: Vec<_> =
+            shards.map(|line| field(&line, "connections").map(str::to_owned)).collect();
+        assert_eq!(each, [Some("500".to_owned()), Some("500".to_owned())]);
+    }
+    drop(streams);
+    server.sftp(&[], "ls /\n", SOON).expect_success();
+}

@@ -138,7 +138,8 @@ mod tests {
     #[test]
     fn every_key_reaches_the_server() {
         let settings = made(
-            "listen = '[::1]:7'\nread_only = true\nshards = 3\ncrypto_threads = 5\ndriver = 'poll'\n\
+            "listen = '[::1]:7'\nread_only = true\nshards = 3\ncrypto_threads = 5\n\
+             driver = 'poll'\n\
              max_auth_tries = 2\nlogin_grace_time = 5\nclient_alive_interval = 7\n\
              client_alive_count_max = 8\nkey_renegotiation_threshold = '1M'\nmax_sessions = 9\n\
              max_connections = 11\nidle_timeout = 13\nciphers = 'aes128-gcm@openssh.com'\n\

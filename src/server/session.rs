@@ -3,8 +3,8 @@
 //! Requests are carried out as they are decoded (`requests`), WRITEs joined in a batch, READs left
 //! as descriptors for the trains. Where a request must wait (an fsync or a job runs, READs of a
 //! file that it would change have not read yet, too many replies are queued, its turn is over), the
-//! bytes behind it are parked; the channel's window is not given back for them, so there are never more of them
-//! than the window holds.
+//! bytes behind it are parked; the channel's window is not given back for them, so there are never
+//! more of them than the window holds.
 
 mod answers;
 mod command;

@@ -4,7 +4,8 @@
 //! loop { wait for completions -> note each on its connection -> give connections their turn }
 //! ```
 //!
-//! Nothing in the loop waits but `reactor.wait`, and that only while nobody waits for a turn. Connections stay on their shard for life.
+//! Nothing in the loop waits but `reactor.wait`, and that only while nobody waits for a turn.
+//! Connections stay on their shard for life.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -160,8 +161,8 @@ impl Shard {
         if !self.turns.is_empty() {
             return Some(now);
         }
-        // While bytes move the load is measured, and once more when they have stopped; an idle shard
-        // sleeps until something happens.
+        // While bytes move the load is measured, and once more when they have stopped; an idle
+        // shard sleeps until something happens.
         let moves = self.bytes_moved > 0 || self.load.moves_bytes();
         let measure = moves.then(|| self.measured + LOAD_INTERVAL);
         [self.timers.next(), measure, self.stopping].into_iter().flatten().min()

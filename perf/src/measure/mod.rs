@@ -19,7 +19,7 @@ use std::process::{Command, ExitCode};
 use clap::ValueEnum;
 use rustix::process::{Pid, Signal, kill_process};
 
-pub(crate) use memory::Sampler;
+pub(crate) use memory::{Peak, Sampler};
 
 use crate::Outcome;
 use crate::arguments::Inner;
@@ -141,6 +141,19 @@ impl Group {
     /// Watches the memory of the group until the sampler is stopped.
     pub(crate) fn sample_memory(&self) -> Sampler {
         Sampler::start(self.members.clone())
+    }
+
+    /// What the group holds at this moment.
+    pub(crate) fn memory(&self) -> Peak {
+        memory::sum(&self.members.list())
+    }
+
+    /// The same as the control group counts it, with page tables, stacks and socket buffers of the
+    /// kernel; `None` where it has no memory controller.
+    pub(crate) fn cgroup_memory_kib(&self) -> Option<u64> {
+        let Members::Cgroup(dir) = &self.members else { return None };
+        let text = std::fs::read_to_string(dir.join("memory.current")).ok()?;
+        Some(text.trim().parse::<u64>().ok()? / 1024)
     }
 
     pub(crate) fn terminate(&self) {

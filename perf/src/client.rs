@@ -188,7 +188,9 @@ impl Drop for Loop {
 
 /// The last lines that say something.
 fn last_lines(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with("debug")).collect();
+    let chatter = ["debug", "OpenSSH_", "Warning: Permanently added", "Connection closed"];
+    let speaks = |line: &&str| !chatter.iter().any(|start| line.starts_with(start));
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(speaks).collect();
     lines[lines.len().saturating_sub(3)..].join("; ")
 }
 
@@ -207,7 +209,7 @@ mod tests {
 
     #[test]
     fn an_error_is_the_end_of_what_was_said() {
-        let said = "one\ndebug1: x\ntwo\nthree\ndebug1: y\nfour\n";
+        let said = "one\ndebug1: x\ntwo\nthree\r\ndebug1: y\nfour\nConnection closed\n";
         assert_eq!(last_lines(said), "two; three; four");
         assert_eq!(last_lines(""), "");
     }

@@ -175,8 +175,12 @@ fn prepare_all(stage: &Stage, scenario: &dyn Scenario, part: &mut Part, actors: 
                 Ok(Some(cipher)) => part.agreed.push((server, case, cipher)),
                 Ok(None) => {}
                 Err(error) => {
-                    let cause = Cause::of(&error.to_string());
-                    let reason = format!("{error}; its log: {}", running.last_words());
+                    let mut reason = error.to_string();
+                    let cause = Cause::of(&reason);
+                    if cause == Cause::Failed {
+                        reason.push_str("; its log: ");
+                        reason.push_str(&running.last_words());
+                    }
                     absent(part, server, case, cause, &stage.site.shortened(&reason));
                 }
             }

@@ -59,6 +59,8 @@ fn configuration(port: u16, account: (&str, &str), path: impl Fn(&str) -> String
         format!("User {user}"),
         format!("Group {group}"),
         "RootLogin on".into(),
+        // Debian's /etc/ftpusers turns root away.
+        "UseFtpUsers off".into(),
         "RequireValidShell off".into(),
         "AuthOrder mod_auth_unix.c".into(),
         "AllowOverwrite on".into(),

@@ -49,7 +49,8 @@ impl Small {
     fn before(&self, site: &Site, case: usize) -> Outcome<()> {
         match DIRECTIONS[case] {
             Direction::Get => site.empty_folder(DOWNLOADED).map(|_| ()),
-            Direction::Put => Ok(std::fs::create_dir_all(site.served_file(OWN))?),
+            // The client resolves the name before it makes the folder, which ProFTPD refuses.
+            Direction::Put => Ok(std::fs::create_dir_all(site.served_file(OWN).join(OWN))?),
         }
     }
 
@@ -66,7 +67,6 @@ impl Small {
             Direction::Get => (site.served_file(SERVED), site.path(DOWNLOADED).join(SERVED)),
             Direction::Put => (site.path(OWN), site.served_file(OWN).join(OWN)),
         };
-        let arrived = if arrived.is_dir() { arrived } else { arrived.parent().ok_or("/")?.into() };
         let (expected, count) = (site::count_files(&sent)?, site::count_files(&arrived)?);
         if count != expected {
             return Err(format!("{count} of {expected} files arrived").into());

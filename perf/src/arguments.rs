@@ -72,9 +72,15 @@ pub(crate) struct Amounts {
     /// load-get, load-put: connections at once, each with its share of the bytes
     #[arg(long, value_delimiter = ',', default_values_t = [1, 2, 4, 8, 64])]
     pub(crate) streams: Vec<u32>,
-    /// load-get: decrypt what arrives as well, as a case of its own
+    /// load-get, load-put: every number of streams with every cipher, not only with the first
+    #[arg(long)]
+    pub(crate) cross: bool,
+    /// load-get: a case of its own for a client that decrypts what arrives
     #[arg(long)]
     pub(crate) decrypt: bool,
+    /// load-get, load-put: bytes of a READ or WRITE, 32K to 255K
+    #[arg(long, value_parser = parse_size, default_value = "255K")]
+    pub(crate) request_size: u64,
     /// small: files of 4 KiB
     #[arg(long, default_value_t = 5000, value_parser = clap::value_parser!(u32).range(1..100_000))]
     pub(crate) small_files: u32,

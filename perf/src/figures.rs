@@ -99,7 +99,9 @@ impl Figure {
 pub(crate) struct Figures(Vec<(Figure, f64)>);
 
 impl Figures {
+    /// A figure that is there already takes the new value.
     pub(crate) fn set(&mut self, figure: Figure, value: f64) {
+        self.0.retain(|(kind, _)| *kind != figure);
         self.0.push((figure, value));
     }
 

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use crate::Outcome;
 use crate::arguments::Compare;
 use crate::client;
+use crate::figures::Figures;
 use crate::host::Host;
 use crate::measure::Method;
 use crate::peers::{self, Peer, Running};
@@ -87,9 +88,17 @@ struct Stage<'a> {
 
 impl Stage<'_> {
     fn start(&self, contestant: &Contestant) -> Outcome<Running> {
-        let Contestant { name, peer, settings } = contestant;
+        let Contestant { name, peer, settings, .. } = contestant;
         Running::start(name, peer.as_ref(), settings, self.site, self.method)
     }
+}
+
+/// A contestant and where it stands in the report: those of one name share a row.
+struct Actor {
+    contestant: Contestant,
+    server: usize,
+    /// `None` if it did not start.
+    running: Option<Running>,
 }
 
 /// One scenario with all its servers and rounds.
@@ -108,23 +117,10 @@ fn play(stage: &Stage, scenario: &dyn Scenario, installed: &[Installed]) -> Outc
         samples: Vec::new(),
         absences: Vec::new(),
     };
-    let mut running = Vec::new();
-    for (server, contestant) in contestants.iter().enumerate() {
-        let started = stage.start(contestant);
-        let known = installed.iter().find(|(peer, _)| peer.name() == contestant.peer.name());
-        let version = match known {
-            Some((_, version)) => version.clone(),
-            None => contestant.peer.version()?,
-        };
-        part.servers.push(described(stage.site, contestant, &version, started.as_ref().ok()));
-        if let Err(error) = &started {
-            for case in 0..part.cases.len() {
-                absent(&mut part, server, case, Cause::Failed, &error.to_string());
-            }
-        }
-        running.push(started.ok());
+    let mut actors = Vec::new();
+    for contestant in contestants {
+        actors.push(enter(stage, &mut part, contestant, installed)?);
     }
-    let mut actors = Actors { contestants, running };
     prepare_all(stage, scenario, &mut part, &actors);
     for round in 0..stage.rounds {
         play_round(stage, scenario, &mut part, &mut actors, round);
@@ -132,10 +128,30 @@ fn play(stage: &Stage, scenario: &dyn Scenario, installed: &[Installed]) -> Outc
     Ok(part)
 }
 
-/// The servers of a scenario; one that did not start is `None`.
-struct Actors {
-    contestants: Vec<Contestant>,
-    running: Vec<Option<Running>>,
+/// Starts a contestant and writes it into the report.
+fn enter(
+    stage: &Stage,
+    part: &mut Part,
+    contestant: Contestant,
+    installed: &[Installed],
+) -> Outcome<Actor> {
+    let started = stage.start(&contestant);
+    let known = installed.iter().find(|(peer, _)| peer.name() == contestant.peer.name());
+    let version = match known {
+        Some((_, version)) => version.clone(),
+        None => contestant.peer.version()?,
+    };
+    let server = part.server(&contestant.name).unwrap_or_else(|| {
+        let running = started.as_ref().ok();
+        part.servers.push(described(stage.site, &contestant, &version, running));
+        part.servers.len() - 1
+    });
+    if let Err(error) = &started {
+        for case in (0..part.cases.len()).filter(|&case| contestant.plays(case)) {
+            absent(part, server, case, Cause::Failed, &error.to_string());
+        }
+    }
+    Ok(Actor { contestant, server, running: started.ok() })
 }
 
 fn described(
@@ -163,11 +179,11 @@ fn absent(part: &mut Part, server: usize, case: usize, cause: Cause, reason: &st
 
 /// Each case once on each server, off the clock: what arrives must be right, caches get warm, and
 /// the report learns which cipher `default` came to. A case that fails is left out of the rounds.
-fn prepare_all(stage: &Stage, scenario: &dyn Scenario, part: &mut Part, actors: &Actors) {
+fn prepare_all(stage: &Stage, scenario: &dyn Scenario, part: &mut Part, actors: &[Actor]) {
     for case in 0..part.cases.len() {
-        for (server, running) in actors.running.iter().enumerate() {
-            let Some(running) = running else { continue };
-            if let Some(reason) = scenario.spared(case, &part.servers[server].name) {
+        for actor in actors.iter().filter(|actor| actor.contestant.plays(case)) {
+            let (server, Some(running)) = (actor.server, &actor.running) else { continue };
+            if let Some(reason) = scenario.spared(case, &actor.contestant) {
                 absent(part, server, case, Cause::NotRun, &reason);
                 continue;
             }
@@ -192,17 +208,23 @@ fn play_round(
     stage: &Stage,
     scenario: &dyn Scenario,
     part: &mut Part,
-    actors: &mut Actors,
+    actors: &mut [Actor],
     round: u32,
 ) {
-    let count = actors.running.len();
     for case in 0..part.cases.len() {
-        for turn in 0..count {
-            let server = (turn + usize::try_from(round).unwrap_or(0)) % count;
-            if part.absence(server, case).is_some() {
-                continue;
-            }
-            match sample(stage, scenario, actors, server, case) {
+        let mut turns: Vec<usize> = (0..actors.len()).collect();
+        turns.retain(|&turn| {
+            let actor = &actors[turn];
+            actor.contestant.plays(case) && part.absence(actor.server, case).is_none()
+        });
+        if !turns.is_empty() {
+            let first = usize::try_from(round).unwrap_or(0) % turns.len();
+            turns.rotate_left(first);
+        }
+        for turn in turns {
+            let actor = &mut actors[turn];
+            let server = actor.server;
+            match sample(stage, scenario, actor, case) {
                 Ok(figures) => {
                     let sample = Sample { round, server, case, figures };
                     eprintln!("{}", progress(part, &sample));
@@ -220,16 +242,15 @@ fn play_round(
 fn sample(
     stage: &Stage,
     scenario: &dyn Scenario,
-    actors: &mut Actors,
-    server: usize,
+    actor: &mut Actor,
     case: usize,
-) -> Outcome<crate::figures::Figures> {
+) -> Outcome<Figures> {
     if scenario.wants_fresh_servers() {
         // The old one goes first: two at once would share the machine's memory.
-        actors.running[server] = None;
-        actors.running[server] = Some(stage.start(&actors.contestants[server])?);
+        actor.running = None;
+        actor.running = Some(stage.start(&actor.contestant)?);
     }
-    let running = actors.running[server].as_ref().ok_or("it did not start")?;
+    let running = actor.running.as_ref().ok_or("it did not start")?;
     scenario.sample(stage.site, case, running)
 }
 

@@ -124,12 +124,20 @@ fn write_random(path: &Path, bytes: u64) -> Outcome<()> {
 
 /// Compares byte for byte, which costs a fifth of two SHA-256 and finds no less.
 pub(crate) fn expect_same(expected: &Path, actual: &Path) -> Outcome<()> {
-    let mut left = File::open(expected)?;
+    compare(File::open(expected)?, actual)
+}
+
+/// Compares `actual` with the first bytes of `expected`, of which it must have no more.
+pub(crate) fn expect_start_of(expected: &Path, actual: &Path, bytes: u64) -> Outcome<()> {
+    compare(File::open(expected)?.take(bytes), actual)
+}
+
+fn compare(mut expected: impl Read, actual: &Path) -> Outcome<()> {
     let mut right = File::open(actual).map_err(|e| format!("{}: {e}", actual.display()))?;
     let (mut a, mut b) = (vec![0; 1 << 20], vec![0; 1 << 20]);
     let mut offset = 0;
     loop {
-        let (got_a, got_b) = (fill(&mut left, &mut a)?, fill(&mut right, &mut b)?);
+        let (got_a, got_b) = (fill(&mut expected, &mut a)?, fill(&mut right, &mut b)?);
         if a[..got_a] != b[..got_b] {
             let text = format!("{} is not the file sent, from byte", actual.display());
             return Err(format!("{text} {offset} or soon after").into());
@@ -141,7 +149,7 @@ pub(crate) fn expect_same(expected: &Path, actual: &Path) -> Outcome<()> {
     }
 }
 
-fn fill(from: &mut File, block: &mut [u8]) -> std::io::Result<usize> {
+fn fill(from: &mut impl Read, block: &mut [u8]) -> std::io::Result<usize> {
     let mut filled = 0;
     while filled < block.len() {
         match from.read(&mut block[filled..])? {
@@ -182,6 +190,10 @@ mod tests {
         fs::write(&b, &bytes).unwrap();
         assert!(expect_same(&a, &b).is_err());
         assert!(expect_same(&b, &a).is_err());
+        fs::write(&b, &fs::read(&a).unwrap()[..2_000_000]).unwrap();
+        assert!(expect_start_of(&a, &b, 2_000_000).is_ok());
+        assert!(expect_start_of(&a, &b, 2_000_001).is_err());
+        assert!(expect_start_of(&a, &b, 1_999_999).is_err());
         fs::remove_dir_all(&dir).unwrap();
     }
 }

@@ -2,6 +2,7 @@
 //! paths look from a client; starting, watching and stopping are the same for all (`running`).
 //! A peer knows nothing of scenarios or measurements.
 
+mod ceiling;
 mod dropbear;
 mod openssh;
 mod proftpd;
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::rc::Rc;
 
+pub(crate) use ceiling::Ceiling;
 pub(crate) use running::Running;
 
 use crate::Outcome;

@@ -16,6 +16,8 @@ use crate::site::Site;
 
 /// A server that runs; stopped when dropped.
 pub(crate) struct Running {
+    /// The name in the table.
+    pub(crate) name: String,
     child: Child,
     address: SocketAddr,
     remote_root: String,
@@ -53,6 +55,7 @@ impl Running {
         let mut child = command.spawn().map_err(|e| format!("{command_line}: {e}"))?;
         let stdout = child.stdout.take();
         let mut running = Running {
+            name: name.to_owned(),
             child,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             remote_root: launch.remote_root,

@@ -3,7 +3,13 @@
 //! knows nothing of rounds, of the other servers' turns or of reports. The invariant: a sample
 //! leaves the served folder as it found it.
 
+mod delay;
+mod idle;
+mod load;
+mod logins;
+mod offload;
 mod small;
+mod stat;
 mod transfer;
 mod watch;
 
@@ -28,19 +34,53 @@ pub(crate) enum Name {
     Get,
     /// Upload of one large file with OpenSSH's client
     Put,
+    /// Download in parallel streams with our light client, and the bare loop
+    LoadGet,
+    /// Upload likewise
+    LoadPut,
+    /// Ours with and without crypto threads
+    Offload,
     /// Many small files down and up with OpenSSH's client
     Small,
+    /// Latency of STAT, alone and beside downloads
+    Stat,
+    /// Logins with OpenSSH's client and with ours
+    Logins,
+    /// Memory of sessions that do nothing
+    Idle,
+    /// A link with delay, OpenSSH's client
+    Delay,
 }
 
 /// What `all` stands for, in the order of the report.
-const ALL: &[Name] = &[Name::Get, Name::Put, Name::Small];
+const ALL: &[Name] = &[
+    Name::Get,
+    Name::Put,
+    Name::LoadGet,
+    Name::LoadPut,
+    Name::Offload,
+    Name::Small,
+    Name::Stat,
+    Name::Logins,
+    Name::Idle,
+    Name::Delay,
+];
 
 /// A server as a scenario wants it: a peer, maybe under another name and with settings of ours.
 #[derive(Clone)]
 pub(crate) struct Contestant {
     pub(crate) name: String,
     pub(crate) peer: Rc<dyn Peer>,
+    /// KEY=VALUE, for our own.
     pub(crate) settings: Vec<String>,
+    /// The one case it plays in, if not in all.
+    pub(crate) only_case: Option<usize>,
+}
+
+impl Contestant {
+    pub(crate) fn plays(&self, case: usize) -> bool {
+        self.only_case.is_none_or(|only| only == case)
+    }
 }
 
 /// See the head of this folder.
@@ -61,7 +101,7 @@ pub(crate) trait Scenario {
     /// Writes the files that the servers will serve.
     fn lay_out(&self, site: &Site) -> Outcome<()>;
     /// Why a case is not asked of a server.
-    fn spared(&self, _case: usize, _server: &str) -> Option<String> {
+    fn spared(&self, _case: usize, _contestant: &Contestant) -> Option<String> {
         None
     }
     /// Whether every sample needs a server that has served nobody yet.
@@ -86,6 +126,13 @@ fn build(name: Name, compare: &Compare) -> Option<Box<dyn Scenario>> {
         Name::All => return None,
         Name::Get => Box::new(transfer::Bulk::new(Direction::Get, compare)),
         Name::Put => Box::new(transfer::Bulk::new(Direction::Put, compare)),
+        Name::LoadGet => Box::new(load::Streams::new(Direction::Get, compare)),
+        Name::LoadPut => Box::new(load::Streams::new(Direction::Put, compare)),
+        Name::Offload => Box::new(offload::Offload::new(compare)),
+        Name::Stat => Box::new(stat::Stat::new(compare)),
+        Name::Logins => Box::new(logins::Logins::new(compare)),
+        Name::Idle => Box::new(idle::Idle::new(compare)),
+        Name::Delay => Box::new(delay::Delay::new(compare)),
         Name::Small => Box::new(small::Small::new(compare)),
     })
 }
@@ -95,6 +142,7 @@ fn as_they_are(peers: &[Rc<dyn Peer>]) -> Vec<Contestant> {
         name: peer.name().to_owned(),
         peer: Rc::clone(peer),
         settings: Vec::new(),
+        only_case: None,
     };
     peers.iter().map(contestant).collect()
 }

@@ -5,12 +5,13 @@
 //! spends on each GiB, because on one machine client and server compete for the cores.
 //!
 //! - `arguments`: the command line. `peers`: one file a server. `site`: keys, files, folders.
-//! - `client`: one transfer. `measure`: CPU time and memory of a whole process tree.
+//! - `client`: one transfer with OpenSSH's client. `load`: clients of our own, and what needs them. `measure`: CPU time and memory of a whole process tree.
 //! - `run`: the interleaved rounds. `report`: median and spread, table, CSV, README.
 
 mod arguments;
 mod client;
 mod host;
+mod load;
 mod measure;
 mod peers;
 mod report;
@@ -22,13 +23,16 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::arguments::Inner;
+
 /// Anything that ends a run: the text is for the person who started it.
 pub(crate) type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 fn main() -> ExitCode {
     let arguments = arguments::Arguments::parse();
     let outcome = match arguments.inner {
-        Some(inner) => measure::inner_command(&inner),
+        Some(Inner::Measuring(inner)) => measure::inner_command(&inner),
+        Some(Inner::Load(command)) => command.run(),
         None => run::compare(&arguments.compare),
     };
     match outcome {

@@ -126,9 +126,18 @@ impl Compare {
     }
 }
 
-/// What the harness runs itself as; not for people.
+/// What the harness runs itself as.
 #[derive(Subcommand)]
 pub(crate) enum Inner {
+    #[command(flatten)]
+    Measuring(Measuring),
+    #[command(flatten)]
+    Load(crate::load::Command),
+}
+
+/// The parts of the measurement that are processes; not for people.
+#[derive(Subcommand)]
+pub(crate) enum Measuring {
     /// Moves itself into a control group, or reaps orphans, and runs a server
     #[command(hide = true)]
     Contain {
@@ -153,12 +162,13 @@ pub(crate) enum Inner {
     },
 }
 
-fn parse_millis(text: &str) -> Result<Duration, std::num::ParseIntError> {
+/// A number of milliseconds.
+pub(crate) fn parse_millis(text: &str) -> Result<Duration, std::num::ParseIntError> {
     text.parse().map(Duration::from_millis)
 }
 
 /// `512`, `64K`, `256M`, `1G`: bytes, in powers of 1024.
-fn parse_size(text: &str) -> Result<u64, String> {
+pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
     let (digits, shift) = match text.char_indices().next_back() {
         Some((at, 'K' | 'k')) => (&text[..at], 10),
         Some((at, 'M' | 'm')) => (&text[..at], 20),

@@ -10,15 +10,19 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use clap::ValueEnum;
+
 use crate::Outcome;
 use crate::cipher::Cipher;
 use crate::peers::Running;
 use crate::site::{self, Site};
 
 /// Which way the bytes go.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(crate) enum Direction {
+    /// From the server
     Get,
+    /// To the server
     Put,
 }
 

@@ -6,7 +6,8 @@
 //! the cores.
 //!
 //! - `arguments`, `cipher`: the command line. `peers`: one file a server. `scenarios`: one file
-//!   each for what is measured. `site`: keys, files, folders. `client`: OpenSSH's client.
+//!   each for what is measured. `site`: keys, files, folders. `client`: OpenSSH's client. `load`:
+//!   light clients of our own, the delaying proxy and the bare loop.
 //! - `measure`: CPU time and memory of a whole process tree. `figures`: what a sample yields.
 //! - `run`: the interleaved rounds. `results`, `statistics`, `report`: what comes out.
 
@@ -15,6 +16,7 @@ mod cipher;
 mod client;
 mod figures;
 mod host;
+mod load;
 mod measure;
 mod peers;
 mod report;
@@ -28,13 +30,16 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::arguments::Inner;
+
 /// Anything that ends a run: the text is for the person who started it.
 pub(crate) type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 fn main() -> ExitCode {
     let arguments = arguments::Arguments::parse();
     let outcome = match arguments.inner {
-        Some(inner) => measure::inner_command(&inner),
+        Some(Inner::Measuring(inner)) => measure::inner_command(&inner),
+        Some(Inner::Load(command)) => command.run(),
         None => run::compare(&arguments.compare),
     };
     match outcome {

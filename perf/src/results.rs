@@ -6,7 +6,6 @@ use crate::measure::Method;
 
 /// A whole comparison.
 pub(crate) struct Results {
-    pub(crate) bytes: u64,
     pub(crate) rounds: u32,
     pub(crate) method: Method,
     pub(crate) host: Host,

@@ -32,7 +32,6 @@ pub(crate) fn compare(compare: &Compare) -> Outcome<ExitCode> {
     }
     let site = Site::make(&work_dir)?;
     let mut results = Results {
-        bytes: compare.bytes(),
         rounds: compare.rounds(),
         method,
         host,

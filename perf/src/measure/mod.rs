@@ -22,7 +22,7 @@ use rustix::process::{Pid, Signal, kill_process};
 pub(crate) use memory::{Peak, Sampler};
 
 use crate::Outcome;
-use crate::arguments::Inner;
+use crate::arguments::Measuring;
 
 /// How CPU time is counted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -182,14 +182,14 @@ impl Drop for Group {
 }
 
 /// What the harness runs itself as.
-pub(crate) fn inner_command(inner: &Inner) -> Outcome<ExitCode> {
+pub(crate) fn inner_command(inner: &Measuring) -> Outcome<ExitCode> {
     match inner {
-        Inner::Contain { cgroup, command } => contain::contain(cgroup.as_deref(), command),
-        Inner::Burn { millis } => {
+        Measuring::Contain { cgroup, command } => contain::contain(cgroup.as_deref(), command),
+        Measuring::Burn { millis } => {
             contain::burn(*millis);
             Ok(ExitCode::SUCCESS)
         }
-        Inner::Measure { method, command } => {
+        Measuring::Measure { method, command } => {
             let cpu = contain::measure(*method, command)?;
             println!(
                 "user {:.6} system {:.6} total {:.6}",

@@ -51,7 +51,6 @@ pub(super) fn part() -> Part {
 
 pub(super) fn results() -> Results {
     Results {
-        bytes: 1 << 30,
         rounds: 3,
         method: Method::Tree,
         host: Host {

@@ -88,7 +88,7 @@ impl Scenario for Delay {
     }
 
     fn prepare(&self, site: &Site, case: usize, server: &Running) -> Outcome<Option<String>> {
-        self.through_proxy((site, case, server), SMALL_FILE, Transfer::verify)?;
+        self.through_proxy((site, case, server), SMALL_FILE, |transfer| transfer.verify())?;
         server.settle();
         Ok(None)
     }

@@ -4,12 +4,12 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::watch::watch;
-use super::{Contestant, OPENSSH, Scenario, with_settings};
+use super::{Contestant, OPENSSH, Scenario, login, with_settings};
 use crate::Outcome;
 use crate::arguments::Compare;
 use crate::cipher::Cipher;
 use crate::figures::{Figure, Figures};
-use crate::load::{Login, idle_sessions};
+use crate::load::idle_sessions;
 use crate::peers::{Peer, Running};
 use crate::results::Ratio;
 use crate::site::Site;
@@ -100,7 +100,7 @@ impl Scenario for Idle {
     }
 
     fn prepare(&self, site: &Site, _case: usize, server: &Running) -> Outcome<Option<String>> {
-        let login = Login::to(site, server, &Cipher::default_choice())?;
+        let login = login(site, server, &Cipher::default_choice())?;
         drop(idle_sessions(&login, 1)?);
         server.settle();
         Ok(None)
@@ -109,7 +109,7 @@ impl Scenario for Idle {
     #[expect(clippy::cast_precision_loss, reason = "KiB of a machine stay far below 2^52")]
     fn sample(&self, site: &Site, case: usize, server: &Running) -> Outcome<Figures> {
         let count = self.counts[case];
-        let login = Login::to(site, server, &Cipher::default_choice())?;
+        let login = login(site, server, &Cipher::default_choice())?;
         let held = || (server.group.memory().pss_kib, server.group.cgroup_memory_kib());
         let before = held();
         let (after, mut figures) = watch(server, || {
@@ -121,9 +121,7 @@ impl Scenario for Idle {
             }
             Ok(after)
         })?;
-        let each = |after: u64, before: u64| {
-            after.saturating_sub(before) as f64 / f64::from(count)
-        };
+        let each = |after: u64, before: u64| after.saturating_sub(before) as f64 / f64::from(count);
         figures.set(Figure::PssPerSession, each(after.0, before.0));
         if let (Some(after), Some(before)) = (after.1, before.1) {
             figures.set(Figure::CgroupPerSession, each(after, before));

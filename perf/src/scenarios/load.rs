@@ -4,14 +4,13 @@
 use std::rc::Rc;
 
 use super::watch::watch;
-use super::{CPU_PER_GIB, Contestant, MB_PER_S, Scenario, as_they_are, with_settings};
+use super::{CPU_PER_GIB, Contestant, MB_PER_S, Scenario, as_they_are, login, with_settings};
 use crate::Outcome;
 use crate::arguments::Compare;
 use crate::cipher::Cipher;
 use crate::client::Direction;
 use crate::figures::{Figure, Figures};
-use crate::load::ceiling::{CeilingRun, ceiling};
-use crate::load::{self, Load, Login};
+use crate::load::{self, CeilingRun, Load, ceiling};
 use crate::peers::{Ceiling, Peer, Running};
 use crate::results::Ratio;
 use crate::site::{self, BULK, Site};
@@ -49,7 +48,7 @@ impl Flow {
             Direction::Put => server.remote(&upload(stream)),
         };
         Ok(load::Bulk {
-            login: Login::to(site, server, &self.cipher)?,
+            login: login(site, server, &self.cipher)?,
             direction: self.direction,
             remote: (0..self.streams).map(remote).collect(),
             local: site.served_file(BULK),
@@ -139,7 +138,8 @@ impl Streams {
 
     /// The bare loop of each cipher, in the case with one stream.
     fn ceilings(&self) -> Vec<Contestant> {
-        let alone = |flow: &Flow| flow.streams == 1 && flow.sink == (flow.direction == Direction::Get);
+        let alone =
+            |flow: &Flow| flow.streams == 1 && flow.sink == (flow.direction == Direction::Get);
         let cases = self.flows.iter().enumerate().filter(|(_, flow)| alone(flow));
         let contestant = |(case, flow): (usize, &Flow)| Contestant {
             name: CEILING.into(),
@@ -289,7 +289,10 @@ mod tests {
         assert_eq!(puts.flows[1].bytes, 1 << 20, "they share the bytes");
         let gets = streams(Direction::Get, &["--streams", "1,2", "--cross", "--decrypt"]);
         assert_eq!(gets.cases().len(), 8);
-        assert_eq!(gets.cases()[..2], ["aes128-gcm, 1 stream, sink", "aes128-gcm, 1 stream, decrypting"]);
+        assert_eq!(
+            gets.cases()[..2],
+            ["aes128-gcm, 1 stream, sink", "aes128-gcm, 1 stream, decrypting"]
+        );
     }
 
     #[test]

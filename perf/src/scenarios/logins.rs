@@ -3,13 +3,13 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::watch::watch;
-use super::{CPU_PER_1000, OPENSSH, Scenario};
+use super::{CPU_PER_1000, OPENSSH, Scenario, login};
 use crate::Outcome;
 use crate::arguments::Compare;
 use crate::cipher::Cipher;
 use crate::client;
 use crate::figures::{Figure, Figures};
-use crate::load::{self, Login};
+use crate::load;
 use crate::peers::Running;
 use crate::results::Ratio;
 use crate::site::Site;
@@ -40,7 +40,7 @@ impl Logins {
         match CASES[case] {
             Client::OpenSsh => with_openssh(site, server, count),
             Client::Light => {
-                let login = Login::to(site, server, &Cipher::default_choice())?;
+                let login = login(site, server, &Cipher::default_choice())?;
                 load::logins(&login, count, PARALLEL).map(|_| ())
             }
         }

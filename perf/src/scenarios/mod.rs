@@ -19,8 +19,10 @@ use clap::ValueEnum;
 
 use crate::Outcome;
 use crate::arguments::Compare;
+use crate::cipher::Cipher;
 use crate::client::Direction;
 use crate::figures::{Figure, Figures};
+use crate::load::Login;
 use crate::peers::{Peer, Running};
 use crate::results::Ratio;
 use crate::site::Site;
@@ -157,6 +159,11 @@ fn with_settings(peers: &[Rc<dyn Peer>], settings: &[String]) -> Outcome<Vec<Con
         }
     }
     Ok(contestants)
+}
+
+/// The site's user at a server, for the light client.
+fn login(site: &Site, server: &Running, cipher: &Cipher) -> Outcome<Login> {
+    Login::new(server.address(), &site.user, &site.path("client_key"), cipher)
 }
 
 /// The server that a ratio is to, unless a scenario says otherwise.

@@ -67,7 +67,8 @@ impl Scenario for Offload {
     }
 
     fn contestants(&self, peers: &[Rc<dyn Peer>]) -> Outcome<Vec<Contestant>> {
-        let ours = peers.iter().find(|peer| peer.is_ours()).ok_or("ours is not among the servers")?;
+        let ours =
+            peers.iter().find(|peer| peer.is_ours()).ok_or("ours is not among the servers")?;
         let contestant = |(name, setting): (&str, &str)| {
             let settings = vec![setting.to_owned(), NO_REKEY.to_owned()];
             ours.accepts(&settings).map_err(|error| format!("our server says: {error}"))?;

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use super::load::{Flow, NO_REKEY};
 use super::watch::watch;
-use super::{Contestant, OPENSSH, Scenario, with_settings};
+use super::{Contestant, OPENSSH, Scenario, login, with_settings};
 use crate::Outcome;
 use crate::arguments::Compare;
 use crate::cipher::Cipher;
 use crate::client::{self, Direction};
 use crate::figures::{Figure, Figures};
-use crate::load::{self, Login, StatRun};
+use crate::load::{self, StatRun};
 use crate::peers::{Peer, Running};
 use crate::results::Ratio;
 use crate::site::{BULK, Site};
@@ -50,7 +50,7 @@ impl Stat {
 
     fn run(&self, site: &Site, server: &Running, count: u32) -> Outcome<Vec<Duration>> {
         let run = StatRun {
-            login: Login::to(site, server, &Cipher::default_choice())?,
+            login: login(site, server, &Cipher::default_choice())?,
             path: server.remote(BULK),
             count,
             interval: Some(INTERVAL),
@@ -122,10 +122,8 @@ impl Scenario for Stat {
     }
 
     fn ratios(&self) -> &'static [Ratio] {
-        const P99: Ratio =
-            Ratio { title: "p99 x OpenSSH", figure: Figure::P99, baseline: OPENSSH };
-        const P50: Ratio =
-            Ratio { title: "p50 x OpenSSH", figure: Figure::P50, baseline: OPENSSH };
+        const P99: Ratio = Ratio { title: "p99 x OpenSSH", figure: Figure::P99, baseline: OPENSSH };
+        const P50: Ratio = Ratio { title: "p50 x OpenSSH", figure: Figure::P50, baseline: OPENSSH };
         &[P99, P50]
     }
 

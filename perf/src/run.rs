@@ -25,6 +25,9 @@ pub(crate) fn compare(compare: &Compare) -> Outcome<ExitCode> {
         Some(dir) => dir.clone(),
         None => std::env::current_exe()?.parent().ok_or("no folder")?.to_owned(),
     };
+    // Servers that go to a folder of their own need names that hold there too.
+    let named = |error| format!("{}: {error}", work_dir.display());
+    let work_dir = work_dir.canonicalize().map_err(named)?;
     let host = Host::describe(&work_dir);
     let (installed, skipped) = installed(peers::chosen(compare)?);
     if installed.is_empty() {

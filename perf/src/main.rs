@@ -5,7 +5,8 @@
 //! spends on each GiB, because on one machine client and server compete for the cores.
 //!
 //! - `arguments`: the command line. `peers`: one file a server. `site`: keys, files, folders.
-//! - `client`: one transfer with OpenSSH's client. `load`: clients of our own, and what needs them. `measure`: CPU time and memory of a whole process tree.
+//! - `client`: one transfer with OpenSSH's client. `load`: clients of our own, and what needs them.
+//! - `measure`: CPU time and memory of a whole process tree.
 //! - `run`: the interleaved rounds. `report`: median and spread, table, CSV, README.
 
 mod arguments;

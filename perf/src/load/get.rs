@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use ringferry::crypto;
@@ -59,10 +58,14 @@ pub(super) fn read(mut session: Session, handle: &[u8], bulk: &Bulk) -> Outcome<
 
 impl<'a> Reads<'a> {
     fn new(handle: &'a [u8], bulk: &Bulk) -> Outcome<Reads<'a>> {
-        let named = |path: &Path, error| format!("{}: {error}", path.display());
-        let create = |path: &PathBuf| File::create(path).map_err(|error| named(path, error));
+        let file = match &bulk.local {
+            Some(path) => {
+                Some(File::create(path).map_err(|error| format!("{}: {error}", path.display()))?)
+            }
+            None => None,
+        };
         Ok(Reads {
-            file: bulk.local.as_ref().map(create).transpose()?,
+            file,
             handle,
             slots: vec![(0, 0); bulk.outstanding],
             current: 0,

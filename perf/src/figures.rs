@@ -88,6 +88,10 @@ impl Figure {
         }
     }
 
+    pub(crate) fn more_is_better(self) -> bool {
+        self == Figure::MbPerS
+    }
+
     /// Of a peak the highest of all rounds is what counts, of the rest the median.
     pub(crate) fn is_peak(self) -> bool {
         matches!(self, Figure::Rss | Figure::Pss)

@@ -26,8 +26,10 @@ pub(crate) struct Bulk {
     /// The file on the server, by stream: as many streams as there are names. Downloads may share
     /// one file, uploads must not.
     pub(crate) remote: Vec<String>,
-    /// Where an upload's bytes come from; every stream sends this file from its start.
-    pub(crate) local: PathBuf,
+    /// Where an upload's bytes come from: every stream sends this file from its start. Where a
+    /// download's go, of one stream only and for a pass that verifies; without it they are thrown
+    /// away.
+    pub(crate) local: Option<PathBuf>,
     /// Bytes of file that each stream moves; the files must have as many.
     pub(crate) bytes: u64,
     /// The length of a READ or WRITE: 32 KiB to 255 KiB.
@@ -37,11 +39,11 @@ pub(crate) struct Bulk {
     /// Downloads only: ask for everything at once, then only count what comes in and never open a
     /// packet, which leaves the server nearly a whole core more on a machine with two.
     ///
-    /// Keys must not be exchanged while it runs, since nobody answers: ringferry needs
-    /// `--set key_renegotiation_threshold=N` with N above twice the bytes of a stream for
-    /// chacha20-poly1305 from 1 GiB on (the key takes up to 9223372036854775807); sshd needs
-    /// `RekeyLimit` alike. Nor is the server's `client_alive_interval` answered. A stream moves less
-    /// than 2 GiB, the largest receive window.
+    /// Keys must not be exchanged while it runs, since nobody answers. Ciphers with 16-byte blocks
+    /// last 64 GiB; chacha20-poly1305 lasts 1 GiB, packet headers included, unless ringferry has
+    /// `--set key_renegotiation_threshold=64G` (the key takes up to 9223372036854775807; sshd's
+    /// RekeyLimit can only lower it). Nor is `client_alive_interval` answered: a stream may take 3
+    /// minutes. It moves less than 2 GiB, the largest receive window.
     pub(crate) skip_decryption: bool,
 }
 
@@ -122,6 +124,10 @@ impl Bulk {
         }
         if self.skip_decryption && self.direction == Direction::Put {
             return Err("an upload has nothing to decrypt that could be skipped".into());
+        }
+        let keeps = self.direction == Direction::Get && self.local.is_some();
+        if keeps && (self.skip_decryption || self.remote.len() != 1) {
+            return Err("only one stream that decrypts can be kept".into());
         }
         if self.skip_decryption && self.sink().due_bytes() > WINDOW_BYTES_MAX {
             return Err("a stream that skips decryption moves less than 2 GiB".into());

@@ -98,9 +98,9 @@ pub(crate) struct BulkWords {
     /// Files on the server, one for each stream
     #[arg(long, value_delimiter = ',', required = true)]
     remote: Vec<String>,
-    /// What an upload sends
-    #[arg(long, default_value = "/dev/null")]
-    local: PathBuf,
+    /// What an upload sends; where a download goes
+    #[arg(long)]
+    local: Option<PathBuf>,
     #[arg(long, value_parser = parse_size)]
     bytes: u64,
     #[arg(long, default_value = "32K", value_parser = parse_size)]

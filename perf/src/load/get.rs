@@ -1,6 +1,8 @@
 //! Downloads: one that decrypts what it gets and throws it away, and one that only counts.
 
+use std::fs::File;
 use std::io::Write;
+use std::os::unix::fs::FileExt;
 use std::time::Instant;
 
 use ringferry::crypto;
@@ -21,6 +23,8 @@ const PACKET_HEADERS_BYTES: u64 = 4 + 1 + 9 + 4;
 /// READs under way, by slot; the slot is the request's id.
 struct Reads<'a> {
     handle: &'a [u8],
+    /// Where the bytes go, if anywhere.
+    file: Option<File>,
     /// Where each one goes on, and how much of it is to come.
     slots: Vec<(u64, u32)>,
     /// The slot whose data is coming in.
@@ -36,7 +40,7 @@ struct Reads<'a> {
 
 /// Reads `bulk.bytes` with `bulk.outstanding` READs under way, as a client does.
 pub(super) fn read(mut session: Session, handle: &[u8], bulk: &Bulk) -> Outcome<StreamLoad> {
-    let mut reads = Reads::new(handle, bulk);
+    let mut reads = Reads::new(handle, bulk)?;
     let before = session.received_bytes();
     let start = Instant::now();
     for slot in 0..bulk.outstanding {
@@ -44,7 +48,7 @@ pub(super) fn read(mut session: Session, handle: &[u8], bulk: &Bulk) -> Outcome<
     }
     while reads.arrived < bulk.bytes {
         session.queue(|out| out.append(&mut reads.requests));
-        session.receive(Wait::UntilSomething, |item| reads.take(&item))?;
+        session.receive(Wait::UntilSomething, |item, payload| reads.take(&item, payload))?;
     }
     let (wall, bytes) = (start.elapsed(), reads.arrived);
     let wire_bytes = session.received_bytes() - before;
@@ -53,8 +57,15 @@ pub(super) fn read(mut session: Session, handle: &[u8], bulk: &Bulk) -> Outcome<
 }
 
 impl<'a> Reads<'a> {
-    fn new(handle: &'a [u8], bulk: &Bulk) -> Reads<'a> {
-        Reads {
+    fn new(handle: &'a [u8], bulk: &Bulk) -> Outcome<Reads<'a>> {
+        let file = match &bulk.local {
+            Some(path) => {
+                Some(File::create(path).map_err(|error| format!("{}: {error}", path.display()))?)
+            }
+            None => None,
+        };
+        Ok(Reads {
+            file,
             handle,
             slots: vec![(0, 0); bulk.outstanding],
             current: 0,
@@ -63,7 +74,7 @@ impl<'a> Reads<'a> {
             request_bytes: bulk.request_bytes,
             arrived: 0,
             requests: Vec::new(),
-        }
+        })
     }
 
     /// Gives a free slot the next part of the file, if there is one.
@@ -82,7 +93,7 @@ impl<'a> Reads<'a> {
         }
     }
 
-    fn take(&mut self, item: &ReplyItem<'_>) -> Outcome<()> {
+    fn take(&mut self, item: &ReplyItem<'_>, payload: &[u8]) -> Outcome<()> {
         match item {
             ReplyItem::Reply(Reply::Data { id, len }) => {
                 self.current = *id as usize;
@@ -91,10 +102,13 @@ impl<'a> Reads<'a> {
                     _ => Err(format!("{len} bytes for request {id}: not what was asked").into()),
                 }
             }
-            ReplyItem::ReadData { range, last } => {
-                let got = u32::try_from(range.len())?;
+            ReplyItem::ReadData { last, .. } => {
+                let got = u32::try_from(payload.len())?;
                 self.arrived += u64::from(got);
                 let (offset, wanted) = &mut self.slots[self.current];
+                if let Some(file) = &self.file {
+                    file.write_all_at(payload, *offset)?;
+                }
                 *offset += u64::from(got);
                 *wanted -= got;
                 match (last, *wanted) {
@@ -157,7 +171,7 @@ pub(super) fn sink(mut session: Session, handle: &[u8], bulk: &Bulk) -> Outcome<
     });
     let (end, wire_bytes) = drained.map_err(|error| {
         let cure = "a server that exchanges keys waits for an answer that does not come: raise its \
-                    key_renegotiation_threshold (sshd: RekeyLimit)";
+                    key_renegotiation_threshold, or move less than 1 GiB";
         format!("{error}; {cure}")
     })?;
     Ok(StreamLoad { start, wall: end - start, bytes: bulk.bytes, wire_bytes })

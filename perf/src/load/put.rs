@@ -41,7 +41,7 @@ pub(super) fn write(mut session: Session, handle: &[u8], bulk: &Bulk) -> Outcome
         let left = upload.sendable_bytes(bulk.outstanding as u64);
         let sent = session.send_train(&mut train, left, |into| upload.fill(into))?;
         let wait = if sent == 0 { Wait::UntilSomething } else { Wait::NotAtAll };
-        session.receive(wait, |item| upload.take(&item))?;
+        session.receive(wait, |item, _| upload.take(&item))?;
     }
     let id = session.id();
     session.ask(&Request::Close { id, handle }, |reply| match reply {
@@ -55,11 +55,11 @@ pub(super) fn write(mut session: Session, handle: &[u8], bulk: &Bulk) -> Outcome
 
 impl<'a> Upload<'a> {
     fn new(handle: &'a [u8], bulk: &Bulk) -> Outcome<Upload<'a>> {
-        let named = |error| format!("{}: {error}", bulk.local.display());
-        let file = File::open(&bulk.local).map_err(named)?;
+        let path = bulk.local.as_ref().ok_or("an upload needs a local file")?;
+        let file = File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
         let has = file.metadata()?.len();
         if has < bulk.bytes {
-            return Err(format!("{} has {has} bytes only", bulk.local.display()).into());
+            return Err(format!("{} has {has} bytes only", path.display()).into());
         }
         Ok(Upload {
             file,

@@ -223,7 +223,7 @@ impl Session {
         self.queue(|out| encode(out, request));
         let mut answer = None;
         while answer.is_none() {
-            self.receive(Wait::UntilSomething, |item| {
+            self.receive(Wait::UntilSomething, |item, _| {
                 let ReplyItem::Reply(reply) = item else { return Err("not a whole reply".into()) };
                 answer = Some(wanted(&reply).ok_or_else(|| unexpected(&reply))?);
                 Ok(())
@@ -249,11 +249,12 @@ impl Session {
         }
     }
 
-    /// Flushes, reads once from the socket, and hands each item that has come to `take`.
+    /// Flushes, reads once from the socket, and hands each item that has come to `take`, with its
+    /// payload where it is a piece of one.
     pub(super) fn receive(
         &mut self,
         wait: Wait,
-        mut take: impl FnMut(ReplyItem<'_>) -> Outcome<()>,
+        mut take: impl FnMut(ReplyItem<'_>, &[u8]) -> Outcome<()>,
     ) -> Outcome<()> {
         self.flush()?;
         self.wire.receive(wait)?;
@@ -264,7 +265,13 @@ impl Session {
                     let mut data = self.wire.data(range);
                     while !data.is_empty() {
                         let step = self.replies.next(data)?;
-                        step.item.map_or(Ok(()), &mut take)?;
+                        if let Some(item) = step.item {
+                            let payload = match &item {
+                                ReplyItem::ReadData { range, .. } => data.get(range.clone()),
+                                _ => None,
+                            };
+                            take(item, payload.unwrap_or_default())?;
+                        }
                         data = data.get(step.consumed..).unwrap_or_default();
                     }
                     self.wire.connection.adjust(self.channel, bytes);

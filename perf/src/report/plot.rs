@@ -8,8 +8,10 @@ use crate::results::Part;
 use crate::statistics::Summary;
 
 const WIDTH: f64 = 860.0;
-/// Where the bars begin: left of it stand the labels of the cases.
-const LEFT: f64 = 210.0;
+/// Where the bars begin at least: left of it stand the labels of the cases.
+const LEFT_MIN: f64 = 120.0;
+/// Of a letter of a label, on the safe side.
+const LETTER: f64 = 7.2;
 /// Room for the value behind the longest bar.
 const RIGHT: f64 = 90.0;
 const BAR: f64 = 15.0;
@@ -38,7 +40,9 @@ pub(super) fn svg(part: &Part) -> String {
     let gaps = lines(rows.len()) * GROUP_GAP;
     let height = HEAD + lines(bars) * BAR_STEP + gaps + FOOT;
     let longest = rows.iter().flat_map(|(_, bars)| bars).filter_map(|bar| bar.value);
-    let axis = Axis::reaching(longest.map(|value| value.most).fold(0.0, f64::max));
+    let letters = rows.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0);
+    let left = (lines(letters) * LETTER + 26.0).max(LEFT_MIN);
+    let axis = Axis::reaching(longest.map(|value| value.most).fold(0.0, f64::max), left);
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{height}\" \
          viewBox=\"0 0 {WIDTH} {height}\" font-family=\"DejaVu Sans, Verdana, sans-serif\" \
@@ -53,7 +57,7 @@ pub(super) fn svg(part: &Part) -> String {
         let _ = writeln!(
             out,
             "<text x=\"{:.1}\" y=\"{middle:.1}\" text-anchor=\"end\">{}</text>",
-            LEFT - 10.0,
+            left - 10.0,
             escaped(label)
         );
         for bar in bars {
@@ -102,9 +106,11 @@ fn color(part: &Part, server: usize) -> &'static str {
 
 fn legend(out: &mut String, part: &Part) {
     let (name, what) = (escaped(&part.name), part.headline().title());
+    let better = if part.headline().more_is_better() { "more" } else { "less" };
     let _ = writeln!(
         out,
-        "<text x=\"16\" y=\"24\" font-size=\"15\" font-weight=\"bold\">{name}: {what}</text>"
+        "<text x=\"16\" y=\"24\" font-size=\"15\" font-weight=\"bold\">{name}: {what}\
+         <tspan font-size=\"12\" font-weight=\"normal\"> ({better} is better)</tspan></text>"
     );
     let mut x = 16.0;
     for (server, who) in part.servers.iter().enumerate() {
@@ -142,20 +148,20 @@ fn draw(out: &mut String, bar: &Bar, axis: &Axis, y: f64) {
             out,
             "<text x=\"{:.1}\" y=\"{baseline:.1}\" font-size=\"11\" font-style=\"italic\" \
              fill=\"{}\">{}</text>",
-            LEFT + 4.0,
+            axis.left + 4.0,
             bar.color,
             escaped(&bar.text)
         );
         return;
     };
     let (end, least, most) = (axis.x(value.median), axis.x(value.least), axis.x(value.most));
-    let middle = y + BAR / 2.0;
+    let (left, middle) = (axis.left, y + BAR / 2.0);
     let _ = writeln!(
         out,
-        "<rect x=\"{LEFT:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{BAR:.1}\" fill=\"{}\"/>\
+        "<rect x=\"{left:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{BAR:.1}\" fill=\"{}\"/>\
          <line x1=\"{least:.1}\" y1=\"{middle:.1}\" x2=\"{most:.1}\" y2=\"{middle:.1}\" \
          stroke=\"#222\"/><text x=\"{:.1}\" y=\"{baseline:.1}\" font-size=\"11\">{}</text>",
-        end - LEFT,
+        end - left,
         bar.color,
         most.max(end) + 6.0,
         escaped(&bar.text)
@@ -164,26 +170,27 @@ fn draw(out: &mut String, bar: &Bar, axis: &Axis, y: f64) {
 
 /// From zero to a little more than the largest value, in round steps.
 struct Axis {
+    left: f64,
     step: f64,
     ticks: u32,
 }
 
 impl Axis {
-    fn reaching(most: f64) -> Axis {
+    fn reaching(most: f64, left: f64) -> Axis {
         if most <= 0.0 {
-            return Axis { step: 1.0, ticks: 1 };
+            return Axis { left, step: 1.0, ticks: 1 };
         }
         // The largest power of ten that is no more than a fifth of the whole, times 1, 2 or 5.
         let power = 10_f64.powf((most / 5.0).log10().floor());
         let steps = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * power);
         let step = steps.into_iter().find(|step| most / step <= 6.0).unwrap_or(power * 10.0);
         let ticks = (1..10).find(|&ticks| step * f64::from(ticks) >= most).unwrap_or(10);
-        Axis { step, ticks }
+        Axis { left, step, ticks }
     }
 
     fn x(&self, value: f64) -> f64 {
         let share = value / (self.step * f64::from(self.ticks));
-        LEFT + share * (WIDTH - LEFT - RIGHT)
+        self.left + share * (WIDTH - self.left - RIGHT)
     }
 
     /// With as many digits as the steps have.
@@ -218,21 +225,21 @@ mod tests {
             (0.012, 0.002, 6),
             (0.0, 1.0, 1),
         ] {
-            let axis = Axis::reaching(most);
+            let axis = Axis::reaching(most, 0.0);
             let exact = (axis.step - step).abs() < step * 1e-9;
             assert!(exact && axis.ticks == ticks, "{most}: {} x {}", axis.step, axis.ticks);
         }
-        assert_eq!(Axis::reaching(0.93).label(0.4), "0.4");
-        assert_eq!(Axis::reaching(0.012).label(0.004), "0.004");
-        assert_eq!(Axis::reaching(1200.0).label(400.0), "400");
+        assert_eq!(Axis::reaching(0.93, 0.0).label(0.4), "0.4");
+        assert_eq!(Axis::reaching(0.012, 0.0).label(0.004), "0.004");
+        assert_eq!(Axis::reaching(1200.0, 0.0).label(400.0), "400");
     }
 
     #[test]
     fn a_bar_is_as_long_as_its_median() {
-        // The axis of the sample goes to 2.5 over 560 units.
+        // The axis of the sample goes to 2.5 over 650 units.
         let text = svg(&sample::part());
-        assert!(text.contains("width=\"134.4\" height=\"15.0\" fill=\"#2166ac\""), "0.6: {text}");
-        assert!(text.contains("width=\"448.0\" height=\"15.0\" fill=\"#e08214\""), "2.0: {text}");
+        assert!(text.contains("width=\"156.0\" height=\"15.0\" fill=\"#2166ac\""), "0.6: {text}");
+        assert!(text.contains("width=\"520.0\" height=\"15.0\" fill=\"#e08214\""), "2.0: {text}");
         assert!(text.contains(">openssh: not offered</text>"), "{text}");
         assert_eq!(text, svg(&sample::part()), "the same figures, the same bytes");
     }

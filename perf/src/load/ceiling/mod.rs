@@ -1,10 +1,8 @@
-//! The ceiling: what a server would cost that did nothing but the work no server is spared.
-//!
-//! A download reads the file, seals and sends; an upload receives, opens and writes: the same
-//! packets of 32 KiB, the same ciphers from the same crate, plain blocking system calls, and no
-//! protocol. The bare loop runs in a process of its own, so that its CPU time is counted like a
-//! server's, and greets like one. `packet` says how packets look, `send` and `receive` are the two
-//! loops, `serve` the process around them, `drive` its client.
+//! The ceiling: what a server would cost that did nothing but the work no server is spared: read,
+//! seal and send, or receive, open and write, in the same packets of 32 KiB, with the same ciphers,
+//! by plain blocking system calls and without a protocol. It runs in a process of its own, so that
+//! its CPU time is counted like a server's. `packet` says how packets look, `send` and `receive`
+//! are the bare loops, `serve` the process around them, `drive` its client.
 //!
 //! On a connection: the loop says its ident line and the client one byte, so that one who only
 //! connects to see whether somebody is there starts nothing. Then the packets go one way; after an

@@ -80,7 +80,9 @@ impl Cause {
 
     /// Client and server that found no algorithm in common say so; anything else is a failure.
     pub(crate) fn of(error: &str) -> Cause {
-        let refusals = ["no matching cipher", "no matching MAC", "no matching mac"];
+        // OpenSSH's words, then those of the light client.
+        let refusals =
+            ["no matching cipher", "no matching MAC", "no common cipher", "no common MAC"];
         let refused = refusals.iter().any(|words| error.contains(words));
         if refused { Cause::NotOffered } else { Cause::Failed }
     }
@@ -123,6 +125,8 @@ mod tests {
     fn a_refused_cipher_is_no_failure() {
         let said = "Unable to negotiate with 127.0.0.1 port 1: no matching cipher found. \
                     Their offer: aes128-ctr";
+        assert_eq!(Cause::of(said), Cause::NotOffered);
+        let said = "the client ended the connection: no common cipher from client to server";
         assert_eq!(Cause::of(said), Cause::NotOffered);
         assert_eq!(Cause::of("Connection closed"), Cause::Failed);
     }

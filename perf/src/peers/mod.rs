@@ -31,6 +31,10 @@ pub(crate) trait Peer {
     /// The command that serves the site in the foreground, after writing what it needs there.
     /// `settings` are KEY=VALUE of our own server; a peer that is another's ignores them.
     fn launch(&self, site: &Site, settings: &[String]) -> Outcome<Launch>;
+    /// The longest READ that it answers in full.
+    fn read_bytes_max(&self) -> u32 {
+        u32::MAX
+    }
     fn is_ours(&self) -> bool {
         false
     }

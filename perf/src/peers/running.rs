@@ -21,6 +21,8 @@ pub(crate) struct Running {
     child: Child,
     address: SocketAddr,
     remote_root: String,
+    /// See [`Peer::read_bytes_max`].
+    pub(crate) read_bytes_max: u32,
     /// The processes of this server and no others.
     pub(crate) group: Group,
     /// Processes while no client is connected.
@@ -59,6 +61,7 @@ impl Running {
             child,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             remote_root: launch.remote_root,
+            read_bytes_max: peer.read_bytes_max(),
             group,
             idle_processes: 0,
             ident: String::new(),

@@ -14,7 +14,7 @@ use crate::peers::{Peer, Running};
 use crate::results::Ratio;
 use crate::site::Site;
 
-/// The most that a server gets whose sessions are processes; also a case that all share.
+/// The most that others get, whose sessions are mostly processes; also a case that all share.
 const PROCESSES_MAX: u32 = 200;
 /// Until what a login needed for a moment has been given back.
 const SETTLING: Duration = Duration::from_secs(2);
@@ -53,7 +53,7 @@ impl Scenario for Idle {
              seconds after the last login, less what they held before the first, divided (PSS: \
              shared pages count once; the kernel's sockets are not in it unless the column says \
              cgroup). RSS and PSS are peaks during the logins. CPU is for 1,000 of the logins. \
-             Servers with processes for each session get {PROCESSES_MAX}.",
+             Other servers get {PROCESSES_MAX}, as most have processes for each session.",
             SETTLING.as_secs()
         )
     }

@@ -63,7 +63,7 @@ impl Flow {
                 Direction::Put => Some(site.served_file(BULK)),
             },
             bytes: self.bytes,
-            request_bytes: self.request_bytes,
+            request_bytes: self.request_bytes.min(server.read_bytes_max),
             outstanding: OUTSTANDING,
             skip_decryption: self.sink,
         })
@@ -232,8 +232,8 @@ impl Scenario for Streams {
         };
         format!(
             "{mib} MiB in all, divided among the streams (a connection each), with the light \
-             client of this harness: requests of {requests} KiB, {OUTSTANDING} under way at once. \
-             {how} Logins are over before the clock and the CPU count begin. `{CEILING}` is no \
+             client of this harness: requests of {requests} KiB (less where a server answers no \
+             more at once), {OUTSTANDING} under way at once. {how} Logins are over before the clock and the CPU count begin. `{CEILING}` is no \
              server but the bare loop of {loops} on the same file and cipher, in one thread.",
             loops = match self.direction {
                 Direction::Get => "read, seal, send",

@@ -4,9 +4,11 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
+use crate::cipher::Cipher;
 use crate::measure::Method;
+use crate::scenarios::Name;
 
 /// Compares ringferry with other SFTP servers on this machine: wall time, MB/s, server CPU seconds
 /// a GiB and peak memory, by scenario and cipher.
@@ -22,25 +24,27 @@ pub(crate) struct Arguments {
 /// A comparison.
 #[derive(Args)]
 pub(crate) struct Compare {
-    /// One round of 256 MiB, for a look in less than half a minute
+    /// get and put, one round of 256 MiB: for a look in less than a minute
     #[arg(long)]
     pub(crate) quick: bool,
-    /// ours, openssh, or NAME=PATH for another sshd
+    /// all, or some of ours, openssh, proftpd, rclone, dropbear, and NAME=PATH for another sshd
     #[arg(long, value_delimiter = ',', default_values = ["ours", "openssh"])]
     pub(crate) servers: Vec<String>,
-    /// What the client does
+    /// What the clients do
     #[arg(long, value_delimiter = ',', default_values = ["get", "put"])]
-    pub(crate) scenarios: Vec<Scenario>,
-    /// default (the client's choice), aes128-gcm, aes256-gcm, chacha20-poly1305, or a name as ssh
-    /// knows it
-    #[arg(long, value_delimiter = ',', default_values = ["aes128-gcm", "default"])]
+    pub(crate) scenarios: Vec<Name>,
+    /// default (the client's choice), aes128-gcm, aes256-gcm, chacha20-poly1305, aes128-ctr+etm, or
+    /// a name as ssh knows it [default: these five; quick: aes128-gcm and default]
+    #[arg(long, value_delimiter = ',')]
     pub(crate) ciphers: Vec<Cipher>,
     /// Timed rounds [default: 3; quick: 1]
     #[arg(long)]
     pub(crate) rounds: Option<u32>,
-    /// Bytes of the file, with K, M or G [default: 1G; quick: 256M]
+    /// Bytes of the large file, with K, M or G [default: 1G; quick: 256M]
     #[arg(long, value_parser = parse_size)]
     pub(crate) size: Option<u64>,
+    #[command(flatten)]
+    pub(crate) amounts: Amounts,
     /// Our binary [default: built now, release profile]
     #[arg(long)]
     pub(crate) ringferry: Option<PathBuf>,
@@ -61,6 +65,42 @@ pub(crate) struct Compare {
     pub(crate) cpu_method: Option<Method>,
 }
 
+/// How much of everything; each belongs to one kind of scenario.
+#[derive(Args)]
+#[command(next_help_heading = "Amounts")]
+pub(crate) struct Amounts {
+    /// load-get, load-put: connections at once, each with its share of the bytes
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 2, 4, 8, 64])]
+    pub(crate) streams: Vec<u32>,
+    /// load-get, load-put: every number of streams with every cipher, not only with the first
+    #[arg(long)]
+    pub(crate) cross: bool,
+    /// load-get: a case of its own for a client that decrypts what arrives
+    #[arg(long)]
+    pub(crate) decrypt: bool,
+    /// load-get, load-put: bytes of a READ or WRITE, 32K to 255K
+    #[arg(long, value_parser = parse_size, default_value = "255K")]
+    pub(crate) request_size: u64,
+    /// small: files of 4 KiB
+    #[arg(long, default_value_t = 5000, value_parser = clap::value_parser!(u32).range(1..100_000))]
+    pub(crate) small_files: u32,
+    /// stat: requests of each case
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) stats: u32,
+    /// logins: of each case
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) logins: u32,
+    /// idle: sessions of our server; the others get no more than 200, as each is processes
+    #[arg(long, value_delimiter = ',', default_values_t = [1000, 10_000])]
+    pub(crate) idle: Vec<u32>,
+    /// delay: milliseconds there and back; each way takes half
+    #[arg(long, value_delimiter = ',', default_values_t = [20, 100])]
+    pub(crate) delays: Vec<u32>,
+    /// delay: bytes of the file
+    #[arg(long, value_parser = parse_size, default_value = "256M")]
+    pub(crate) delay_size: u64,
+}
+
 impl Compare {
     /// Bytes of the file that is transferred.
     pub(crate) fn bytes(&self) -> u64 {
@@ -71,52 +111,33 @@ impl Compare {
     pub(crate) fn rounds(&self) -> u32 {
         self.rounds.unwrap_or(if self.quick { 1 } else { 3 }).max(1)
     }
-}
 
-/// What the client does.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub(crate) enum Scenario {
-    /// Download of one large file
-    Get,
-    /// Upload of one large file
-    Put,
-}
-
-impl Scenario {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Scenario::Get => "get",
-            Scenario::Put => "put",
+    /// The ciphers to go through.
+    pub(crate) fn ciphers(&self) -> Vec<Cipher> {
+        if !self.ciphers.is_empty() {
+            return self.ciphers.clone();
         }
-    }
-}
-
-/// A cipher as the table calls it and as ssh knows it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Cipher {
-    pub(crate) label: String,
-    /// `None` leaves the choice to the client.
-    pub(crate) ssh_name: Option<String>,
-}
-
-impl std::str::FromStr for Cipher {
-    type Err = std::convert::Infallible;
-
-    fn from_str(text: &str) -> Result<Cipher, Self::Err> {
-        let ssh_name = match text {
-            "default" => None,
-            "aes128-gcm" | "aes256-gcm" | "chacha20-poly1305" => {
-                Some(format!("{text}@openssh.com"))
-            }
-            other => Some(other.to_owned()),
+        let labels: &[&str] = if self.quick {
+            &["aes128-gcm", "default"]
+        } else {
+            &["aes128-gcm", "aes256-gcm", "chacha20-poly1305", "aes128-ctr+etm", "default"]
         };
-        Ok(Cipher { label: text.to_owned(), ssh_name })
+        labels.iter().filter_map(|label| label.parse().ok()).collect()
     }
 }
 
-/// What the harness runs itself as; not for people.
+/// What the harness runs itself as.
 #[derive(Subcommand)]
 pub(crate) enum Inner {
+    #[command(flatten)]
+    Measuring(Measuring),
+    #[command(flatten)]
+    Load(crate::load::Command),
+}
+
+/// The parts of the measurement that are processes; not for people.
+#[derive(Subcommand)]
+pub(crate) enum Measuring {
     /// Moves itself into a control group, or reaps orphans, and runs a server
     #[command(hide = true)]
     Contain {
@@ -141,12 +162,13 @@ pub(crate) enum Inner {
     },
 }
 
-fn parse_millis(text: &str) -> Result<Duration, std::num::ParseIntError> {
+/// A number of milliseconds.
+pub(crate) fn parse_millis(text: &str) -> Result<Duration, std::num::ParseIntError> {
     text.parse().map(Duration::from_millis)
 }
 
 /// `512`, `64K`, `256M`, `1G`: bytes, in powers of 1024.
-fn parse_size(text: &str) -> Result<u64, String> {
+pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
     let (digits, shift) = match text.char_indices().next_back() {
         Some((at, 'K' | 'k')) => (&text[..at], 10),
         Some((at, 'M' | 'm')) => (&text[..at], 20),
@@ -173,11 +195,14 @@ mod tests {
     }
 
     #[test]
-    fn ciphers_by_label() {
-        let cipher = |text: &str| text.parse::<Cipher>().unwrap().ssh_name;
-        assert_eq!(cipher("default"), None);
-        assert_eq!(cipher("aes128-gcm").as_deref(), Some("aes128-gcm@openssh.com"));
-        assert_eq!(cipher("aes128-ctr").as_deref(), Some("aes128-ctr"));
+    fn amounts_are_lists_and_sizes() {
+        let line = ["perf", "--streams", "1,64", "--delays=5", "--delay-size", "1M"];
+        let amounts = Arguments::try_parse_from(line).unwrap().compare.amounts;
+        assert_eq!((amounts.streams, amounts.delays), (vec![1, 64], vec![5]));
+        assert_eq!((amounts.delay_size, amounts.idle), (1 << 20, vec![1000, 10_000]));
+        for wrong in ["--logins=0", "--delay-size=0", "--scenarios=nonsense"] {
+            assert!(Arguments::try_parse_from(["perf", wrong]).is_err(), "{wrong}");
+        }
     }
 
     #[test]
@@ -187,5 +212,8 @@ mod tests {
         assert_eq!((quick.bytes(), quick.rounds()), (256 << 20, 1));
         let asked = parse(&["perf", "--quick", "--size", "1M", "--rounds", "7"]);
         assert_eq!((asked.bytes(), asked.rounds()), (1 << 20, 7));
+        assert_eq!((quick.ciphers().len(), asked.ciphers().len()), (2, 2));
+        let full = parse(&["perf"]);
+        assert_eq!((full.bytes(), full.rounds(), full.ciphers().len()), (1 << 30, 3, 5));
     }
 }

@@ -1,42 +1,47 @@
-//! One transfer with OpenSSH's own client.
+//! OpenSSH's own client, in batch mode.
 //!
-//! Downloads go to /dev/null: the client is the slower half on one machine, and what it writes to a
-//! disk would disturb the server's share of it. Uploads go to a file on the served filesystem,
-//! which is removed before its pages are written back. Only the pass that verifies writes a
-//! download.
+//! Timed downloads go to /dev/null: the client is the slower half on one machine, and what it
+//! writes to a disk would disturb the server's share of it. Uploads go to a file on the served
+//! filesystem, which is removed before its pages are written back. Only the pass that verifies
+//! writes a download.
 
 use std::io::Write;
+use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Child, Command, Stdio};
+
+use clap::ValueEnum;
 
 use crate::Outcome;
-use crate::arguments::{Cipher, Scenario};
+use crate::cipher::Cipher;
 use crate::peers::Running;
-use crate::site::{BULK, Site};
+use crate::site::{self, Site};
 
-/// What one transfer took.
-pub(crate) struct Transfer {
-    pub(crate) wall: Duration,
-    /// The cipher of the direction the file went, as the client reports it; only when asked for.
-    pub(crate) agreed_cipher: Option<String>,
+/// Which way the bytes go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum Direction {
+    /// From the server
+    Get,
+    /// To the server
+    Put,
 }
 
-/// Whether the transfer is for the clock or for the eye.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Purpose {
-    Timed,
-    /// Writes what it gets to a file and asks the client to say what it agreed on.
-    Verify,
+impl Direction {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Direction::Get => "get",
+            Direction::Put => "put",
+        }
+    }
 }
 
 /// The name an upload has on the server.
-pub(crate) const UPLOAD: &str = "uploaded.bin";
+const UPLOAD: &str = "uploaded.bin";
 /// The name of a verified download, beside the served folder.
-pub(crate) const DOWNLOAD: &str = "downloaded.bin";
+const DOWNLOAD: &str = "downloaded.bin";
 
 /// The options that make OpenSSH's clients use our keys and none of the user's files.
-pub(crate) fn options(site: &Site, cipher: &Cipher) -> Vec<String> {
+pub(crate) fn options(site: &Site) -> Vec<String> {
     let mut options = vec!["-F".to_owned(), "none".into()];
     let settings = [
         "BatchMode=yes".to_owned(),
@@ -48,59 +53,168 @@ pub(crate) fn options(site: &Site, cipher: &Cipher) -> Vec<String> {
         format!("IdentityFile={}", site.path("client_key").display()),
     ];
     options.extend(settings.into_iter().flat_map(|setting| ["-o".to_owned(), setting]));
-    options.extend(cipher.ssh_name.iter().flat_map(|name| ["-c".to_owned(), name.clone()]));
     options
 }
 
-/// Runs the transfer to its end.
-pub(crate) fn transfer(
-    site: &Site,
-    server: &Running,
-    scenario: Scenario,
-    cipher: &Cipher,
-    purpose: Purpose,
-) -> Outcome<Transfer> {
-    let local = site.served_file(BULK);
-    let batch = match (scenario, purpose) {
-        (Scenario::Get, Purpose::Timed) => get(&server.remote(BULK), Path::new("/dev/null")),
-        (Scenario::Get, Purpose::Verify) => get(&server.remote(BULK), &site.path(DOWNLOAD)),
-        (Scenario::Put, _) => format!("put {} {}\n", local.display(), server.remote(UPLOAD)),
-    };
-    let mut command = Command::new("sftp");
-    command.args(options(site, cipher)).args(["-q", "-b", "-"]);
-    if purpose == Purpose::Verify {
-        command.arg("-v");
+/// One file that goes one way.
+pub(crate) struct Transfer<'a> {
+    pub(crate) site: &'a Site,
+    pub(crate) server: &'a Running,
+    /// Where the client connects: the server, or what stands before it.
+    pub(crate) address: SocketAddr,
+    pub(crate) direction: Direction,
+    pub(crate) cipher: &'a Cipher,
+    /// The served file that is downloaded, and uploaded under another name.
+    pub(crate) file: &'a str,
+}
+
+impl Transfer<'_> {
+    /// For the clock.
+    pub(crate) fn run(&self) -> Outcome<()> {
+        self.sftp(Path::new("/dev/null"), false).map(|_| ())
     }
-    command.args(["-P", &server.port().to_string()]).arg(format!("{}@127.0.0.1", site.user));
-    let start = Instant::now();
-    let output = run(command, &batch)?;
-    let wall = start.elapsed();
-    let stderr = String::from_utf8_lossy(&output.stderr);
+
+    /// For the eye: compares what arrives byte by byte, and returns the cipher that client and
+    /// server agreed on.
+    pub(crate) fn verify(&self) -> Outcome<String> {
+        let arrived = match self.direction {
+            Direction::Get => self.site.path(DOWNLOAD),
+            Direction::Put => self.site.served_file(UPLOAD),
+        };
+        let said = self.sftp(&arrived, true)?;
+        site::expect_same(&self.site.served_file(self.file), &arrived)?;
+        std::fs::remove_file(arrived)?;
+        let agreed = agreed_cipher(&said, self.direction);
+        Ok(agreed.unwrap_or("unknown").to_owned())
+    }
+
+    /// Removes an upload: before its pages are written back, and before the next server's turn.
+    pub(crate) fn clear(&self) -> Outcome<()> {
+        match std::fs::remove_file(self.site.served_file(UPLOAD)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    fn sftp(&self, download: &Path, verbose: bool) -> Outcome<String> {
+        let local = self.site.served_file(self.file);
+        let batch = match self.direction {
+            Direction::Get => {
+                format!("get {} {}\n", self.server.remote(self.file), download.display())
+            }
+            Direction::Put => {
+                format!("put {} {}\n", local.display(), self.server.remote(UPLOAD))
+            }
+        };
+        sftp(self.site, self.address, self.cipher, &batch, verbose)
+    }
+}
+
+/// The cipher of the direction the file went, as the verbose client reports it.
+fn agreed_cipher(said: &str, direction: Direction) -> Option<&str> {
+    let before = match direction {
+        Direction::Get => "kex: server->client cipher: ",
+        Direction::Put => "kex: client->server cipher: ",
+    };
+    said.split(before).nth(1)?.split_whitespace().next()
+}
+
+/// Runs a batch to its end and returns what the client says on stderr.
+pub(crate) fn sftp(
+    site: &Site,
+    address: SocketAddr,
+    cipher: &Cipher,
+    batch: &str,
+    verbose: bool,
+) -> Outcome<String> {
+    let mut child = spawn(site, address, cipher, verbose)?;
+    if let Some(mut input) = child.stdin.take() {
+        // A client that was turned away reads no more: what it says is the better error.
+        let _ = input.write_all(batch.as_bytes());
+    }
+    let output = child.wait_with_output()?;
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     if !output.status.success() {
         return Err(format!("sftp {}: {}", output.status, last_lines(&stderr)).into());
     }
-    let direction = match scenario {
-        Scenario::Get => "kex: server->client cipher: ",
-        Scenario::Put => "kex: client->server cipher: ",
-    };
-    let agreed = stderr.split(direction).nth(1).and_then(|rest| rest.split_whitespace().next());
-    Ok(Transfer { wall, agreed_cipher: agreed.map(str::to_owned) })
+    Ok(stderr)
 }
 
-fn get(remote: &str, local: &Path) -> String {
-    format!("get {remote} {}\n", local.display())
-}
-
-fn run(mut command: Command, stdin: &str) -> Outcome<Output> {
-    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(|e| format!("sftp: {e}"))?;
-    if let Some(mut input) = child.stdin.take() {
-        input.write_all(stdin.as_bytes())?;
+fn spawn(site: &Site, address: SocketAddr, cipher: &Cipher, verbose: bool) -> Outcome<Child> {
+    let mut command = Command::new("sftp");
+    command.args(options(site)).args(cipher.client_options()).args(["-q", "-b", "-"]);
+    if verbose {
+        command.arg("-v");
     }
-    Ok(child.wait_with_output()?)
+    command.args(["-P", &address.port().to_string()]);
+    command.arg(format!("{}@{}", site.user, address.ip()));
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    command.spawn().map_err(|e| format!("sftp: {e}").into())
 }
 
+/// What a pipe takes at once (pipe(7): 64 KiB), so that writing a batch never waits for its reader.
+const BATCH_BYTES_MAX: usize = 60_000;
+
+/// A client that downloads one file again and again until it is dropped.
+pub(crate) struct Loop {
+    child: Child,
+}
+
+impl Loop {
+    pub(crate) fn start(
+        site: &Site,
+        server: &Running,
+        cipher: &Cipher,
+        file: &str,
+    ) -> Outcome<Loop> {
+        let line = format!("get {} /dev/null\n", server.remote(file));
+        let batch = line.repeat(BATCH_BYTES_MAX / line.len());
+        let mut child = spawn(site, server.address(), cipher, false)?;
+        if let Some(mut input) = child.stdin.take() {
+            input.write_all(batch.as_bytes())?;
+        }
+        Ok(Loop { child })
+    }
+
+    /// Whether it still downloads.
+    pub(crate) fn runs(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+}
+
+impl Drop for Loop {
+    fn drop(&mut self) {
+        // Its ssh ends with it: the pipe between them closes.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The last lines that say something.
 fn last_lines(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with("debug")).collect();
+    let chatter = ["debug", "OpenSSH_", "Warning: Permanently added", "Connection closed"];
+    let speaks = |line: &&str| !chatter.iter().any(|start| line.starts_with(start));
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(speaks).collect();
     lines[lines.len().saturating_sub(3)..].join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cipher_of_the_right_direction() {
+        let said = "debug1: kex: server->client cipher: a MAC: <implicit> compression: none\n\
+                    debug1: kex: client->server cipher: b MAC: <implicit> compression: none\n";
+        assert_eq!(agreed_cipher(said, Direction::Get), Some("a"));
+        assert_eq!(agreed_cipher(said, Direction::Put), Some("b"));
+        assert_eq!(agreed_cipher("", Direction::Put), None);
+    }
+
+    #[test]
+    fn an_error_is_the_end_of_what_was_said() {
+        let said = "one\ndebug1: x\ntwo\nthree\r\ndebug1: y\nfour\nConnection closed\n";
+        assert_eq!(last_lines(said), "two; three; four");
+        assert_eq!(last_lines(""), "");
+    }
 }

@@ -15,12 +15,12 @@ pub(crate) struct Site {
     pub(crate) user: String,
 }
 
-/// The file that is downloaded, and uploaded under another name.
+/// The file of the bulk scenarios.
 pub(crate) const BULK: &str = "bulk.bin";
 
 impl Site {
-    /// Makes keys and a file of `bytes` random bytes below `parent`.
-    pub(crate) fn make(parent: &Path, bytes: u64) -> Outcome<Site> {
+    /// Makes keys and an empty served folder below `parent`.
+    pub(crate) fn make(parent: &Path) -> Outcome<Site> {
         let dir = parent.join(format!("ringferry-perf-{}", std::process::id()));
         fs::create_dir_all(&dir).map_err(|e| format!("{}: {e}", dir.display()))?;
         let user = String::from_utf8(Command::new("id").arg("-un").output()?.stdout)?;
@@ -37,7 +37,6 @@ impl Site {
             }
         }
         fs::copy(site.path("client_key.pub"), site.path("authorized_keys"))?;
-        write_random(&site.served_file(BULK), bytes)?;
         Ok(site)
     }
 
@@ -52,6 +51,25 @@ impl Site {
 
     pub(crate) fn served_file(&self, name: &str) -> PathBuf {
         self.served().join(name)
+    }
+
+    /// A served file of random bytes; one that is there already stays.
+    pub(crate) fn serve_file(&self, name: &str, bytes: u64) -> Outcome<()> {
+        let path = self.served_file(name);
+        if path.exists() {
+            return Ok(());
+        }
+        write_random(&path, bytes)
+    }
+
+    /// A folder of this name beside the served one, empty.
+    pub(crate) fn empty_folder(&self, name: &str) -> Outcome<PathBuf> {
+        let folder = self.path(name);
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        fs::create_dir(&folder)?;
+        Ok(folder)
     }
 
     /// A text for the report, in which this folder is `SITE` and the one it lies in `WORK`: where a
@@ -71,18 +89,30 @@ impl Drop for Site {
     }
 }
 
-/// Bytes that no filesystem or transport can compress, on the disk before this returns, so that no
-/// writeback of them falls into the measurement.
-fn write_random(path: &Path, bytes: u64) -> Outcome<()> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut out = BufWriter::with_capacity(1 << 20, File::create(path)?);
-    let mut left = bytes;
-    while left > 0 {
-        // xorshift64: not for secrets, but with no short period.
+/// Words that no filesystem or transport can compress; the same seed gives the same. xorshift64: not
+/// for secrets, but with no short period.
+fn random_words(seed: u64) -> impl Iterator<Item = [u8; 8]> {
+    let mut state = seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    std::iter::repeat_with(move || {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        let word = state.to_le_bytes();
+        state.to_le_bytes()
+    })
+}
+
+/// So many random bytes.
+pub(crate) fn random_bytes(seed: u64, bytes: usize) -> Vec<u8> {
+    random_words(seed).flatten().take(bytes).collect()
+}
+
+/// A file of random bytes, on the disk before this returns, so that no writeback of them falls into
+/// the measurement.
+fn write_random(path: &Path, bytes: u64) -> Outcome<()> {
+    let mut out = BufWriter::with_capacity(1 << 20, File::create(path)?);
+    let mut left = bytes;
+    let mut words = random_words(0);
+    while let Some(word) = words.next().filter(|_| left > 0) {
         let take = word.len().min(usize::try_from(left).unwrap_or(usize::MAX));
         out.write_all(&word[..take])?;
         left -= take as u64;
@@ -94,12 +124,20 @@ fn write_random(path: &Path, bytes: u64) -> Outcome<()> {
 
 /// Compares byte for byte, which costs a fifth of two SHA-256 and finds no less.
 pub(crate) fn expect_same(expected: &Path, actual: &Path) -> Outcome<()> {
-    let mut left = File::open(expected)?;
+    compare(File::open(expected)?, actual)
+}
+
+/// Compares `actual` with the first bytes of `expected`, of which it must have no more.
+pub(crate) fn expect_start_of(expected: &Path, actual: &Path, bytes: u64) -> Outcome<()> {
+    compare(File::open(expected)?.take(bytes), actual)
+}
+
+fn compare(mut expected: impl Read, actual: &Path) -> Outcome<()> {
     let mut right = File::open(actual).map_err(|e| format!("{}: {e}", actual.display()))?;
     let (mut a, mut b) = (vec![0; 1 << 20], vec![0; 1 << 20]);
     let mut offset = 0;
     loop {
-        let (got_a, got_b) = (fill(&mut left, &mut a)?, fill(&mut right, &mut b)?);
+        let (got_a, got_b) = (fill(&mut expected, &mut a)?, fill(&mut right, &mut b)?);
         if a[..got_a] != b[..got_b] {
             let text = format!("{} is not the file sent, from byte", actual.display());
             return Err(format!("{text} {offset} or soon after").into());
@@ -111,7 +149,7 @@ pub(crate) fn expect_same(expected: &Path, actual: &Path) -> Outcome<()> {
     }
 }
 
-fn fill(from: &mut File, block: &mut [u8]) -> std::io::Result<usize> {
+fn fill(from: &mut impl Read, block: &mut [u8]) -> std::io::Result<usize> {
     let mut filled = 0;
     while filled < block.len() {
         match from.read(&mut block[filled..])? {
@@ -120,6 +158,15 @@ fn fill(from: &mut File, block: &mut [u8]) -> std::io::Result<usize> {
         }
     }
     Ok(filled)
+}
+
+/// The number of regular files below `folder`, which must be there.
+pub(crate) fn count_files(folder: &Path) -> Outcome<usize> {
+    let mut count = 0;
+    for entry in fs::read_dir(folder).map_err(|e| format!("{}: {e}", folder.display()))? {
+        count += usize::from(entry?.file_type()?.is_file());
+    }
+    Ok(count)
 }
 
 #[cfg(test)]
@@ -143,6 +190,10 @@ mod tests {
         fs::write(&b, &bytes).unwrap();
         assert!(expect_same(&a, &b).is_err());
         assert!(expect_same(&b, &a).is_err());
+        fs::write(&b, &fs::read(&a).unwrap()[..2_000_000]).unwrap();
+        assert!(expect_start_of(&a, &b, 2_000_000).is_ok());
+        assert!(expect_start_of(&a, &b, 2_000_001).is_err());
+        assert!(expect_start_of(&a, &b, 1_999_999).is_err());
         fs::remove_dir_all(&dir).unwrap();
     }
 }

@@ -52,7 +52,7 @@ impl Sampler {
     }
 }
 
-fn sum(pids: &[u32]) -> Peak {
+pub(super) fn sum(pids: &[u32]) -> Peak {
     let mut sum = Peak::default();
     for pid in pids {
         // Not readable for another user's process: then the plain figure stands for both.

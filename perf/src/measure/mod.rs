@@ -19,10 +19,10 @@ use std::process::{Command, ExitCode};
 use clap::ValueEnum;
 use rustix::process::{Pid, Signal, kill_process};
 
-pub(crate) use memory::Sampler;
+pub(crate) use memory::{Peak, Sampler};
 
 use crate::Outcome;
-use crate::arguments::Inner;
+use crate::arguments::Measuring;
 
 /// How CPU time is counted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -143,6 +143,19 @@ impl Group {
         Sampler::start(self.members.clone())
     }
 
+    /// What the group holds at this moment.
+    pub(crate) fn memory(&self) -> Peak {
+        memory::sum(&self.members.list())
+    }
+
+    /// The same as the control group counts it, with page tables, stacks and socket buffers of the
+    /// kernel; `None` where it has no memory controller.
+    pub(crate) fn cgroup_memory_kib(&self) -> Option<u64> {
+        let Members::Cgroup(dir) = &self.members else { return None };
+        let text = std::fs::read_to_string(dir.join("memory.current")).ok()?;
+        Some(text.trim().parse::<u64>().ok()? / 1024)
+    }
+
     pub(crate) fn terminate(&self) {
         self.signal(Signal::TERM);
     }
@@ -169,14 +182,14 @@ impl Drop for Group {
 }
 
 /// What the harness runs itself as.
-pub(crate) fn inner_command(inner: &Inner) -> Outcome<ExitCode> {
+pub(crate) fn inner_command(inner: &Measuring) -> Outcome<ExitCode> {
     match inner {
-        Inner::Contain { cgroup, command } => contain::contain(cgroup.as_deref(), command),
-        Inner::Burn { millis } => {
+        Measuring::Contain { cgroup, command } => contain::contain(cgroup.as_deref(), command),
+        Measuring::Burn { millis } => {
             contain::burn(*millis);
             Ok(ExitCode::SUCCESS)
         }
-        Inner::Measure { method, command } => {
+        Measuring::Measure { method, command } => {
             let cpu = contain::measure(*method, command)?;
             println!(
                 "user {:.6} system {:.6} total {:.6}",

@@ -2,9 +2,8 @@
 //! that is part of it: `internal-sftp` saves an exec a session and is the faster of its two ways.
 
 use std::path::PathBuf;
-use std::process::Command;
 
-use super::{Launch, Peer, Port, free_port};
+use super::{Launch, Peer, Port, free_port, says};
 use crate::Outcome;
 use crate::site::Site;
 
@@ -25,18 +24,15 @@ impl Peer for OpenSsh {
     }
 
     fn version(&self) -> Outcome<String> {
+        if !self.sshd.is_file() {
+            let (path, cure) = (self.sshd.display(), "install with apt-get install openssh-server");
+            return Err(format!("{path} does not exist; {cure}").into());
+        }
         // Older ones know no -V: they complain, and name their version with the usage.
-        let output = Command::new(&self.sshd)
-            .arg("-V")
-            .output()
-            .map_err(|e| format!("{}: {e}", self.sshd.display()))?;
-        let said = [output.stdout, output.stderr].concat();
-        let said = String::from_utf8_lossy(&said).into_owned();
-        let version = said.lines().find(|line| line.starts_with("OpenSSH"));
-        Ok(version.unwrap_or("OpenSSH, version unknown").to_owned())
+        says(&self.sshd, &["-V"], "OpenSSH")
     }
 
-    fn launch(&self, site: &Site) -> Outcome<Launch> {
+    fn launch(&self, site: &Site, _settings: &[String]) -> Outcome<Launch> {
         if rustix::process::geteuid().is_root() {
             // A fresh machine has it only once the service has run. Other builds have another one.
             let _ = std::fs::create_dir_all("/run/sshd");

@@ -70,7 +70,22 @@ impl Peer for Ringferry {
         Ok(format!("ringferry {version}, commit {}{mark}", commit.trim()))
     }
 
-    fn launch(&self, site: &Site) -> Outcome<Launch> {
+    fn is_ours(&self) -> bool {
+        true
+    }
+
+    fn accepts(&self, settings: &[String]) -> Outcome<()> {
+        let mut command = Command::new(&self.binary);
+        command.arg("check");
+        command.args(settings.iter().flat_map(|set| ["--set", set]));
+        let output = command.output()?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(String::from_utf8_lossy(&output.stderr).trim().to_owned().into())
+    }
+
+    fn launch(&self, site: &Site, settings: &[String]) -> Outcome<Launch> {
         let mut command = vec![self.binary.clone().into()];
         command.extend(["serve", "--listen", "127.0.0.1:0", "--root"].map(Into::into));
         command.push(site.served().into());
@@ -80,6 +95,7 @@ impl Peer for Ringferry {
         command.push("--host-key".into());
         command.push(site.path("host_key").into());
         command.extend(self.more.iter().map(Into::into));
+        command.extend(settings.iter().flat_map(|set| ["--set".into(), set.into()]));
         let (configuration, remote_root) = (String::new(), "/".into());
         Ok(Launch { command, port: Port::ReadyLine, configuration, remote_root })
     }

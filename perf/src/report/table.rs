@@ -1,84 +1,98 @@
-//! The table: a row for each scenario, cipher and server, the median of the rounds, the lowest and
-//! highest in brackets, and the ratio to OpenSSH's median.
+//! The table of a scenario: a row for each case and server, the median of the rounds, the lowest
+//! and highest in brackets, and the ratios to the median of another server.
 
 use std::fmt::Write;
 
-use crate::run::{Results, Sample};
+use crate::figures::Figure;
+use crate::results::{Part, Ratio};
 use crate::statistics::{Summary, summary};
 
-/// The server that the others are compared with, when it took part.
-const BASELINE: &str = "openssh";
-
-/// One row's figures.
-struct Row {
-    wall_s: Summary,
-    mb_per_s: Summary,
-    cpu_s_per_gib: Summary,
-    rss_mib: Summary,
-    pss_mib: Summary,
-}
-
-pub(crate) fn table(results: &Results) -> String {
-    let mut out = String::from(
-        "| scenario | cipher | server | wall s | MB/s | server CPU s/GiB | x OpenSSH | RSS MiB \
-         | PSS MiB |\n|---|---|---|---|---|---|---|---|---|\n",
-    );
-    let baseline = results.servers.iter().position(|server| server.name == BASELINE);
-    for (case, wanted) in results.cases.iter().enumerate() {
-        for (server, who) in results.servers.iter().enumerate() {
-            let scenario = wanted.scenario.name();
-            let cipher = cipher_title(results, server, case);
-            let _ = write!(out, "| {scenario} | {cipher} | {} | ", who.name);
-            let Some(row) = row(results, server, case) else {
-                let _ = writeln!(out, "failed | | | | | |");
-                continue;
-            };
-            let reference = baseline.and_then(|baseline| self::row(results, baseline, case));
-            let ratio = reference.map_or(String::new(), |reference| {
-                let ratio = row.cpu_s_per_gib.median / reference.cpu_s_per_gib.median;
-                format!("{ratio:.2}")
-            });
-            let _ = writeln!(
-                out,
-                "{} | {} | {} | {ratio} | {:.1} | {:.1} |",
-                spread(row.wall_s, 2),
-                spread(row.mb_per_s, 0),
-                spread(row.cpu_s_per_gib, 3),
-                row.rss_mib.most,
-                row.pss_mib.most
-            );
+pub(super) fn table(part: &Part) -> String {
+    let figures = part.figures.iter().filter(|figure| is_present(part, **figure));
+    let figures: Vec<Figure> = figures.copied().collect();
+    let titles = part.ratios.iter().map(|ratio| ratio.title);
+    let heads = ["case", "server"].into_iter().chain(figures.iter().map(|figure| figure.title()));
+    let heads: Vec<&str> = heads.chain(titles).collect();
+    let mut out = format!("| {} |\n|{}\n", heads.join(" | "), "---|".repeat(heads.len()));
+    for case in 0..part.cases.len() {
+        for (server, who) in part.servers.iter().enumerate() {
+            let Some(cells) = cells(part, &figures, server, case) else { continue };
+            let title = case_title(part, server, case);
+            let _ = writeln!(out, "| {title} | {} | {} |", who.name, cells.join(" | "));
         }
     }
     out
 }
 
-/// The label, with what it came to where the client had the choice.
-fn cipher_title(results: &Results, server: usize, case: usize) -> String {
-    let cipher = &results.cases[case].cipher;
-    let agreed = results.agreed.iter().find(|(s, c, _)| (*s, *c) == (server, case));
-    match agreed {
-        Some((_, _, name)) if cipher.ssh_name.is_none() => {
-            format!("{}: {}", cipher.label, name.trim_end_matches("@openssh.com"))
-        }
-        _ => cipher.label.clone(),
+/// Some columns no server of a machine can fill.
+fn is_present(part: &Part, figure: Figure) -> bool {
+    part.samples.iter().any(|sample| sample.figures.get(figure).is_some())
+        || !matches!(figure, Figure::CgroupPerSession)
+}
+
+/// What stands behind case and server; `None` if the row is about nothing.
+fn cells(part: &Part, figures: &[Figure], server: usize, case: usize) -> Option<Vec<String>> {
+    let empty = figures.len() + part.ratios.len() - 1;
+    if let Some(absence) = part.absence(server, case) {
+        let mut cells = vec![absence.cause.words().to_owned()];
+        cells.resize(1 + empty, String::new());
+        return Some(cells);
+    }
+    part.of(server, case).next()?;
+    let figures = figures.iter().map(|&figure| {
+        let summary = of(part, server, case, figure);
+        summary.map_or(String::new(), |summary| printed(figure, summary))
+    });
+    let ratios = part.ratios.iter().map(|ratio| {
+        quotient(part, server, case, ratio).map_or(String::new(), |value| format!("{value:.2}"))
+    });
+    Some(figures.chain(ratios).collect())
+}
+
+fn printed(figure: Figure, summary: Summary) -> String {
+    let Summary { median, least, most } = summary;
+    let digits = figure.digits();
+    if figure.is_peak() {
+        return format!("{most:.digits$}");
+    }
+    format!("{median:.digits$} ({least:.digits$}-{most:.digits$})")
+}
+
+/// A figure's median and spread over the rounds.
+pub(super) fn of(part: &Part, server: usize, case: usize, figure: Figure) -> Option<Summary> {
+    summary(part.of(server, case).filter_map(|sample| sample.figures.get(figure)))
+}
+
+fn quotient(part: &Part, server: usize, case: usize, ratio: &Ratio) -> Option<f64> {
+    let median = |server| Some(of(part, server, case, ratio.figure)?.median);
+    let (own, reference) = (median(server)?, median(part.server(ratio.baseline)?)?);
+    (reference > 0.0).then(|| own / reference)
+}
+
+/// The label, with what it came to where client and server had the choice.
+pub(super) fn case_title(part: &Part, server: usize, case: usize) -> String {
+    let label = &part.cases[case];
+    match part.agreed.iter().find(|(s, c, _)| (*s, *c) == (server, case)) {
+        Some((_, _, name)) => format!("{label}: {}", name.trim_end_matches("@openssh.com")),
+        None => label.clone(),
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "bytes and KiB of a run stay far below 2^52")]
-fn row(results: &Results, server: usize, case: usize) -> Option<Row> {
-    let samples = || results.samples.iter().filter(|s| (s.server, s.case) == (server, case));
-    let of = |figure: &dyn Fn(&Sample) -> f64| summary(samples().map(figure));
-    let bytes = results.bytes as f64;
-    Some(Row {
-        wall_s: of(&|sample| sample.wall_s)?,
-        mb_per_s: of(&|sample| bytes / 1e6 / sample.wall_s)?,
-        cpu_s_per_gib: of(&|sample| sample.cpu.total_s() / (bytes / f64::from(1 << 30)))?,
-        rss_mib: of(&|sample| sample.rss_kib as f64 / 1024.0)?,
-        pss_mib: of(&|sample| sample.pss_kib as f64 / 1024.0)?,
-    })
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
 
-fn spread(values: Summary, digits: usize) -> String {
-    let Summary { median, least, most } = values;
-    format!("{median:.digits$} ({least:.digits$}-{most:.digits$})")
+    #[test]
+    fn medians_spreads_ratios_and_those_who_had_nothing() {
+        let expected = "\
+| case | server | server CPU s/GiB | MB/s | wall s | RSS MiB | CPU x OpenSSH |
+|---|---|---|---|---|---|---|
+| aes128-gcm | ringferry | 0.600 (0.500-0.700) | 859 (716-1074) | 1.25 (1.00-1.50) | 2.0 | 0.30 |
+| aes128-gcm | openssh | 2.000 (1.500-2.500) | 429 (358-537) | 2.50 (2.00-3.00) | 2.0 | 1.00 |
+| default: chacha20-poly1305 | ringferry | 0.900 (0.900-0.900) | 1074 (1074-1074) | 1.00 (1.00-1.00) | 2.0 |  |
+| default | openssh | not offered |  |  |  |  |
+";
+        assert_eq!(table(&sample::part()), expected);
+    }
 }

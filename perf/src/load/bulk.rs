@@ -41,9 +41,9 @@ pub(crate) struct Bulk {
     ///
     /// Nobody answers the server then, so a stream ends before keys are exchanged: 1 GiB less one
     /// percent for chacha20-poly1305, which no server's configuration can raise, and less than 2
-    /// GiB, the largest receive window, for the others. A `key_renegotiation_threshold` or
-    /// RekeyLimit must not be below that. Nor is `client_alive_interval` answered: a stream may take
-    /// 3 minutes.
+    /// GiB, the largest receive window, for the others. A `key_renegotiation_threshold` or a
+    /// RekeyLimit must not be below that. Nor is `client_alive_interval` answered: a stream may
+    /// take 3 minutes.
     pub(crate) skip_decryption: bool,
 }
 

@@ -85,6 +85,10 @@ fn what_did_not_arrive_is_an_error() {
     scene.write("bulk.bin", BYTES);
     let longer = try_run(&mut scene.bulk("get", &["bulk.bin"], BYTES + 1)).unwrap_err();
     assert!(longer.contains("READ: status 1"), "{longer}");
+    let mut sink = scene.bulk("get", &["bulk.bin"], 1 << 30);
+    sink.args(["--skip-decryption", "--cipher", "chacha20-poly1305"]);
+    let too_long = try_run(&mut sink).unwrap_err();
+    assert!(too_long.contains("last for 1063004406 bytes"), "{too_long}");
     let missing = try_run(&mut scene.bulk("get", &["none.bin"], BYTES)).unwrap_err();
     assert!(missing.contains("/none.bin: status 2"), "{missing}");
     let mut command = scene.bulk("put", &["no/folder.bin"], BYTES);

@@ -39,11 +39,11 @@ pub(crate) struct Bulk {
     /// Downloads only: ask for everything at once, then only count what comes in and never open a
     /// packet, which leaves the server nearly a whole core more on a machine with two.
     ///
-    /// Keys must not be exchanged while it runs, since nobody answers. Ciphers with 16-byte blocks
-    /// last 64 GiB; chacha20-poly1305 lasts 1 GiB, packet headers included, unless ringferry has
-    /// `--set key_renegotiation_threshold=64G` (the key takes up to 9223372036854775807; sshd's
-    /// RekeyLimit can only lower it). Nor is `client_alive_interval` answered: a stream may take 3
-    /// minutes. It moves less than 2 GiB, the largest receive window.
+    /// Nobody answers the server then, so a stream ends before keys are exchanged: 1 GiB less one
+    /// percent for chacha20-poly1305, which no server's configuration can raise, and less than 2
+    /// GiB, the largest receive window, for the others. A `key_renegotiation_threshold` or a
+    /// RekeyLimit must not be below that. Nor is `client_alive_interval` answered: a stream may
+    /// take 3 minutes.
     pub(crate) skip_decryption: bool,
 }
 

@@ -19,6 +19,9 @@ use crate::Outcome;
 const REPLY_HEADER_BYTES: u64 = 13;
 /// A CHANNEL_DATA packet has lengths, number, channel, length, and four bytes of padding or more.
 const PACKET_HEADERS_BYTES: u64 = 4 + 1 + 9 + 4;
+/// One part in so many of the bytes that a key lasts for is left to the headers: a percent, of
+/// which OpenSSH's packets need a third.
+const KEY_SHARE_KEPT: u64 = 100;
 
 /// READs under way, by slot; the slot is the request's id.
 struct Reads<'a> {
@@ -143,17 +146,26 @@ impl Sink {
     }
 
     /// Bytes of the socket that these are at least: the server cuts them into packets of
-    /// [`PACKET_BYTES`] or shorter ones, each with headers, padding and a tag.
-    fn wire_bytes_min(self, tag_bytes: usize) -> u64 {
+    /// [`PACKET_BYTES`] or shorter ones, each with headers, padding and a tag. An error if the
+    /// cipher's keys do not last that long.
+    fn wire_bytes_min(self, session: &Session) -> Outcome<u64> {
+        let (cipher, mac) = session.receiving();
+        let cipher = crypto::cipher(cipher).ok_or("no cipher was agreed on")?;
+        let lasts = cipher.rekey_bytes - cipher.rekey_bytes / KEY_SHARE_KEPT;
+        if self.bytes > lasts {
+            let name = cipher.name;
+            return Err(format!("keys of {name} last for {lasts} bytes of a sink's stream").into());
+        }
         let packets = self.due_bytes().div_ceil(u64::from(PACKET_BYTES));
-        self.due_bytes() + packets * (PACKET_HEADERS_BYTES + tag_bytes as u64)
+        let tag_bytes = cipher.shape(crypto::mac(mac)).tag_bytes as u64;
+        Ok(self.due_bytes() + packets * (PACKET_HEADERS_BYTES + tag_bytes))
     }
 }
 
 /// Sends every READ at once and counts the bytes that the socket gives.
 pub(super) fn sink(mut session: Session, handle: &[u8], bulk: &Bulk) -> Outcome<StreamLoad> {
     let sink = Sink { bytes: bulk.bytes, request_bytes: bulk.request_bytes };
-    let tag_bytes = tag_bytes(&session)?;
+    let wire_bytes_min = sink.wire_bytes_min(&session)?;
     for offset in (0..bulk.bytes).step_by(bulk.request_bytes as usize) {
         let len = u32::try_from((bulk.bytes - offset).min(u64::from(bulk.request_bytes)))?;
         let id = session.id();
@@ -162,7 +174,7 @@ pub(super) fn sink(mut session: Session, handle: &[u8], bulk: &Bulk) -> Outcome<
     let (requests, bare) = session.into_sealed()?;
     let mut writer = bare.stream.try_clone()?;
     let start = Instant::now();
-    let due_bytes = sink.wire_bytes_min(tag_bytes).saturating_sub(bare.unread_bytes as u64);
+    let due_bytes = wire_bytes_min.saturating_sub(bare.unread_bytes as u64);
     let drained = std::thread::scope(|scope| {
         let sent = scope.spawn(move || writer.write_all(&requests));
         let drained = drain(bare.stream, due_bytes);
@@ -170,16 +182,9 @@ pub(super) fn sink(mut session: Session, handle: &[u8], bulk: &Bulk) -> Outcome<
         drained
     });
     let (end, wire_bytes) = drained.map_err(|error| {
-        let cure = "a server that exchanges keys waits for an answer that does not come: raise its \
-                    key_renegotiation_threshold, or move less than 1 GiB";
+        let cure = "a server that exchanges keys waits for an answer that does not come: leave \
+                    its key_renegotiation_threshold or RekeyLimit alone";
         format!("{error}; {cure}")
     })?;
     Ok(StreamLoad { start, wall: end - start, bytes: bulk.bytes, wire_bytes })
-}
-
-/// Bytes of tag or MAC on every packet that the server sends.
-fn tag_bytes(session: &Session) -> Outcome<usize> {
-    let (cipher, mac) = session.receiving();
-    let cipher = crypto::cipher(cipher).ok_or("no cipher was agreed on")?;
-    Ok(cipher.shape(crypto::mac(mac)).tag_bytes)
 }

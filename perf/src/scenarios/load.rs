@@ -5,7 +5,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use super::watch::watch;
-use super::{CPU_PER_GIB, Contestant, MB_PER_S, Scenario, as_they_are, login, with_settings};
+use super::{CPU_PER_GIB, Contestant, MB_PER_S, Scenario, as_they_are, login};
 use crate::Outcome;
 use crate::arguments::Compare;
 use crate::cipher::Cipher;
@@ -27,12 +27,9 @@ const OUTSTANDING: usize = 64;
 /// What a case moves before the clock runs.
 const WARMING_BYTES_MAX: u64 = 64 << 20;
 
-/// A sink of chacha20-poly1305 takes no more on one stream: OpenSSH exchanges keys after 1 GiB of
-/// it, whatever it is told, and a sink would not answer.
-const CHACHA_SINK_BYTES_MAX: u64 = 960 << 20;
-
-/// Nobody answers a key exchange while a client skips decryption, so ours puts it off.
-pub(super) const NO_REKEY: &str = "key_renegotiation_threshold=9223372036854775807";
+/// A sink of chacha20-poly1305 takes no more on one stream: keys are exchanged after 1 GiB of it,
+/// whatever a server is told, and a sink does not answer.
+pub(super) const CHACHA_SINK_BYTES_MAX: u64 = 960 << 20;
 
 /// Streams that go at once, alike.
 #[derive(Clone)]
@@ -222,7 +219,7 @@ impl Scenario for Streams {
                 "A *sink* asks for everything at once and only counts the bytes that come, without \
                  decrypting them, so that the server has nearly the machine for itself; \
                  *decrypting* opens every packet. A sink of chacha20-poly1305 takes no more than \
-                 960 MiB, as sshd exchanges keys after 1 GiB. An untimed pass keeps and compares \
+                 960 MiB, as keys are exchanged after 1 GiB of it. An untimed pass keeps and compares \
                  the first bytes."
             }
             Direction::Put => {
@@ -259,10 +256,7 @@ impl Scenario for Streams {
     }
 
     fn contestants(&self, peers: &[Rc<dyn Peer>]) -> Outcome<Vec<Contestant>> {
-        let mut contestants = match self.direction {
-            Direction::Get => with_settings(peers, &[NO_REKEY.to_owned()])?,
-            Direction::Put => as_they_are(peers),
-        };
+        let mut contestants = as_they_are(peers);
         contestants.extend(self.ceilings());
         Ok(contestants)
     }
@@ -322,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sink_ends_before_sshd_wants_new_keys() {
+    fn a_sink_ends_before_keys_are_exchanged() {
         let bytes = |direction, ciphers| {
             let line = ["perf", "--size", "1G", "--streams", "1,2", "--ciphers", ciphers];
             let compare = Arguments::try_parse_from(line).unwrap().compare;

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::load::{Flow, NO_REKEY};
+use super::load::{CHACHA_SINK_BYTES_MAX, Flow};
 use super::{Contestant, Scenario};
 use crate::Outcome;
 use crate::arguments::Compare;
@@ -19,6 +19,8 @@ const ON: (&str, &str) = ("offload on", "crypto_threads=1");
 
 pub(super) struct Offload {
     flow: Flow,
+    /// Of the served file, which other scenarios take whole.
+    file_bytes: u64,
 }
 
 impl Offload {
@@ -29,11 +31,11 @@ impl Offload {
             direction: Direction::Get,
             cipher: Cipher { label, ssh_name: Some(cipher), mac: None },
             streams: 1,
-            bytes: compare.bytes(),
+            bytes: compare.bytes().min(CHACHA_SINK_BYTES_MAX),
             request_bytes: u32::try_from(compare.amounts.request_size).unwrap_or(u32::MAX),
             sink: true,
         };
-        Offload { flow }
+        Offload { flow, file_bytes: compare.bytes() }
     }
 }
 
@@ -70,7 +72,7 @@ impl Scenario for Offload {
         let ours =
             peers.iter().find(|peer| peer.is_ours()).ok_or("ours is not among the servers")?;
         let contestant = |(name, setting): (&str, &str)| {
-            let settings = vec![setting.to_owned(), NO_REKEY.to_owned()];
+            let settings = vec![setting.to_owned()];
             ours.accepts(&settings).map_err(|error| format!("our server says: {error}"))?;
             let peer = Rc::clone(ours);
             Ok(Contestant { name: name.to_owned(), peer, settings, only_case: None })
@@ -79,7 +81,7 @@ impl Scenario for Offload {
     }
 
     fn lay_out(&self, site: &Site) -> Outcome<()> {
-        site.serve_file(BULK, self.flow.bytes)
+        site.serve_file(BULK, self.file_bytes)
     }
 
     fn prepare(&self, site: &Site, _case: usize, server: &Running) -> Outcome<Option<String>> {

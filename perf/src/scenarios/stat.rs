@@ -3,16 +3,16 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::load::{Flow, NO_REKEY};
+use super::load::Flow;
 use super::watch::watch;
-use super::{Contestant, OPENSSH, Scenario, login, with_settings};
+use super::{OPENSSH, Scenario, login};
 use crate::Outcome;
 use crate::arguments::Compare;
 use crate::cipher::Cipher;
 use crate::client::{self, Direction};
 use crate::figures::{Figure, Figures};
 use crate::load::{self, StatRun};
-use crate::peers::{Peer, Running};
+use crate::peers::Running;
 use crate::results::Ratio;
 use crate::site::{BULK, Site};
 use crate::statistics::percentile;
@@ -134,10 +134,6 @@ impl Scenario for Stat {
             Beside::Sinks => format!("beside {DOWNLOADS} sinks"),
         };
         CASES.iter().map(label).collect()
-    }
-
-    fn contestants(&self, peers: &[std::rc::Rc<dyn Peer>]) -> Outcome<Vec<Contestant>> {
-        with_settings(peers, &[NO_REKEY.to_owned()])
     }
 
     fn lay_out(&self, site: &Site) -> Outcome<()> {

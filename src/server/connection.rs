@@ -69,6 +69,8 @@ pub(super) struct Driver {
     bytes_received: u64,
     bytes_told: u64,
     rekeys: u64,
+    /// The largest receive window a channel had.
+    window_bytes: u32,
     starved: bool,
     peer_ident: String,
 }
@@ -106,6 +108,7 @@ impl Driver {
             bytes_received: 0,
             bytes_told: 0,
             rekeys: 0,
+            window_bytes: 0,
             starved: false,
             peer_ident: String::new(),
         }
@@ -211,6 +214,10 @@ impl Driver {
             self.finish_sessions();
             self.pump(place);
             self.arm(place);
+            if self.starved {
+                // The shard has no buffer for it: it is not to invite more bytes than it must.
+                self.ssh.shrink_windows();
+            }
             if self.ssh.is_closed() {
                 self.phase = Phase::Flushing(place.now + FLUSH_TIMEOUT);
             }
@@ -332,6 +339,7 @@ impl Driver {
             received_bytes = self.bytes_received,
             sent_bytes = self.outbound.bytes_sent,
             rekeys = self.rekeys,
+            window_bytes = self.window_bytes,
             seconds = place.now.saturating_duration_since(self.opened).as_secs_f32(),
             client = self.peer_ident.as_str(),
             connections,

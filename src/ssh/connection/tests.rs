@@ -17,3 +17,4 @@ mod states;
 mod time;
 mod trace;
 mod transfer;
+mod windows;

@@ -232,8 +232,8 @@ impl Connection {
         }
     }
 
-    /// Bytes a peer may have under way to us, or waiting here, on a channel: its window's size, which
-    /// changes with what the link can use. 0 for a channel that is gone.
+    /// Bytes a peer may have under way to us, or waiting here, on a channel: its window's size,
+    /// which changes with what the link can use. 0 for a channel that is gone.
     pub fn window_bytes(&self, channel: ChannelId) -> u32 {
         self.channels.get(channel).map_or(0, Channel::window_bytes)
     }

@@ -287,9 +287,9 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
     },
     Definition {
         key: "window_budget_bytes",
-        doc: "Memory, in bytes, that the receive windows of all channels may grow by, together. One \
-              channel takes at most half of it; where many want it they come to equal parts. 0 keeps \
-              every window at the size it starts with.",
+        doc: "Memory, in bytes, that the receive windows of all channels may grow by, together. \
+              One channel takes at most half of it; where many want it they come to equal parts. \
+              0 keeps every window at the size it starts with.",
         default: || Value::Integer(256 << 20),
         place: Place::Number {
             at: |config| &mut config.window_budget_bytes,

@@ -1,9 +1,9 @@
 //! The memory that windows may grow into, shared by many connections.
 //!
 //! A window is a promise to keep what the peer sends, so the windows of all channels together are
-//! what a process may have to hold. Each channel has its start size for nothing; what it grows by is
-//! drawn from here and comes back when the window has shrunk or the channel is gone. Invariant: what
-//! is drawn is never more than `bytes_max`.
+//! what a process may have to hold. Each channel has its start size for nothing; what it grows by
+//! is drawn from here and comes back when the window has shrunk or the channel is gone. Must not
+//! know who draws. Invariant: what is drawn is never more than `bytes_max`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -53,8 +53,8 @@ impl Share {
         &self.budget
     }
 
-    /// What the channel may have drawn in all: as much as it leaves free. So one channel never takes
-    /// more than half, a few have as much as each can use, and many come to equal parts.
+    /// What the channel may have drawn in all: as much as it leaves free. So one channel never
+    /// takes more than half, a few have as much as each can use, and many come to equal parts.
     pub(super) fn fair_bytes(&self) -> u32 {
         let half = (self.budget.free_bytes() + u64::from(self.bytes)) / 2;
         u32::try_from(half).unwrap_or(u32::MAX)

@@ -26,9 +26,9 @@ pub(crate) struct WindowRules {
     pub(crate) budget: Arc<WindowBudget>,
 }
 
-/// One channel's inbound window. Invariants: `left + taken + credit == target`, so a grant can never
-/// carry the peer's window past the size we chose; and `target` is `start` plus what is drawn from
-/// the budget.
+/// One channel's inbound window. Invariants: `left + taken + credit == target`, so a grant can
+/// never carry the peer's window past the size we chose; and `target` is `start` plus what is drawn
+/// from the budget.
 #[derive(Debug)]
 pub(crate) struct InboundWindow {
     start: u32,
@@ -129,8 +129,8 @@ impl InboundWindow {
         if self.rate.round_trip().is_none_or(|time| time < ROUND_TRIP_MIN) {
             return;
         }
-        // Twice what a round trip carries: the peer's next burst finds its window there already. And
-        // no more than double, whatever one measurement says.
+        // Twice what a round trip carries: the peer's next burst finds its window there already.
+        // And no more than double, whatever one measurement says.
         let twice = u32::try_from(bytes.saturating_mul(2)).unwrap_or(u32::MAX);
         let wanted = twice.min(self.target.saturating_mul(2)).min(self.limit);
         let growth = self.share.draw(wanted.saturating_sub(self.target));

@@ -1,10 +1,11 @@
 //! How much a peer sends in one round trip, from what is seen at our end.
 //!
-//! A core without a socket cannot ask the kernel for the round trip, but some things a peer can only
-//! say after it has heard us: the first word about a channel, after our number for it; a byte that
-//! needs a grant, after that grant. The time in between is a round trip and whatever the peer did
-//! meanwhile, so the shortest such time is the closest. Invariant: the round trip only ever shrinks;
-//! one that was taken too long makes a window larger than need be, one too short never does.
+//! A core without a socket cannot ask the kernel for the round trip, but some things a peer can
+//! only say after it has heard us: the first word about a channel, after our number for it; a byte
+//! that needs a grant, after that grant. The time in between is a round trip and whatever the peer
+//! did meanwhile, so the shortest such time is the closest. Knows nothing of sizes and budgets.
+//! Invariant: the round trip only ever shrinks, and is never shorter than the link's was: a window
+//! may grow larger than need be, and that no further than its bound.
 
 use std::time::{Duration, Instant};
 

@@ -90,6 +90,25 @@ impl Link {
         u32::try_from(passed.as_millis() / (2 * self.delay).as_millis().max(1)).unwrap()
     }
 
+    /// The server sends `bytes` as fast as the client's window lets it: how large that became.
+    fn download(&mut self, bytes: usize) -> u32 {
+        let data = vec![0xa5; bytes];
+        let (mut sent, mut window_bytes) = (0, 0);
+        while self.pair.client.data.get(&self.ours).map_or(0, Vec::len) < bytes {
+            loop {
+                let written = self.pair.server.connection.write(self.theirs, &data[sent..]);
+                if written == 0 {
+                    break;
+                }
+                sent += written;
+                self.send();
+            }
+            assert!(self.arrive(), "stuck at {sent}: {:?}", self.pair.client.end());
+            window_bytes = window_bytes.max(self.pair.client.connection.window_bytes(self.ours));
+        }
+        window_bytes
+    }
+
     fn write(&mut self, data: &[u8], mut sent: usize) -> usize {
         loop {
             let written = self.pair.client.connection.write(self.ours, &data[sent..]);
@@ -133,6 +152,20 @@ fn a_far_client_gets_faster_until_the_window_is_at_its_most() {
     let again = link.upload(bytes);
     assert!((7..=9).contains(&again), "{again} round trips");
     assert!(link.pair.server.data[&link.theirs].iter().all(|byte| *byte == 0x5a));
+}
+
+#[test]
+fn a_client_grows_its_window_for_a_far_server() {
+    let client = |window_bytes_max| ClientConfig {
+        window_bytes: 64 * KIB,
+        window_bytes_max,
+        ..client_config()
+    };
+    for most in [64 * KIB, 256 * KIB, 512 * KIB] {
+        let mut link = Link::new(server_config(), client(most), 50 * MS);
+        assert_eq!(link.download(4 * 1024 * 1024), most);
+        assert_eq!(link.window_bytes, 2 * 1024 * KIB, "the server has received nothing");
+    }
 }
 
 #[test]

@@ -31,7 +31,7 @@ pub struct ServerConfig {
     pub window_bytes_max: u32,
     /// What the windows of all connections may grow by, together.
     pub window_budget: Arc<WindowBudget>,
-    /// The largest data packet we ask the peer to send, in bytes of data.
+    /// The largest data packet we ask the peer to send, in bytes of data; OpenSSH at most 32 KiB.
     pub packet_bytes_max: u32,
     /// Channels one connection may hold at a time.
     pub channels_max: usize,
@@ -88,7 +88,7 @@ pub struct ClientConfig {
     pub window_bytes_max: u32,
     /// What the windows of all connections may grow by, together.
     pub window_budget: Arc<WindowBudget>,
-    /// The largest data packet we ask the peer to send, in bytes of data.
+    /// The largest data packet we ask the peer to send, in bytes of data; OpenSSH at most 32 KiB.
     pub packet_bytes_max: u32,
     /// Channels one connection may hold at a time.
     pub channels_max: usize,
@@ -136,6 +136,5 @@ const WINDOW_GROWTH_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// As long as a key exchange may take: the peer may be in the middle of one.
 const OPEN_TIMEOUT: Duration = super::limits::KEX_TIMEOUT;
 
-/// Twice what OpenSSH, PuTTY and libssh2 send, who stay at their own size; others have half the
-/// packets to seal. A packet that size is still a small part of a receive buffer.
+/// Twice what OpenSSH is asked for and PuTTY and libssh2 send; others have half the packets to seal. A packet that size is still a small part of a receive buffer.
 const PACKET_BYTES_MAX: u32 = 64 * 1024;

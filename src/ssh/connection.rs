@@ -23,7 +23,7 @@ pub use data::DataFrame;
 use global::GlobalReplies;
 use hostkeys::HostKeys;
 use keepalive::{Keepalive, Tick};
-use limits::WINDOW_BYTES_MAX_OPENSSH;
+use limits::{PACKET_BYTES_MAX_OPENSSH, WINDOW_BYTES_MAX_OPENSSH};
 use table::Phase;
 
 use super::channel::messages::refusal;
@@ -345,6 +345,7 @@ impl Connection {
             Some(Item::Ident(peer_ident)) => {
                 if ident::software(&peer_ident).starts_with(OPENSSH) {
                     self.channels.limit_windows(WINDOW_BYTES_MAX_OPENSSH);
+                    self.packet_bytes_max = self.packet_bytes_max.min(PACKET_BYTES_MAX_OPENSSH);
                 }
                 Some(Event::Connected { peer_ident })
             }

@@ -182,8 +182,9 @@ fn a_near_client_and_a_slow_one_keep_the_window_they_have() {
 }
 
 #[test]
-fn an_openssh_client_gets_15_mib_and_others_what_was_configured() {
-    for (software, most) in [("OpenSSH_9.9p1", 15), ("OpenSSH", 20), ("NotOpenSSH_1", 20)] {
+fn an_openssh_client_gets_15_mib_and_small_packets_and_others_what_was_configured() {
+    let clients = [("OpenSSH_9.9p1", 15, 32), ("OpenSSH", 20, 64), ("NotOpenSSH_1", 20, 64)];
+    for (software, most, packet_kib) in clients {
         let mut client = client_config();
         client.transport.software_version = software.to_owned();
         let start = 10 * 1024 * KIB;
@@ -193,6 +194,10 @@ fn an_openssh_client_gets_15_mib_and_others_what_was_configured() {
             ..server_config()
         };
         let mut link = Link::new(server, client, 50 * MS);
+        let (ours, client) = (link.ours, &mut link.pair.client.connection);
+        let frame = client.reserve_data(ours, 1 << 20).unwrap();
+        assert_eq!(frame.data_len, packet_kib * 1024, "{software}");
+        assert_eq!(client.release_data(frame, usize::MAX), None);
         link.upload(30 * 1024 * 1024);
         assert_eq!(link.window_bytes, most * 1024 * KIB, "{software}");
     }

@@ -136,5 +136,6 @@ const WINDOW_GROWTH_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// As long as a key exchange may take: the peer may be in the middle of one.
 const OPEN_TIMEOUT: Duration = super::limits::KEX_TIMEOUT;
 
-/// Twice what OpenSSH is asked for and PuTTY and libssh2 send; others have half the packets to seal. A packet that size is still a small part of a receive buffer.
+/// Twice what OpenSSH is asked for, and PuTTY and libssh2 send: others have half the packets to
+/// seal, and each is still a small part of a receive buffer.
 const PACKET_BYTES_MAX: u32 = 64 * 1024;

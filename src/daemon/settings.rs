@@ -9,7 +9,7 @@ use crate::auth::Authenticator;
 use crate::crypto::Moduli;
 use crate::reactor::DriverChoice;
 use crate::server::{CryptoThreads, Names, Profiles, Settings};
-use crate::ssh::{ServerConfig, StrictKex, TransportConfig};
+use crate::ssh::{ServerConfig, StrictKex, TransportConfig, WindowBudget};
 
 /// Everything the server is told.
 pub(crate) fn settings(
@@ -19,6 +19,8 @@ pub(crate) fn settings(
     moduli: Moduli,
     auth: Arc<dyn Authenticator>,
 ) -> Settings {
+    let window_bytes_max = narrow(config.window_bytes_max);
+    let built_in = ServerConfig::default();
     let ssh = ServerConfig {
         transport: transport(config, host_keys, moduli),
         methods: auth.methods(),
@@ -27,7 +29,10 @@ pub(crate) fn settings(
         keepalive_interval: seconds(config.client_alive_interval),
         keepalive_count_max: narrow(config.client_alive_count_max),
         channels_max: wide(config.max_sessions),
-        ..ServerConfig::default()
+        window_bytes: built_in.window_bytes.min(window_bytes_max),
+        window_bytes_max,
+        window_budget: Arc::new(WindowBudget::new(config.window_budget_bytes)),
+        ..built_in
     };
     Settings {
         listen: config.listen.clone(),
@@ -130,6 +135,7 @@ mod tests {
         assert_eq!(made_of.strict_kex, built_in.strict_kex);
         assert_eq!(made("client_alive_interval = 0").ssh.keepalive_interval, None);
         assert_eq!(settings.idle_timeout, None);
+        assert_eq!(settings.ssh.window_bytes_max, ServerConfig::default().window_bytes_max);
         assert_eq!(settings.ssh.auth_timeout, Some(Duration::from_secs(120)));
         assert!(settings.shards >= 1 && settings.driver == DriverChoice::Auto);
         assert_eq!(made("login_grace_time = 0").ssh.auth_timeout, None);
@@ -147,7 +153,8 @@ mod tests {
              key_renegotiation_interval = '1h'\nident_timeout = 3\nkex_timeout = 4\n\
              version_string = 'x_1'\nversion_addendum = 'Debian'\nstrict_kex = 'safe'\n\
              client_versions = ['*', '!bad*']\ncompression = 'none'\n\
-             pubkey_accepted_algorithms = '-ecdsa*'\nrequired_rsa_size = 2048\n",
+             pubkey_accepted_algorithms = '-ecdsa*'\nrequired_rsa_size = 2048\n\
+             window_bytes_max = '1M'\nwindow_budget_bytes = '3M'\n",
         );
         let ssh = &settings.ssh;
         assert_eq!(settings.listen, ["[::1]:7".parse().unwrap()]);
@@ -158,6 +165,9 @@ mod tests {
         assert_eq!(ssh.auth_timeout, Some(Duration::from_secs(5)));
         assert_eq!(ssh.keepalive_interval, Some(Duration::from_secs(7)));
         assert_eq!(settings.idle_timeout, Some(Duration::from_secs(13)));
+        assert_eq!((ssh.window_bytes, ssh.window_bytes_max), (1 << 20, 1 << 20));
+        assert_eq!(ssh.window_budget.bytes_max(), 3 << 20);
+        assert_eq!(made("").ssh.window_bytes, 2 << 20);
         assert_eq!(ssh.transport.rekey_bytes, Some(1 << 20));
         assert_eq!(ssh.transport.ciphers, ["aes128-gcm@openssh.com"]);
         assert_eq!(ssh.transport.macs, ["hmac-sha2-512"]);

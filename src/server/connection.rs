@@ -81,6 +81,8 @@ pub(super) struct Driver {
     bytes_received: u64,
     bytes_told: u64,
     rekeys: u64,
+    /// The largest receive window a channel had.
+    window_bytes: u32,
     starved: bool,
     /// There is more to open or to carry out than one turn took.
     unfinished: bool,
@@ -124,6 +126,7 @@ impl Driver {
             bytes_received: 0,
             bytes_told: 0,
             rekeys: 0,
+            window_bytes: 0,
             starved: false,
             unfinished: false,
             work_bytes: 0,
@@ -249,6 +252,10 @@ impl Driver {
             if std::mem::take(&mut self.work_bytes) >= HEAVY_BYTES {
                 self.last_heavy = Some(place.now);
             }
+            if self.starved {
+                // The shard has no buffer for it: it is not to invite more bytes than it must.
+                self.ssh.shrink_windows();
+            }
             if self.ssh.is_closed() {
                 self.phase = Phase::Flushing(place.now + FLUSH_TIMEOUT);
             }
@@ -371,6 +378,7 @@ impl Driver {
             received_bytes = self.bytes_received,
             sent_bytes = self.outbound.bytes_sent,
             rekeys = self.rekeys,
+            window_bytes = self.window_bytes,
             seconds = place.now.saturating_duration_since(self.opened).as_secs_f32(),
             client = self.peer_ident.as_str(),
             connections,

@@ -405,6 +405,8 @@ impl Session {
     /// The session ends: everything it holds open is let go, and what it moved is logged.
     pub(super) fn abandon(&mut self, site: &Site<'_>) {
         self.cancel();
+        // With the channel goes the window that vouched for it.
+        (self.parked, self.parked_at) = (Vec::new(), 0);
         let given_up = self.barrier.take_if(|it| it.running.is_some()).map(|it| it.then);
         if let Some(Then::Read(file) | Then::Write(file)) = given_up {
             handles::let_file_go(site, file);

@@ -21,14 +21,20 @@
 //!                          Closing --------peer CLOSEs------> gone
 //! ```
 
+mod budget;
+mod inbound;
 pub(crate) mod messages;
+mod rate;
 mod set;
 mod window;
 
 use std::time::Instant;
 
+pub use budget::WindowBudget;
+use inbound::InboundWindow;
+pub(crate) use inbound::WindowRules;
 pub(crate) use set::{ChannelRules, Channels};
-use window::{InboundWindow, OutboundWindow};
+use window::OutboundWindow;
 
 use super::connection::limits::REPLIES_AWAITED_MAX;
 use super::disconnect::Disconnect;
@@ -78,6 +84,8 @@ pub(crate) struct Channel {
     received_eof: bool,
     inbound: InboundWindow,
     outbound: OutboundWindow,
+    /// When the peer was told our number, until it has used it.
+    told: Option<Instant>,
     replies_awaited: u32,
     /// When the peer must have answered, while Opening.
     answer_by: Option<Instant>,
@@ -88,16 +96,22 @@ pub(crate) struct Channel {
 }
 
 impl Channel {
-    /// A channel we ask for.
-    pub(crate) fn opening(id: ChannelId, window_bytes: u32, answer_by: Option<Instant>) -> Self {
+    /// A channel we ask for at `told`.
+    pub(crate) fn opening(
+        id: ChannelId,
+        window: &WindowRules,
+        told: Option<Instant>,
+        answer_by: Option<Instant>,
+    ) -> Self {
         Self {
             id,
             peer: 0,
             stage: Stage::Opening,
             sent_eof: false,
             received_eof: false,
-            inbound: InboundWindow::new(window_bytes),
+            inbound: InboundWindow::new(window),
             outbound: OutboundWindow::default(),
+            told,
             replies_awaited: 0,
             answer_by,
             forgotten: false,
@@ -106,8 +120,8 @@ impl Channel {
     }
 
     /// A channel the peer asks for.
-    pub(crate) fn offered(id: ChannelId, window_bytes: u32, offer: Offer) -> Self {
-        let mut channel = Self::opening(id, window_bytes, None);
+    pub(crate) fn offered(id: ChannelId, window: &WindowRules, offer: Offer) -> Self {
+        let mut channel = Self::opening(id, window, None, None);
         channel.peer = offer.peer;
         channel.outbound = OutboundWindow::new(offer.window, offer.packet_max);
         channel.stage = Stage::Offered;
@@ -124,10 +138,11 @@ impl Channel {
         self.peer
     }
 
-    /// The application agreed to a channel the peer offered.
-    pub(crate) fn accept(&mut self) {
+    /// The application agreed to a channel the peer offered; the peer is told at `now`.
+    pub(crate) fn accept(&mut self, now: Instant) {
         if self.stage == Stage::Offered {
             self.stage = Stage::Open;
+            self.told = Some(now);
         }
     }
 
@@ -175,6 +190,13 @@ impl Channel {
         }
     }
 
+    /// The peer has named the channel, which it could not before it was told the number.
+    pub(crate) fn named(&mut self, now: Instant) {
+        if let Some(told) = self.told.take() {
+            self.inbound.round_trip_took(now.saturating_duration_since(told));
+        }
+    }
+
     /// Whether the peer may speak about this channel at all.
     pub(crate) fn check_open(&self) -> Result<(), Disconnect> {
         match self.stage {
@@ -187,12 +209,16 @@ impl Channel {
 
     /// `bytes` of data arrived. What is larger than the packet size we advertised but inside the
     /// window is let through: some peers count headers in, some do not.
-    pub(crate) fn receive_data(&mut self, bytes: usize) -> Result<Arrival, Disconnect> {
+    pub(crate) fn receive_data(
+        &mut self,
+        now: Instant,
+        bytes: usize,
+    ) -> Result<Arrival, Disconnect> {
         self.check_open()?;
         if self.received_eof {
             return Err(self.wrong("sent data after its end of file"));
         }
-        if self.inbound.receive(bytes).is_none() {
+        if self.inbound.receive(now, bytes).is_none() {
             let left = self.inbound.left();
             return Err(self.wrong(&format!("sent {bytes} bytes into a window of {left}")));
         }
@@ -202,9 +228,19 @@ impl Channel {
         })
     }
 
+    /// What the peer may have on its way to us, or waiting here, at most.
+    pub(crate) fn window_bytes(&self) -> u32 {
+        self.inbound.target()
+    }
+
+    /// The window goes back to its start size as the peer uses it up.
+    pub(crate) fn shrink_window(&mut self) {
+        self.inbound.shrink();
+    }
+
     /// The application consumed `bytes`: the grant to send now, if it is time for one.
-    pub(crate) fn consume(&mut self, bytes: u32) -> Option<u32> {
-        let grant = self.inbound.consume(bytes);
+    pub(crate) fn consume(&mut self, now: Instant, bytes: u32) -> Option<u32> {
+        let grant = self.inbound.consume(now, bytes);
         // Nobody grants window to a peer that is done sending.
         if self.received_eof || self.stage != Stage::Open { None } else { grant }
     }

@@ -1,7 +1,9 @@
 //! What an application decides about its connections before the first byte.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::channel::WindowBudget;
 use super::transport::TransportConfig;
 
 /// How a server treats every connection it accepts.
@@ -22,9 +24,14 @@ pub struct ServerConfig {
     pub keepalive_interval: Option<Duration>,
     /// Questions in a row that may go unanswered before the connection is cut; 0 never cuts.
     pub keepalive_count_max: u32,
-    /// Bytes a peer may have under way to us on one channel.
+    /// Bytes a peer may have under way to us on one channel at first.
     pub window_bytes: u32,
-    /// The largest data packet we ask the peer to send, in bytes of data.
+    /// Bytes that may become where a long link can use them, at most 15 MiB toward OpenSSH. What is
+    /// not larger than `window_bytes` keeps every window at that.
+    pub window_bytes_max: u32,
+    /// What the windows of all connections may grow by, together.
+    pub window_budget: Arc<WindowBudget>,
+    /// The largest data packet we ask the peer to send, in bytes of data; OpenSSH at most 32 KiB.
     pub packet_bytes_max: u32,
     /// Channels one connection may hold at a time.
     pub channels_max: usize,
@@ -46,6 +53,8 @@ impl ServerConfig {
             keepalive_interval: Some(Duration::from_secs(60)),
             keepalive_count_max: 3,
             window_bytes: WINDOW_BYTES,
+            window_bytes_max: WINDOW_BYTES_MAX,
+            window_budget: Arc::new(WindowBudget::new(WINDOW_GROWTH_BYTES_MAX)),
             packet_bytes_max: PACKET_BYTES_MAX,
             channels_max: 10,
             channel_kinds: vec!["session"],
@@ -72,9 +81,14 @@ pub struct ClientConfig {
     pub keepalive_interval: Option<Duration>,
     /// Questions in a row that may go unanswered before the connection is cut; 0 never cuts.
     pub keepalive_count_max: u32,
-    /// Bytes a peer may have under way to us on one channel.
+    /// Bytes a peer may have under way to us on one channel at first.
     pub window_bytes: u32,
-    /// The largest data packet we ask the peer to send, in bytes of data.
+    /// Bytes that may become where a long link can use them, at most 15 MiB toward OpenSSH. What is
+    /// not larger than `window_bytes` keeps every window at that.
+    pub window_bytes_max: u32,
+    /// What the windows of all connections may grow by, together.
+    pub window_budget: Arc<WindowBudget>,
+    /// The largest data packet we ask the peer to send, in bytes of data; OpenSSH at most 32 KiB.
     pub packet_bytes_max: u32,
     /// Channels one connection may hold at a time.
     pub channels_max: usize,
@@ -93,6 +107,8 @@ impl ClientConfig {
             keepalive_interval: None,
             keepalive_count_max: 3,
             window_bytes: WINDOW_BYTES,
+            window_bytes_max: WINDOW_BYTES_MAX,
+            window_budget: Arc::new(WindowBudget::new(WINDOW_GROWTH_BYTES_MAX)),
             packet_bytes_max: PACKET_BYTES_MAX,
             channels_max: 10,
             channel_kinds: Vec::new(),
@@ -110,8 +126,16 @@ impl Default for ClientConfig {
 /// OpenSSH's default, and what every client is known to cope with: 64 packets of 32 KiB.
 const WINDOW_BYTES: u32 = 2 * 1024 * 1024;
 
+/// 100 ms of 320 MB/s.
+const WINDOW_BYTES_MAX: u32 = 32 * 1024 * 1024;
+
+/// Seventeen of OpenSSH's clients at the far ends of long links have the most that is of use to
+/// them, and a hundred 4.5 MiB each.
+const WINDOW_GROWTH_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
 /// As long as a key exchange may take: the peer may be in the middle of one.
 const OPEN_TIMEOUT: Duration = super::limits::KEX_TIMEOUT;
 
-/// What OpenSSH, PuTTY and libssh2 all send without splitting further.
-const PACKET_BYTES_MAX: u32 = 32 * 1024;
+/// Twice what OpenSSH is asked for, and PuTTY and libssh2 send: others have half the packets to
+/// seal, and each is still a small part of a receive buffer.
+const PACKET_BYTES_MAX: u32 = 64 * 1024;

@@ -23,13 +23,15 @@ pub use data::DataFrame;
 use global::GlobalReplies;
 use hostkeys::HostKeys;
 use keepalive::{Keepalive, Tick};
+use limits::{PACKET_BYTES_MAX_OPENSSH, WINDOW_BYTES_MAX_OPENSSH};
 use table::Phase;
 
 use super::channel::messages::refusal;
-use super::channel::{ChannelRules, Channels};
+use super::channel::{Channel, ChannelRules, Channels, WindowRules};
 use super::config::{ClientConfig, ServerConfig};
 use super::disconnect::{Disconnect, DisconnectReason};
 use super::event::{ChannelId, Event, Handled};
+use super::ident;
 use super::trace::PacketTrace;
 use super::transport::{Item, Role, Transport, TransportInfo};
 use super::userauth::{ClientAuth, ServerAuth};
@@ -74,6 +76,9 @@ pub struct Connection {
     closed: bool,
 }
 
+/// How the software of OpenSSH and of those built on it calls itself.
+const OPENSSH: &str = "OpenSSH_";
+
 /// What only one of the roles has.
 enum Side {
     Server { config: Arc<ServerConfig>, auth: ServerAuth },
@@ -103,7 +108,11 @@ impl Connection {
             Transport::new(Role::Server, transport, random, now),
             Channels::new(ChannelRules {
                 max: config.channels_max,
-                window_bytes: config.window_bytes,
+                window: WindowRules {
+                    start: config.window_bytes,
+                    max: config.window_bytes_max,
+                    budget: Arc::clone(&config.window_budget),
+                },
                 kinds: config.channel_kinds.clone(),
                 open_timeout: config.open_timeout,
             }),
@@ -121,7 +130,11 @@ impl Connection {
             Transport::new(Role::Client, transport, random, now),
             Channels::new(ChannelRules {
                 max: config.channels_max,
-                window_bytes: config.window_bytes,
+                window: WindowRules {
+                    start: config.window_bytes,
+                    max: config.window_bytes_max,
+                    budget: Arc::clone(&config.window_budget),
+                },
                 kinds: config.channel_kinds.clone(),
                 open_timeout: config.open_timeout,
             }),
@@ -217,6 +230,12 @@ impl Connection {
             Side::Server { auth, .. } => (auth.user(), auth.failures()),
             Side::Client { .. } => (self.user(), 0),
         }
+    }
+
+    /// Bytes a peer may have under way to us, or waiting here, on a channel: its window's size,
+    /// which changes with what the link can use. 0 for a channel that is gone.
+    pub fn window_bytes(&self, channel: ChannelId) -> u32 {
+        self.channels.get(channel).map_or(0, Channel::window_bytes)
     }
 
     /// How many channels there are.
@@ -323,7 +342,13 @@ impl Connection {
                 }
                 event
             }
-            Some(Item::Ident(peer_ident)) => Some(Event::Connected { peer_ident }),
+            Some(Item::Ident(peer_ident)) => {
+                if ident::software(&peer_ident).starts_with(OPENSSH) {
+                    self.channels.limit_windows(WINDOW_BYTES_MAX_OPENSSH);
+                    self.packet_bytes_max = self.packet_bytes_max.min(PACKET_BYTES_MAX_OPENSSH);
+                }
+                Some(Event::Connected { peer_ident })
+            }
             Some(Item::HostKeyOffered) => {
                 self.awaiting = Awaiting::HostKey;
                 let blob = self.transport.host_key().unwrap_or_default().to_vec();

@@ -29,6 +29,7 @@ pub mod transport;
 mod userauth;
 pub mod wire;
 
+pub use channel::WindowBudget;
 pub use config::{ClientConfig, ServerConfig};
 pub use connection::{Connection, DataFrame};
 pub use disconnect::{Disconnect, DisconnectReason};

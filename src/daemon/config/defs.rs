@@ -277,6 +277,37 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
         },
     },
     Definition {
+        key: "window_bytes_max",
+        doc: "Bytes of an upload that may be under way, or waiting in the server, on one channel: \
+              the most its receive window grows to. Windows start at 2 MiB (or this, if it is \
+              less) and grow where a long link can use it: 100 ms there and back need 10 MiB for \
+              100 MB/s. OpenSSH's clients get 15 MiB at most, since they slow down beyond. The \
+              kernel must take as much: see net.ipv4.tcp_rmem in the chapter limits of the manual.",
+        default: || Value::Integer(32 << 20),
+        place: Place::Number {
+            at: |config| &mut config.window_bytes_max,
+            unit: Unit::Bytes,
+            // Two packets, so that a grant is on its way while the other is.
+            min: 128 << 10,
+            max: 1 << 30,
+            zero: None,
+        },
+    },
+    Definition {
+        key: "window_budget_bytes",
+        doc: "Memory, in bytes, that the receive windows of all channels may grow by, together. \
+              One channel takes at most half of it; where many want it they come to equal parts. \
+              0 keeps every window at the size it starts with.",
+        default: || Value::Integer(256 << 20),
+        place: Place::Number {
+            at: |config| &mut config.window_budget_bytes,
+            unit: Unit::Bytes,
+            min: 1 << 20,
+            max: 1 << 40,
+            zero: Some("windows never grow"),
+        },
+    },
+    Definition {
         key: "max_connections",
         doc: "Connections the server holds at once; one more is turned away.",
         default: || Value::Integer(1024),

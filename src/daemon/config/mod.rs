@@ -78,6 +78,10 @@ pub struct Config {
     pub key_renegotiation_threshold: u64,
     /// Sessions (channels) a connection may have open.
     pub max_sessions: u64,
+    /// Bytes a channel's receive window may grow to.
+    pub window_bytes_max: u64,
+    /// Bytes that all receive windows may grow by, together.
+    pub window_budget_bytes: u64,
     /// Connections the server holds.
     pub max_connections: u64,
     /// Seconds without a packet of data after which a connection is closed; 0: never.

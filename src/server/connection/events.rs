@@ -53,6 +53,7 @@ impl Driver {
         let (buffer, _) = self.inbound.bytes();
         for session in &mut self.sessions {
             session.flush(buffer);
+            self.window_bytes = self.window_bytes.max(self.ssh.window_bytes(session.channel));
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::{Channel, Offer};
+use super::{Channel, Offer, WindowRules};
 use crate::ssh::disconnect::Disconnect;
 use crate::ssh::event::ChannelId;
 
@@ -22,7 +22,7 @@ pub(crate) struct ChannelRules {
     /// Channels at a time.
     pub(crate) max: usize,
     /// The inbound window of each.
-    pub(crate) window_bytes: u32,
+    pub(crate) window: WindowRules,
     /// Kinds the peer may ask for.
     pub(crate) kinds: Vec<&'static str>,
     /// Time the peer has to answer when we ask.
@@ -48,9 +48,9 @@ impl Channels {
 
     /// Adds a channel we ask for now; `None` if there is no room.
     pub(crate) fn open(&mut self, now: Instant) -> Option<ChannelId> {
-        let window_bytes = self.rules.window_bytes;
+        let window = self.rules.window.clone();
         let answer_by = self.rules.open_timeout.and_then(|timeout| now.checked_add(timeout));
-        self.insert(|id| Channel::opening(id, window_bytes, answer_by))
+        self.insert(|id| Channel::opening(id, &window, Some(now), answer_by))
     }
 
     /// When the next of our requests must have been answered.
@@ -68,8 +68,8 @@ impl Channels {
 
     /// Adds a channel the peer asks for; `None` if there is no room.
     pub(crate) fn offer(&mut self, offer: Offer) -> Option<ChannelId> {
-        let window_bytes = self.rules.window_bytes;
-        self.insert(|id| Channel::offered(id, window_bytes, offer))
+        let window = self.rules.window.clone();
+        self.insert(|id| Channel::offered(id, &window, offer))
     }
 
     fn insert(&mut self, make: impl FnOnce(ChannelId) -> Channel) -> Option<ChannelId> {
@@ -93,10 +93,12 @@ impl Channels {
     }
 
     /// The channel a message of the peer is about, which must exist.
-    pub(crate) fn named(&mut self, number: u32) -> Result<&mut Channel, Disconnect> {
-        self.by_id
-            .get_mut(&number)
-            .ok_or_else(|| Disconnect::protocol(format!("there is no channel {number}")))
+    pub(crate) fn named(&mut self, now: Instant, number: u32) -> Result<&mut Channel, Disconnect> {
+        let channel = self.by_id.get_mut(&number);
+        let channel =
+            channel.ok_or_else(|| Disconnect::protocol(format!("there is no channel {number}")))?;
+        channel.named(now);
+        Ok(channel)
     }
 
     /// Forgets a channel.
@@ -106,7 +108,19 @@ impl Channels {
 
     /// The window every channel starts with, as we advertise it.
     pub(crate) fn window_bytes(&self) -> u32 {
-        self.rules.window_bytes
+        self.rules.window.start
+    }
+
+    /// No window of a channel to come grows past `bytes`.
+    pub(crate) fn limit_windows(&mut self, bytes: u32) {
+        self.rules.window.max = self.rules.window.max.min(bytes);
+    }
+
+    /// All windows go back to their start size as the peer uses them up.
+    pub(crate) fn shrink_windows(&mut self) {
+        for channel in self.by_id.values_mut() {
+            channel.shrink_window();
+        }
     }
 
     /// How many there are.

@@ -1,16 +1,21 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
 
 const WINDOW: u32 = 1000;
 
+fn window() -> WindowRules {
+    WindowRules { start: WINDOW, max: WINDOW, budget: Arc::new(WindowBudget::new(0)) }
+}
+
 fn offer(window: u32) -> Offer {
     Offer { peer: 7, window, packet_max: 100 }
 }
 
 fn open_channel() -> Channel {
-    let mut channel = Channel::offered(ChannelId(3), WINDOW, offer(1000));
-    channel.accept();
+    let mut channel = Channel::offered(ChannelId(3), &window(), offer(1000));
+    channel.accept(Instant::now());
     channel
 }
 
@@ -63,34 +68,34 @@ fn eof_and_close_in_every_order() {
 #[test]
 fn data_after_eof_is_an_error_and_after_our_close_is_dropped() {
     let mut channel = open_channel();
-    assert_eq!(channel.receive_data(10).unwrap(), Arrival::Deliver);
+    assert_eq!(channel.receive_data(Instant::now(), 10).unwrap(), Arrival::Deliver);
     assert!(channel.send_close());
-    assert_eq!(channel.receive_data(10).unwrap(), Arrival::Drop);
-    assert_eq!(channel.consume(WINDOW), None, "no grants for what nobody wants");
+    assert_eq!(channel.receive_data(Instant::now(), 10).unwrap(), Arrival::Drop);
+    assert_eq!(channel.consume(Instant::now(), WINDOW), None, "no grants for what nobody wants");
     channel.receive_eof().unwrap();
-    assert!(channel.receive_data(0).is_err());
+    assert!(channel.receive_data(Instant::now(), 0).is_err());
 }
 
 #[test]
 fn dropped_data_still_uses_the_window() {
     let mut channel = open_channel();
     channel.send_close();
-    assert!(channel.receive_data(WINDOW as usize).is_ok());
-    assert!(channel.receive_data(1).is_err());
+    assert!(channel.receive_data(Instant::now(), WINDOW as usize).is_ok());
+    assert!(channel.receive_data(Instant::now(), 1).is_err());
 }
 
 #[test]
 fn data_past_the_window_is_an_error() {
     let mut channel = open_channel();
-    assert!(channel.receive_data(WINDOW as usize).is_ok());
-    let error = channel.receive_data(1).unwrap_err();
+    assert!(channel.receive_data(Instant::now(), WINDOW as usize).is_ok());
+    let error = channel.receive_data(Instant::now(), 1).unwrap_err();
     assert!(error.description.contains("window of 0"), "{error}");
 }
 
 #[test]
 fn a_channel_that_is_not_open_takes_nothing() {
-    let mut channel = Channel::opening(ChannelId(0), WINDOW, None);
-    assert!(channel.receive_data(1).is_err());
+    let mut channel = Channel::opening(ChannelId(0), &window(), None, None);
+    assert!(channel.receive_data(Instant::now(), 1).is_err());
     assert!(channel.receive_eof().is_err());
     assert!(channel.receive_close().is_err());
     assert!(channel.receive_adjust(1).is_err());
@@ -105,7 +110,7 @@ fn a_channel_that_is_not_open_takes_nothing() {
 
 #[test]
 fn a_confirmation_without_packets_is_an_error() {
-    let mut channel = Channel::opening(ChannelId(0), WINDOW, None);
+    let mut channel = Channel::opening(ChannelId(0), &window(), None, None);
     assert!(channel.confirm(Offer { peer: 0, window: 1, packet_max: 0 }).is_err());
 }
 
@@ -136,7 +141,8 @@ fn replies_are_counted_both_ways() {
 }
 
 fn channels(max: usize, open_timeout: Option<Duration>) -> Channels {
-    Channels::new(ChannelRules { max, window_bytes: WINDOW, kinds: vec!["session"], open_timeout })
+    let window = window();
+    Channels::new(ChannelRules { max, window, kinds: vec!["session"], open_timeout })
 }
 
 #[test]
@@ -153,7 +159,7 @@ fn an_answer_that_comes_too_late_opens_nothing() {
     assert!(channel.is_forgotten() && channel.check_open().is_err());
     assert!(channel.refused().is_ok());
     assert_eq!(channel.confirm(offer(5)).unwrap(), Confirmed::TooLate);
-    assert_eq!(channel.receive_data(3).unwrap(), Arrival::Drop);
+    assert_eq!(channel.receive_data(Instant::now(), 3).unwrap(), Arrival::Drop);
     assert_eq!(channel.reserve(1), None);
     assert!(!channel.receive_close().unwrap(), "our CLOSE has gone out");
     assert!(channel.confirm(offer(5)).is_err());
@@ -170,7 +176,7 @@ fn numbers_are_not_used_twice_and_channels_are_counted() {
     channels.remove(first);
     let third = channels.open(now).unwrap();
     assert!(third != first && third != second);
-    assert!(channels.named(first.0).is_err());
+    assert!(channels.named(now, first.0).is_err());
     for _ in 0..1_000_000 {
         let id = channels.offer(offer(1));
         assert_eq!(id, None);

@@ -19,9 +19,9 @@ pub(super) type Handling = Result<Option<Event>, Wrong>;
 impl Connection {
     /// Answers [`Event::ChannelOpenRequested`], or a [`Event::ChannelRequest`] that needs
     /// a verdict. Without a question this does nothing.
-    pub fn handle_channel_verdict(&mut self, _now: Instant, accept: bool) {
+    pub fn handle_channel_verdict(&mut self, now: Instant, accept: bool) {
         match self.awaiting {
-            Awaiting::ChannelOpen(id) => self.answer_open(id, accept),
+            Awaiting::ChannelOpen(id) => self.answer_open(now, id, accept),
             Awaiting::ChannelRequest { channel, want_reply } => {
                 if want_reply {
                     self.answer_request(channel, accept);
@@ -32,12 +32,12 @@ impl Connection {
         self.awaiting = Awaiting::Nothing;
     }
 
-    fn answer_open(&mut self, id: ChannelId, accept: bool) {
+    fn answer_open(&mut self, now: Instant, id: ChannelId, accept: bool) {
         let ours = self.our_offer(id);
         let Some(channel) = self.channels.get_mut(id) else { return };
         let peer = channel.peer();
         if accept {
-            channel.accept();
+            channel.accept(now);
             self.transport.queue(&messages::confirmation(peer, ours));
         } else {
             self.channels.remove(id);
@@ -95,7 +95,8 @@ impl Connection {
     }
 
     pub(super) fn channel_confirmation(&mut self, mut read: Reader<'_>) -> Handling {
-        let channel = self.channels.named(read.u32()?)?;
+        let now = self.transport.latest_now();
+        let channel = self.channels.named(now, read.u32()?)?;
         match channel.confirm(offer(&mut read)?)? {
             Confirmed::Open => Ok(Some(Event::ChannelOpened { channel: channel.id() })),
             Confirmed::TooLate => {
@@ -107,7 +108,8 @@ impl Connection {
     }
 
     pub(super) fn channel_refused(&mut self, mut read: Reader<'_>) -> Handling {
-        let channel = self.channels.named(read.u32()?)?;
+        let now = self.transport.latest_now();
+        let channel = self.channels.named(now, read.u32()?)?;
         channel.refused()?;
         let (channel, forgotten) = (channel.id(), channel.is_forgotten());
         let reason = read.u32()?;
@@ -124,11 +126,12 @@ impl Connection {
         at: usize,
         extended: bool,
     ) -> Handling {
-        let channel = self.channels.named(read.u32()?)?;
+        let now = self.transport.latest_now();
+        let channel = self.channels.named(now, read.u32()?)?;
         let extended = if extended { Some(read.u32()?) } else { None };
         let data = read.string()?;
         read.end()?;
-        if channel.receive_data(data.len())? == Arrival::Drop || data.is_empty() {
+        if channel.receive_data(now, data.len())? == Arrival::Drop || data.is_empty() {
             return Ok(None);
         }
         // The data ends the body, so it ends where the body does.
@@ -150,14 +153,16 @@ impl Connection {
     }
 
     pub(super) fn channel_eof(&mut self, mut read: Reader<'_>) -> Handling {
-        let channel = self.channels.named(read.u32()?)?;
+        let now = self.transport.latest_now();
+        let channel = self.channels.named(now, read.u32()?)?;
         read.end()?;
         let news = channel.receive_eof()?;
         Ok(news.then_some(Event::Eof { channel: channel.id() }))
     }
 
     pub(super) fn channel_close(&mut self, mut read: Reader<'_>) -> Handling {
-        let channel = self.channels.named(read.u32()?)?;
+        let now = self.transport.latest_now();
+        let channel = self.channels.named(now, read.u32()?)?;
         read.end()?;
         let (id, peer, forgotten) = (channel.id(), channel.peer(), channel.is_forgotten());
         if channel.receive_close()? {
@@ -168,7 +173,8 @@ impl Connection {
     }
 
     pub(super) fn channel_request(&mut self, mut read: Reader<'_>) -> Handling {
-        let channel = self.channels.named(read.u32()?)?;
+        let now = self.transport.latest_now();
+        let channel = self.channels.named(now, read.u32()?)?;
         channel.check_open()?;
         let (id, open) = (channel.id(), channel.is_open());
         let name = read.string()?;

@@ -12,16 +12,23 @@ use crate::ssh::transport::Role;
 
 impl Connection {
     /// The application has consumed `bytes` of the channel's data. Window goes back to the peer
-    /// once an eighth of it has come together.
+    /// once enough of it has come together, and so does what the window has grown by.
     pub fn adjust(&mut self, channel: ChannelId, bytes: u32) {
         if self.closed {
             return;
         }
+        let now = self.transport.latest_now();
         let Some(channel) = self.channels.get_mut(channel) else { return };
         let peer = channel.peer();
-        if let Some(grant) = channel.consume(bytes) {
+        if let Some(grant) = channel.consume(now, bytes) {
             self.transport.queue(&messages::window_adjust(peer, grant));
         }
+    }
+
+    /// Memory is short: every channel's window goes back to the size it started with. The peer may
+    /// still send what it was granted; what is consumed of that is not granted again.
+    pub fn shrink_windows(&mut self) {
+        self.channels.shrink_windows();
     }
 
     /// Queues a copy of as much of `data` as the peer's window and the queue take, and says how

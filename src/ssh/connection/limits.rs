@@ -1,5 +1,7 @@
 //! Every bound of the upper half of the protocol, with the reason for its number.
 
+use std::time::Duration;
+
 /// Authentication requests of any outcome on one connection. OpenSSH stops at 1024; a client that
 /// tries every key of a large agent stays far below this.
 pub(crate) const AUTH_REQUESTS_MAX: u32 = 128;
@@ -29,6 +31,29 @@ pub(crate) const GLOBAL_REPLIES_AWAITED_MAX: u32 = 64;
 /// Window is granted once this share of it was consumed (1/8): few messages, and a peer that has
 /// used the rest still finds seven eighths of the window behind the grant on its way.
 pub(crate) const GRANT_SHARE: u32 = 8;
+
+/// Window that is granted at once however large the share above is: an eighth of the 2 MiB most
+/// windows stay at. What waits for its grant is missing on a long link.
+pub(crate) const GRANT_BYTES_MAX: u32 = 256 * 1024;
+
+/// No window is larger, whatever was configured: some clients count them in signed 32 bits.
+pub(crate) const WINDOW_BYTES_LIMIT: u32 = i32::MAX.cast_unsigned();
+
+/// The largest window toward OpenSSH. Its programs keep what they have read for a channel in a
+/// buffer of 16 MiB at most, and grow slow as that fills up.
+pub(crate) const WINDOW_BYTES_MAX_OPENSSH: u32 = 15 * 1024 * 1024;
+
+/// Data in one packet that OpenSSH is asked for at most, which is what it asks for itself. Offered
+/// 64 KiB, a 9.2 sshd with `RekeyLimit 1M` exchanged keys seven times as often.
+pub(crate) const PACKET_BYTES_MAX_OPENSSH: u32 = 32 * 1024;
+
+/// Windows do not grow where a round trip is shorter: 2 MiB in a millisecond are 2 GB/s, which is
+/// about what a core can open.
+pub(crate) const ROUND_TRIP_MIN: Duration = Duration::from_millis(1);
+
+/// A window through which nothing has come for so long goes back to its start size: the memory is
+/// others', and what was measured is old.
+pub(crate) const WINDOW_IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Bytes of a peer's words (descriptions, banners) passed to the application.
 pub(crate) const TEXT_BYTES_MAX: usize = 8 * 1024;

@@ -18,3 +18,4 @@ mod states;
 mod time;
 mod trace;
 mod transfer;
+mod windows;

@@ -115,6 +115,9 @@ fn numbers_keep_to_their_range() {
         ("key_renegotiation_threshold", "'9T'", "'9G'"),
         ("key_renegotiation_threshold", "-1", "0"),
         ("max_connections", "0", "1"),
+        ("window_bytes_max", "'127K'", "'128K'"),
+        ("window_bytes_max", "'2G'", "'1G'"),
+        ("window_budget_bytes", "1", "0"),
         ("max_sessions", "99999999999999999999", "10"),
     ] {
         assert!(from_file(&format!("{key} = {good}")).is_ok(), "{key} = {good}");

@@ -80,7 +80,7 @@ impl End {
         }
     }
 
-    fn receive(&mut self, now: Instant, bytes: &[u8]) {
+    pub(super) fn receive(&mut self, now: Instant, bytes: &[u8]) {
         self.input.extend_from_slice(bytes);
         self.pump(now);
     }

@@ -2,10 +2,11 @@
 //!
 //! Owns the shards (one thread a core, `shard`), accepting and placing connections (`accept`,
 //! `placement`), the driver of one connection (`connection`), the pipeline between SFTP and files
-//! (`session`, `perform`, `train`, `writes`) and the threads for what may take long (`blocking`,
-//! `job`). It must not know how it was configured or logged (that is `daemon`), nor make a system
-//! call of its own: those are the reactor's. Invariant: a connection leaves its shard only when
-//! every operation it submitted has completed, so that no buffer, descriptor or handle outlives it.
+//! (`session`, `perform`, `train`, `writes`, `pages`) and the threads for what may take long
+//! (`blocking`, `job`). It must not know how it was configured or logged (that is `daemon`), nor
+//! make a system call of its own: those are the reactor's. Invariant: a connection leaves its shard
+//! only when every operation it submitted has completed, so that no buffer, descriptor or handle
+//! outlives it.
 
 mod accept;
 mod blocking;
@@ -17,6 +18,7 @@ pub mod limits;
 mod mailbox;
 mod names;
 mod outbound;
+mod pages;
 mod perform;
 mod placement;
 mod profile;
@@ -32,6 +34,7 @@ mod train;
 mod writes;
 
 pub use names::Names;
+pub use pages::PagePolicy;
 pub use profile::{Profile, Profiles};
 pub use run::{Ready, ServerError, run};
 pub use settings::Settings;

@@ -8,7 +8,7 @@ use super::host_key::HostKeys;
 use crate::auth::Authenticator;
 use crate::crypto::Moduli;
 use crate::reactor::DriverChoice;
-use crate::server::{CryptoThreads, Names, Profiles, Settings};
+use crate::server::{CryptoThreads, Names, PagePolicy, Profiles, Settings};
 use crate::ssh::{ServerConfig, StrictKex, TransportConfig, WindowBudget};
 
 /// Everything the server is told.
@@ -50,6 +50,7 @@ pub(crate) fn settings(
         ssh: Arc::new(ssh),
         authenticator: auth,
         names: Names::of_this_host(),
+        pages: PagePolicy::new(config.write_behind_bytes, config.file_cache == "drop"),
         connections_max: wide(config.max_connections),
         idle_timeout: seconds(config.idle_timeout),
     }
@@ -154,8 +155,10 @@ mod tests {
              version_string = 'x_1'\nversion_addendum = 'Debian'\nstrict_kex = 'safe'\n\
              client_versions = ['*', '!bad*']\ncompression = 'none'\n\
              pubkey_accepted_algorithms = '-ecdsa*'\nrequired_rsa_size = 2048\n\
-             window_bytes_max = '1M'\nwindow_budget_bytes = '3M'\n",
+             window_bytes_max = '1M'\nwindow_budget_bytes = '3M'\n\
+             file_cache = 'drop'\nwrite_behind_bytes = '4M'\n",
         );
+        assert!(settings.pages.drop_behind && settings.pages.write_behind_bytes == 4 << 20);
         let ssh = &settings.ssh;
         assert_eq!(settings.listen, ["[::1]:7".parse().unwrap()]);
         assert!(settings.driver == DriverChoice::Poll);

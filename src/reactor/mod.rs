@@ -8,6 +8,7 @@
 //! has arrived, so nothing can be freed or reused while the kernel may still touch it.
 
 mod accept;
+mod advice;
 mod buffer;
 mod driver;
 mod entropy;
@@ -29,7 +30,7 @@ pub use driver::{DriverChoice, DriverInfo, Reactor, Statistics};
 pub use entropy::random_seed;
 pub use error::ReactorError;
 pub use limits::{PoolLimits, ReactorLimits};
-pub use op::{Completion, Done, FileRef, Op, OpId, Socket, Token, WAKE_TOKEN};
+pub use op::{Advice, Completion, Done, FileRef, Op, OpId, Socket, Token, WAKE_TOKEN};
 pub use rustix::io::Errno;
 pub use timers::Timers;
 pub use waker::Waker;

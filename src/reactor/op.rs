@@ -74,6 +74,9 @@ pub enum Op {
         buffer: Buffer,
         /// The parts of `buffer` to fill: ascending and disjoint.
         segments: Vec<Range<usize>>,
+        /// Do not keep in the page cache what this read had to bring there (RWF_DONTCACHE, Linux
+        /// 6.14). `EOPNOTSUPP` where that cannot be: see [`super::fs::File::can_drop_behind`].
+        drop_behind: bool,
     },
     /// Writes `segments` one after the other at `offset`, whole, or fails (a prefix may then have
     /// been written).
@@ -92,6 +95,29 @@ pub enum Op {
         /// Leave out metadata that reading the data back does not need.
         data_only: bool,
     },
+    /// Tells the kernel what to do with cached pages of a file. It waits while the disk's queue is
+    /// full, so it never runs on the caller's thread; nothing is lost if it fails.
+    Advise {
+        /// The file.
+        file: FileRef,
+        /// Where the part begins, bytes.
+        offset: u64,
+        /// How long it is; an empty one completes at once.
+        bytes: u32,
+        /// What to do with it.
+        advice: Advice,
+    },
+}
+
+/// What is to become of cached pages.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Advice {
+    /// Start writing the dirty ones to disk, and do not wait for it: sync_file_range(2) with
+    /// `SYNC_FILE_RANGE_WRITE`.
+    WriteBack,
+    /// Forget the clean ones and start writing the dirty ones, which a second call forgets:
+    /// posix_fadvise(2) with `POSIX_FADV_DONTNEED`.
+    LetGo,
 }
 
 /// An event the reactor reports.
@@ -150,8 +176,20 @@ pub enum Done {
         /// Whether the data is on stable storage.
         result: Result<(), Errno>,
     },
+    /// Advice was taken.
+    Advised {
+        /// What the kernel said to it.
+        result: Result<(), Errno>,
+    },
     /// [`super::Waker::wake`] was called, once or more, since the last time this was reported.
     Woken,
+}
+
+impl Op {
+    /// Whether it is over before it began when there are no bytes to it.
+    pub(super) fn counts_bytes(&self) -> bool {
+        !matches!(self, Op::Accept { .. } | Op::Fsync { .. })
+    }
 }
 
 /// What the bytes of an operation add up to, after its ranges were checked.
@@ -181,6 +219,7 @@ pub(super) fn checked_bytes(op: &Op) -> Result<usize, Errno> {
             }
             positions(*offset, total)
         }
+        Op::Advise { offset, bytes, .. } => positions(*offset, *bytes as usize),
     }
 }
 
@@ -236,6 +275,7 @@ pub(super) fn finish(op: Op, result: Result<usize, Errno>, more: bool) -> Done {
         Op::Read { buffer, segments, .. } => Done::Read { buffer, segments, result },
         Op::Write { segments, .. } => Done::Wrote { segments, result },
         Op::Fsync { .. } => Done::Synced { result: result.map(drop) },
+        Op::Advise { .. } => Done::Advised { result: result.map(drop) },
     }
 }
 
@@ -249,8 +289,9 @@ mod tests {
         let pool = BufferPool::new(PoolLimits::default());
         let null: FileRef = Arc::new(std::fs::File::open("/dev/null").unwrap().into());
         let buffer = pool.small().unwrap();
-        let read = Op::Read { file: Arc::clone(&null), offset: 0, buffer, segments: Vec::new() };
-        (read, Op::Write { file: null, offset: 0, segments: Vec::new() })
+        let (file, offset, segments) = (Arc::clone(&null), 0, Vec::new());
+        let read = Op::Read { file, offset, buffer, segments, drop_behind: false };
+        (read, Op::Write { file: null, offset, segments: Vec::new() })
     }
 
     #[test]

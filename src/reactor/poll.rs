@@ -2,8 +2,8 @@
 //!
 //! It owns every operation until it has completed it. Sockets are tried first and watched,
 //! edge-triggered, when they are not ready; file reads and writes run inline, on this thread; fsync
-//! runs on a thread of its own, because it takes milliseconds. Invariant: an operation is in
-//! exactly one of the queue, a watch, a pause or the sync thread's hands.
+//! and advice on pages run on a thread of their own, because they take milliseconds. Invariant: an
+//! operation is in exactly one of the queue, a watch, a pause or the sync thread's hands.
 
 mod sync;
 mod watch;
@@ -17,9 +17,10 @@ use std::time::Instant;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, SocketFlags};
 
-use self::sync::SyncThread;
+use self::sync::{SyncThread, Work};
 use self::watch::{Direction, Event, Watches};
 use super::accept::{Pause, Verdict, verdict};
+use super::advice::DONT_CACHE;
 use super::buffer::SharedBuffer;
 use super::driver::Statistics;
 use super::error::ReactorError;
@@ -111,9 +112,7 @@ impl Poll {
     pub(super) fn submit(&mut self, token: Token, op: Op) -> OpId {
         self.statistics.submitted += 1;
         let total = match checked_bytes(&op) {
-            Ok(0) if !matches!(op, Op::Accept { .. } | Op::Fsync { .. }) => {
-                return self.complete_now(token, op, Ok(0));
-            }
+            Ok(0) if op.counts_bytes() => return self.complete_now(token, op, Ok(0)),
             Err(errno) => return self.complete_now(token, op, Err(errno)),
             Ok(total) => total,
         };
@@ -279,9 +278,13 @@ impl Poll {
                 }
                 waiting.step(answer, &mut self.statistics)
             }
-            Op::Read { file, offset, buffer, segments } => {
+            Op::Read { file, offset, buffer, segments, drop_behind } => {
                 let mut slices = scatter(buffer, segments, waiting.done);
-                let answer = rustix::io::preadv(file, &mut slices, *offset + waiting.done as u64);
+                let offset = *offset + waiting.done as u64;
+                let answer = match drop_behind {
+                    true => rustix::io::preadv2(file, &mut slices, offset, DONT_CACHE),
+                    false => rustix::io::preadv(file, &mut slices, offset),
+                };
                 waiting.step(answer, &mut self.statistics)
             }
             Op::Write { file, offset, segments } => {
@@ -289,13 +292,16 @@ impl Poll {
                 let answer = rustix::io::pwritev(file, &slices, *offset + waiting.done as u64);
                 waiting.step(answer, &mut self.statistics)
             }
-            Op::Fsync { file, data_only } => match self.sync.start(id, file, *data_only) {
-                Ok(()) => {
-                    waiting.handed_over = true;
-                    Attempt::Elsewhere
-                }
-                Err(errno) => Attempt::over(Err(errno)),
-            },
+            Op::Fsync { file, data_only } => {
+                let work = Work::Sync { data_only: *data_only };
+                let started = self.sync.start(id, file, work);
+                waiting.hand_over(started)
+            }
+            Op::Advise { file, offset, bytes, advice } => {
+                let work = Work::Advise { offset: *offset, bytes: *bytes, advice: *advice };
+                let started = self.sync.start(id, file, work);
+                waiting.hand_over(started)
+            }
         })
     }
 
@@ -330,6 +336,12 @@ impl Poll {
 }
 
 impl Waiting {
+    /// It is with the sync thread now, unless that could not be `started`.
+    fn hand_over(&mut self, started: Result<(), Errno>) -> Attempt {
+        self.handed_over = started.is_ok();
+        started.map_or_else(|errno| Attempt::over(Err(errno)), |()| Attempt::Elsewhere)
+    }
+
     /// Takes the kernel's answer to one transfer; an unfinished one is tried again in turn.
     fn step(&mut self, answer: Result<usize, Errno>, statistics: &mut Statistics) -> Attempt {
         match advance(&self.op, &mut self.done, self.total, answer, false) {

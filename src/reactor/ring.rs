@@ -113,9 +113,7 @@ impl Ring {
     pub(super) fn submit(&mut self, token: Token, op: Op) -> OpId {
         self.statistics.submitted += 1;
         let total = match checked_bytes(&op) {
-            Ok(0) if !matches!(op, Op::Accept { .. } | Op::Fsync { .. }) => {
-                return self.complete_now(token, op, Ok(0));
-            }
+            Ok(0) if op.counts_bytes() => return self.complete_now(token, op, Ok(0)),
             Err(errno) => return self.complete_now(token, op, Err(errno)),
             Ok(total) => total,
         };
@@ -317,7 +315,7 @@ impl Ring {
             Op::Accept { .. } => {
                 return self.accepted(id, answer, cqueue::more(entry.flags()), out);
             }
-            Op::Recv { .. } | Op::Fsync { .. } => match answer {
+            Op::Recv { .. } | Op::Fsync { .. } | Op::Advise { .. } => match answer {
                 Err(Errno::INTR) if running.cancelled => Some(Err(Errno::CANCELED)),
                 Err(Errno::INTR) => None,
                 answer => Some(answer),

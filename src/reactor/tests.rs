@@ -6,6 +6,7 @@ mod child;
 mod files;
 mod lifecycle;
 mod network;
+mod pages;
 mod refusal;
 
 use std::os::fd::OwnedFd;

@@ -203,6 +203,13 @@ impl Driver {
                     session.synced(result);
                 }
             }
+            Done::Advised { .. } => {
+                let channel = Self::channel_of(token);
+                let session = self.sessions.iter_mut().find(|own| Some(own.channel) == channel);
+                if let Some(session) = session {
+                    session.advised();
+                }
+            }
             Done::Accepted(_) | Done::AcceptEnded(_) | Done::Wrote { .. } | Done::Woken => {}
         }
     }
@@ -246,6 +253,7 @@ impl Driver {
             self.unfinished = false;
             self.take_input(place);
             self.resume_parked(place);
+            self.advise(place);
             self.finish_sessions();
             self.pump(place);
             self.arm(place);

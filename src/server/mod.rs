@@ -2,8 +2,8 @@
 //!
 //! Owns the shards (one thread a core, `shard`), accepting and placing connections (`accept`,
 //! `placement`), the driver of one connection (`connection`), the pipeline between SFTP and files
-//! (`session`, `perform`, `train`, `writes`), the order in which connections get their turn
-//! (`turns`), the threads for what may take long (`blocking`, `job`) and those that seal
+//! (`session`, `perform`, `train`, `writes`, `pages`), the order in which connections get their
+//! turn (`turns`), the threads for what may take long (`blocking`, `job`) and those that seal
 //! (`sealing`). It must not know how it was configured or logged (that is `daemon`), nor make a
 //! system call of its own: those are the reactor's. Invariant: a connection leaves its shard only
 //! when every operation it submitted has completed, so that no buffer that the kernel knows, no
@@ -19,6 +19,7 @@ pub mod limits;
 mod mailbox;
 mod names;
 mod outbound;
+mod pages;
 mod perform;
 mod placement;
 mod profile;
@@ -37,6 +38,7 @@ mod turns;
 mod writes;
 
 pub use names::Names;
+pub use pages::PagePolicy;
 pub use profile::{Profile, Profiles};
 pub use run::{Ready, ServerError, run};
 pub use sealing::CryptoThreads;

@@ -25,6 +25,7 @@ use ringferry_sftp::{Decoder, DecoderLimits, FrameError, Item, Request, Status, 
 
 use super::job::{self, Cancel, JobNumber, Jobs, Running, Started};
 use super::names::Names;
+use super::pages::{Due, PagePolicy};
 use super::profile::Profile;
 use super::replies::{Replies, Ticket};
 use super::writes::{Incoming, WriteBatch};
@@ -95,6 +96,10 @@ pub(super) struct Session {
     /// READs that have not read yet.
     reads: Rc<Cell<u32>>,
     writes: WriteBatch,
+    /// The file that was read last; nothing is kept open for it.
+    pub(super) last_read: Weak<OpenFile>,
+    /// The kernel is being told of pages.
+    advising: bool,
     incoming: Option<Incoming>,
     /// Payload of a WRITE to a file whose file system may hang; it goes there in one job.
     gathered: Vec<u8>,
@@ -133,6 +138,8 @@ impl Session {
             inodes: HashMap::new(),
             reads: Rc::default(),
             writes: WriteBatch::default(),
+            last_read: Weak::new(),
+            advising: false,
             incoming: None,
             gathered: Vec::new(),
             held: Vec::new(),
@@ -363,10 +370,32 @@ impl Session {
         self.replies.settle(ticket, |out| reply::status(out, id, status, message));
     }
 
+    /// What the kernel is to be told of the pages of files read and written in this turn; one piece
+    /// at a time, and what becomes due meanwhile is part of the next.
+    pub(super) fn advice_due(&mut self, policy: &PagePolicy) -> Option<Op> {
+        if self.advising {
+            return None;
+        }
+        let of_writes = self.writes.take_written();
+        let due = of_writes.and_then(|file| Some((file.trail.due_of_writes(policy)?, file)));
+        let (due, file) = due.or_else(|| {
+            let file = std::mem::take(&mut self.last_read).upgrade()?;
+            Some((file.trail.due_of_reads(policy)?, file))
+        })?;
+        self.advising = true;
+        let (file, Due { offset, bytes, advice }) = (file.file.fd.clone(), due);
+        Some(Op::Advise { file, offset, bytes, advice })
+    }
+
+    /// The kernel has been told.
+    pub(super) fn advised(&mut self) {
+        self.advising = false;
+    }
+
     /// Whether an operation of the reactor's runs, which will want this session when it is done. A
     /// job does not: its result finds nobody and is dropped.
     pub(super) fn is_busy(&self) -> bool {
-        self.barrier.as_ref().is_some_and(|barrier| barrier.running.is_none())
+        self.advising || self.barrier.as_ref().is_some_and(|barrier| barrier.running.is_none())
     }
 
     /// Whether a job runs: the client waits for it and has not gone to sleep.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::auth::Authenticator;
 use crate::reactor::DriverChoice;
-use crate::server::{CryptoThreads, Names, Profiles};
+use crate::server::{CryptoThreads, Names, PagePolicy, Profiles};
 use crate::ssh::ServerConfig;
 
 /// Everything [`run`](super::run) needs; checked and complete.
@@ -27,6 +27,8 @@ pub struct Settings {
     pub authenticator: Arc<dyn Authenticator>,
     /// Names of users and groups, for directory listings.
     pub names: Names,
+    /// What becomes of the files' pages in memory.
+    pub pages: PagePolicy,
     /// Most connections at once; more are closed as they come.
     pub connections_max: usize,
     /// A connection that moves no byte for this long is closed.

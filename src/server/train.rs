@@ -360,7 +360,7 @@ pub(super) fn in_memory(read: &ReadReply) -> Vec<u8> {
             Err(errno) => return failure(read.id, errno),
         }
     }
-    read.file.was_read(got);
+    read.file.was_read_at(read.offset, got);
     let mut answer = Vec::new();
     match bytes.get(..got).filter(|data| !data.is_empty()) {
         Some(data) => reply::data(&mut answer, read.id, data),

@@ -6,7 +6,7 @@
 
 use std::io::IoSlice;
 use std::ops::Range;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use ringferry_sftp::{Status, reply};
 use rustix::io::Errno;
@@ -38,6 +38,8 @@ pub(super) struct WriteBatch {
     pieces: Vec<Range<usize>>,
     /// Requests whose last byte is in the batch.
     finished: Vec<u32>,
+    /// The file that was written to last; the batch does not keep it open.
+    written: Weak<OpenFile>,
 }
 
 impl WriteBatch {
@@ -77,6 +79,11 @@ impl WriteBatch {
         self.finished.push(id);
     }
 
+    /// The file written to since this was last asked, if it is open.
+    pub(super) fn take_written(&mut self) -> Option<Rc<OpenFile>> {
+        std::mem::take(&mut self.written).upgrade()
+    }
+
     /// Writes the batch and answers the requests that end in it.
     ///
     /// An error is latched on the file: clients ignore the answer to a WRITE now and then, but they
@@ -88,7 +95,13 @@ impl WriteBatch {
             None => self.write(&file, buffer),
         };
         match result {
-            Ok(_) => file.wrote(self.bytes),
+            Ok(_) => {
+                file.wrote(self.bytes);
+                if !file.append {
+                    file.trail.was_written(self.offset, self.bytes as u64);
+                    self.written = Rc::downgrade(&file);
+                }
+            }
             Err(errno) => file.fail(errno),
         }
         let (status, message) = result.map_or_else(status_of, |_| (Status::Ok, "Success"));

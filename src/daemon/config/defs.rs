@@ -332,6 +332,27 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
         },
     },
     Definition {
+        key: "file_cache",
+        doc: "Whether files that were sent or received stay in memory. keep: as long as the kernel \
+              likes. drop: bulk data goes again behind the transfer, for files that nobody asks \
+              for twice or that are together larger than memory.",
+        default: || Value::text("keep"),
+        place: Place::Choice { at: |config| &mut config.file_cache, among: &["keep", "drop"] },
+    },
+    Definition {
+        key: "write_behind_bytes",
+        doc: "A long upload is written to disk while it arrives, in pieces of so many bytes, so \
+              that the kernel need not stop it and others later to catch up.",
+        default: || Value::Integer(8 << 20),
+        place: Place::Number {
+            at: |config| &mut config.write_behind_bytes,
+            unit: Unit::Bytes,
+            min: 1 << 20,
+            max: 1 << 30,
+            zero: Some("when the kernel likes"),
+        },
+    },
+    Definition {
         key: "key_renegotiation_interval",
         doc: "Time after which the server exchanges keys anew: the second word of sshd's \
               RekeyLimit.",

@@ -86,6 +86,10 @@ pub struct Config {
     pub max_connections: u64,
     /// Seconds without a packet of data after which a connection is closed; 0: never.
     pub idle_timeout: u64,
+    /// `keep` or `drop`: whether files stay in memory behind a transfer.
+    pub file_cache: &'static str,
+    /// Pieces in which a long upload is written to disk while it arrives; 0: it is not.
+    pub write_behind_bytes: u64,
     /// Seconds after which the server exchanges keys anew; 0: never for that.
     pub key_renegotiation_interval: u64,
     /// Seconds a client may take to identify itself.

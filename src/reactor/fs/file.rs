@@ -1,13 +1,14 @@
 //! An open regular file.
 
-use std::io::IoSlice;
+use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, IntoRawFd, OwnedFd};
 use std::sync::Arc;
 
 use rustix::fs::{Mode, OFlags};
-use rustix::io::Errno;
+use rustix::io::{Errno, ReadWriteFlags};
 
 use super::metadata::{Change, LastFailure, Metadata, Space};
+use crate::reactor::advice::DONT_CACHE;
 use crate::reactor::limits::SEGMENTS_MAX;
 use crate::reactor::op::FileRef;
 
@@ -157,6 +158,16 @@ impl File {
             }
         }
         Ok(done)
+    }
+
+    /// Whether reads can leave nothing in the page cache ([`crate::reactor::Op::Read`]'s
+    /// `drop_behind`): kernel and filesystem both have to know how. It tries with the byte at
+    /// `offset`, which the kernel may begin to read; it waits for nothing.
+    pub fn can_drop_behind(&self, offset: u64) -> bool {
+        let (mut byte, flags) = ([0], DONT_CACHE | ReadWriteFlags::NOWAIT);
+        let mut slices = [IoSliceMut::new(&mut byte)];
+        let answer = rustix::io::preadv2(&self.fd, &mut slices, offset, flags);
+        !matches!(answer, Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL))
     }
 
     /// Reads at `offset`, on this thread: fewer bytes than asked only at the end of the file.

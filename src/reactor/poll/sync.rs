@@ -1,19 +1,36 @@
-//! fsync on a thread of its own, started with the first one.
+//! fsync and advice on pages, on a thread of its own that is started with the first of them.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::fs::{fdatasync, fsync};
 use rustix::io::Errno;
 
-use crate::reactor::op::{FileRef, OpId};
+use crate::reactor::advice;
+use crate::reactor::op::{Advice, FileRef, OpId};
 use crate::reactor::waker::Waker;
 
 struct Job {
     id: OpId,
     file: FileRef,
-    data_only: bool,
+    work: Work,
+}
+
+/// What is to be done with a file.
+pub(super) enum Work {
+    Sync { data_only: bool },
+    Advise { offset: u64, bytes: u32, advice: Advice },
+}
+
+impl Work {
+    fn run(self, file: BorrowedFd<'_>) -> Result<(), Errno> {
+        match self {
+            Work::Sync { data_only: true } => fdatasync(file),
+            Work::Sync { data_only: false } => fsync(file),
+            Work::Advise { offset, bytes, advice } => advice::give(file, offset, bytes, advice),
+        }
+    }
 }
 
 type Finished = Arc<Mutex<Vec<(OpId, Result<(), Errno>)>>>;
@@ -36,7 +53,7 @@ impl SyncThread {
         &self.waker
     }
 
-    pub(super) fn start(&mut self, id: OpId, file: &FileRef, data_only: bool) -> Result<(), Errno> {
+    pub(super) fn start(&mut self, id: OpId, file: &FileRef, work: Work) -> Result<(), Errno> {
         let jobs = match &self.jobs {
             Some(jobs) => jobs,
             None => {
@@ -49,7 +66,7 @@ impl SyncThread {
                 self.jobs.insert(sender)
             }
         };
-        jobs.send(Job { id, file: Arc::clone(file), data_only }).map_err(|_| Errno::IO)
+        jobs.send(Job { id, file: Arc::clone(file), work }).map_err(|_| Errno::IO)
     }
 
     pub(super) fn finished(&self) -> Vec<(OpId, Result<(), Errno>)> {
@@ -58,9 +75,8 @@ impl SyncThread {
 }
 
 fn run(jobs: &Receiver<Job>, finished: &Finished, waker: &Waker) {
-    while let Ok(Job { id, file, data_only }) = jobs.recv() {
-        let file_fd = file.as_fd();
-        let result = if data_only { fdatasync(file_fd) } else { fsync(file_fd) };
+    while let Ok(Job { id, file, work }) = jobs.recv() {
+        let result = work.run(file.as_fd());
         drop(file);
         finished.lock().unwrap_or_else(PoisonError::into_inner).push((id, result));
         waker.wake();

@@ -123,8 +123,8 @@ fn self_test(ring: &mut Ring) -> Result<(), Failure> {
     let file = Arc::new(file);
     let segments = vec![(Arc::new(sample()?), range.clone())];
     run(ring, "WRITE", Op::Write { file: Arc::clone(&file), offset: 0, segments })?;
-    let segments = vec![range.clone()];
-    run(ring, "READ", Op::Read { file, offset: 0, buffer: buffer()?, segments })?;
+    let (segments, drop_behind) = (vec![range.clone()], false);
+    run(ring, "READ", Op::Read { file, offset: 0, buffer: buffer()?, segments, drop_behind })?;
 
     let flags = SocketFlags::CLOEXEC;
     let (near, far) = socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)

@@ -8,7 +8,7 @@ use io_uring::{opcode, squeue};
 
 use crate::reactor::accept::Pause;
 use crate::reactor::limits::{SEGMENTS_MAX, TRANSFER_BYTES_MAX};
-use crate::reactor::op::{FileRef, Op, OpId, Token};
+use crate::reactor::op::{Advice, FileRef, Op, OpId, Token};
 
 /// IORING_RECVSEND_POLL_FIRST (Linux 5.19), which the crate does not export.
 const POLL_FIRST: u16 = 1;
@@ -53,20 +53,23 @@ impl Running {
                     .flags(libc::MSG_WAITALL | libc::MSG_NOSIGNAL)
                     .build()
             }
-            Op::Read { file, offset, buffer, segments } => {
+            Op::Read { file, offset, buffer, segments, drop_behind } => {
                 let base = buffer.pointer();
                 let parts = segments.iter().map(|range| (base, range));
                 vector(&mut self.iovecs, parts, self.done);
-                transfer(true, file, &self.iovecs, offset + self.done as u64)
+                read(file, &self.iovecs, offset + self.done as u64, *drop_behind)
             }
             Op::Write { file, offset, segments } => {
                 let parts = segments.iter().map(|(buffer, range)| (buffer.pointer(), range));
                 vector(&mut self.iovecs, parts, self.done);
-                transfer(false, file, &self.iovecs, offset + self.done as u64)
+                write(file, &self.iovecs, offset + self.done as u64)
             }
             Op::Fsync { file, data_only } => {
                 let flags = if *data_only { FsyncFlags::DATASYNC } else { FsyncFlags::empty() };
                 opcode::Fsync::new(Fd(file.as_raw_fd())).flags(flags).build()
+            }
+            Op::Advise { file, offset, bytes, advice } => {
+                advise(Fd(file.as_raw_fd()), *offset, *bytes, *advice)
             }
         };
         entry.user_data(user_data(id))
@@ -122,23 +125,50 @@ fn vector<'a>(
     }
 }
 
-fn transfer(read: bool, file: &FileRef, iovecs: &[libc::iovec], offset: u64) -> squeue::Entry {
+/// The single part of a transfer, which needs no iovec for the kernel to copy and check.
+fn single(iovecs: &[libc::iovec]) -> Option<(*mut u8, u32)> {
+    let [only] = iovecs else { return None };
+    let len = u32::try_from(only.iov_len.min(TRANSFER_BYTES_MAX)).unwrap_or(u32::MAX);
+    Some((only.iov_base.cast(), len))
+}
+
+fn count(iovecs: &[libc::iovec]) -> u32 {
+    u32::try_from(iovecs.len()).unwrap_or(u32::MAX)
+}
+
+fn read(file: &FileRef, iovecs: &[libc::iovec], offset: u64, drop_behind: bool) -> squeue::Entry {
     let fd = Fd(file.as_raw_fd());
-    // A single range needs no iovec, which the kernel would have to copy and check.
-    if let [only] = iovecs {
-        let len = u32::try_from(only.iov_len.min(TRANSFER_BYTES_MAX)).unwrap_or(u32::MAX);
-        let base = only.iov_base.cast::<u8>();
-        return if read {
-            opcode::Read::new(fd, base, len).offset(offset).build()
-        } else {
-            opcode::Write::new(fd, base, len).offset(offset).build()
-        };
+    let flags = if drop_behind { libc::RWF_DONTCACHE } else { 0 };
+    match single(iovecs) {
+        Some((base, len)) => {
+            opcode::Read::new(fd, base, len).offset(offset).rw_flags(flags).build()
+        }
+        None => {
+            let readv = opcode::Readv::new(fd, iovecs.as_ptr(), count(iovecs));
+            readv.offset(offset).rw_flags(flags).build()
+        }
     }
-    let count = u32::try_from(iovecs.len()).unwrap_or(u32::MAX);
-    if read {
-        opcode::Readv::new(fd, iovecs.as_ptr(), count).offset(offset).build()
-    } else {
-        opcode::Writev::new(fd, iovecs.as_ptr(), count).offset(offset).build()
+}
+
+fn write(file: &FileRef, iovecs: &[libc::iovec], offset: u64) -> squeue::Entry {
+    let fd = Fd(file.as_raw_fd());
+    match single(iovecs) {
+        Some((base, len)) => opcode::Write::new(fd, base, len).offset(offset).build(),
+        None => opcode::Writev::new(fd, iovecs.as_ptr(), count(iovecs)).offset(offset).build(),
+    }
+}
+
+/// The kernel hands both to a worker by itself.
+fn advise(fd: Fd, offset: u64, bytes: u32, advice: Advice) -> squeue::Entry {
+    match advice {
+        Advice::WriteBack => opcode::SyncFileRange::new(fd, bytes)
+            .offset(offset)
+            .flags(libc::SYNC_FILE_RANGE_WRITE)
+            .build(),
+        Advice::LetGo => {
+            let len = libc::off_t::from(bytes);
+            opcode::Fadvise::new(fd, len, libc::POSIX_FADV_DONTNEED).offset(offset).build()
+        }
     }
 }
 

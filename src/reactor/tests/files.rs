@@ -35,7 +35,8 @@ on_each_driver!(written_in_pieces_read_in_pieces, |reactor| {
         let buffer = pool.small().unwrap();
         let segments = vec![10..12, 12..12, 20..30, 50..60];
         let file = Arc::clone(&file);
-        reactor.submit(Token(2), Op::Read { file, offset: 99, buffer, segments });
+        reactor
+            .submit(Token(2), Op::Read { file, offset: 99, buffer, segments, drop_behind: false });
         let Done::Read { buffer, segments, result } = one(reactor).done else { panic!() };
         assert_eq!((result, segments.len()), (Ok(14), 4), "up to the end of the file");
         assert_eq!(&buffer[9..13], b"\0\0b\0");
@@ -56,7 +57,8 @@ on_each_driver!(a_single_range_and_the_end_of_the_file, |reactor| {
         for (offset, expected) in [(0, &b"content"[..]), (3, b"tent"), (7, b""), (1 << 40, b"")] {
             let (file, buffer) = (Arc::clone(&file), pool.small().unwrap());
             let segments = vec![0..4096];
-            reactor.submit(Token(2), Op::Read { file, offset, buffer, segments });
+            reactor
+                .submit(Token(2), Op::Read { file, offset, buffer, segments, drop_behind: false });
             let Done::Read { buffer, result, .. } = one(reactor).done else { panic!() };
             assert_eq!(result, Ok(expected.len()));
             assert_eq!(&buffer[..expected.len()], expected);
@@ -82,7 +84,10 @@ on_each_driver!(more_segments_than_one_call_takes, |reactor| {
     assert_eq!(result, Ok(3 * SEGMENTS));
     let mut buffer = pool.large().unwrap();
     buffer.fill(0xff);
-    reactor.submit(Token(2), Op::Read { file, offset: 5, buffer, segments: ranges.clone() });
+    reactor.submit(
+        Token(2),
+        Op::Read { file, offset: 5, buffer, segments: ranges.clone(), drop_behind: false },
+    );
     let Done::Read { buffer, result, .. } = one(reactor).done else { panic!() };
     assert_eq!(result, Ok(3 * SEGMENTS));
     for range in ranges {
@@ -101,7 +106,8 @@ on_each_driver!(failures_name_their_errno_and_return_the_memory, |reactor| {
     assert_eq!((result, segments.len()), (Err(Errno::NOSPC), 1));
     drop(segments);
     let (buffer, segments) = (pool.small().unwrap(), vec![0..10]);
-    reactor.submit(Token(1), Op::Read { file: full, offset: 0, buffer, segments });
+    reactor
+        .submit(Token(1), Op::Read { file: full, offset: 0, buffer, segments, drop_behind: false });
     let Done::Read { result, .. } = one(reactor).done else { panic!() };
     assert_eq!(result, Err(Errno::BADF), "not open for reading");
     assert_eq!(pool.stats().outstanding, 0);
@@ -120,7 +126,7 @@ on_each_driver!(what_segments_cannot_be_is_an_error_and_not_a_panic, |reactor| {
         (i64::MAX as u64, vec![0..10], Err(Errno::INVAL)),
     ] {
         let (file, buffer) = (Arc::clone(&file), pool.small().unwrap());
-        reactor.submit(Token(1), Op::Read { file, offset, buffer, segments });
+        reactor.submit(Token(1), Op::Read { file, offset, buffer, segments, drop_behind: false });
         let Done::Read { segments, result, .. } = one(reactor).done else { panic!() };
         assert_eq!(result, expected, "{segments:?} at {offset}");
     }
@@ -151,7 +157,10 @@ on_each_driver!(reads_of_one_file_overlap_and_all_complete, |reactor| {
     let file: FileRef = Arc::new(File::open(path).unwrap().into());
     for number in 0..READS {
         let (file, buffer, segments) = (Arc::clone(&file), pool.small().unwrap(), vec![0..8]);
-        reactor.submit(Token(number), Op::Read { file, offset: number * 8, buffer, segments });
+        reactor.submit(
+            Token(number),
+            Op::Read { file, offset: number * 8, buffer, segments, drop_behind: false },
+        );
     }
     for completion in collect(reactor, usize::try_from(READS).unwrap()) {
         let Done::Read { buffer, result, .. } = completion.done else { panic!() };
@@ -178,7 +187,8 @@ on_each_driver!(files_opened_in_a_root_can_be_read_and_written, |reactor| {
         let Done::Wrote { result, .. } = one(reactor).done else { panic!() };
         assert_eq!(result, Ok(3));
         let (buffer, segments) = (pool.small().unwrap(), vec![0..3]);
-        reactor.submit(Token(2), Op::Read { file, offset: 0, buffer, segments });
+        reactor
+            .submit(Token(2), Op::Read { file, offset: 0, buffer, segments, drop_behind: false });
         let Done::Read { buffer, result, .. } = one(reactor).done else { panic!() };
         assert_eq!((result, &buffer[..3]), (Ok(3), &b"abc"[..]));
     }

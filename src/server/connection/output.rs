@@ -152,6 +152,11 @@ impl Driver {
             offset: read.offset,
             buffer,
             segments: read.segments.clone(),
+            drop_behind: read.file.trail.drops_itself(
+                &place.settings.pages,
+                &read.file.file,
+                read.offset,
+            ),
         };
         let id = place.reactor.submit(self.token(train.channel), op);
         self.outbound.reading = Some((train, read, id));
@@ -163,11 +168,27 @@ impl Driver {
         if self.phase == super::Phase::Ending {
             return;
         }
-        read.file.was_read(*result.as_ref().unwrap_or(&0));
+        read.file.was_read_at(read.offset, *result.as_ref().unwrap_or(&0));
+        if let Some(session) = self.sessions.iter_mut().find(|own| own.channel == train.channel) {
+            session.last_read = read.file.downgrade();
+        }
         match result {
             Ok(got) if got == train.file_bytes => self.outbound.complete = Some((train, buffer)),
             // The reactor reads on by itself: less than asked is the end of the file.
             _ => self.file_ended(train, &buffer, result),
+        }
+    }
+
+    /// Tells the kernel what is due behind the files that were read and written.
+    pub(super) fn advise(&mut self, place: &mut Place<'_>) {
+        for index in 0..self.sessions.len() {
+            let Some(session) = self.sessions.get_mut(index) else { continue };
+            let Some(op) = session.advice_due(&place.settings.pages) else { continue };
+            let channel = session.channel;
+            if let Op::Advise { offset, bytes, advice, .. } = &op {
+                tracing::debug!(connection = self.number, offset, bytes, ?advice, "pages");
+            }
+            place.reactor.submit(self.token(channel), op);
         }
     }
 

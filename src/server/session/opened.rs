@@ -3,12 +3,13 @@
 use std::cell::Cell;
 use std::net::SocketAddr;
 use std::ops::Deref;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
 use rustix::io::Errno;
 
 use crate::reactor::fs::{Dir, DirEntry, File};
+use crate::server::pages::Trail;
 use crate::server::room::Room;
 use crate::vfs::Grants;
 
@@ -81,6 +82,8 @@ pub(in crate::server) struct OpenFile {
     pub(in crate::server) latched: Cell<Option<Errno>>,
     pub(in crate::server) bytes_read: Cell<u64>,
     pub(in crate::server) bytes_written: Cell<u64>,
+    /// How far it was read and written, for what is told to the kernel.
+    pub(in crate::server) trail: Trail,
 }
 
 impl Deref for OpenFile {
@@ -95,7 +98,8 @@ impl OpenFile {
     pub(in crate::server) fn new(opened: Opened, party: &Rc<Party>, inode: Rc<Inode>) -> Self {
         let party = Rc::clone(party);
         let (latched, bytes_read, bytes_written) = (None.into(), 0.into(), 0.into());
-        Self { opened, party, inode, latched, bytes_read, bytes_written }
+        let trail = Trail::default();
+        Self { opened, party, inode, latched, bytes_read, bytes_written, trail }
     }
 
     pub(in crate::server) fn wrote(&self, bytes: usize) {
@@ -118,6 +122,12 @@ impl OpenFile {
 
     pub(in crate::server) fn was_read(&self, bytes: usize) {
         self.bytes_read.set(self.bytes_read.get().saturating_add(bytes as u64));
+    }
+
+    /// As [`was_read`](Self::was_read), from `offset` on and by this thread.
+    pub(in crate::server) fn was_read_at(&self, offset: u64, bytes: usize) {
+        self.was_read(bytes);
+        self.trail.was_read(offset, bytes as u64);
     }
 
     /// What the session did with it.
@@ -144,6 +154,10 @@ impl Reading {
         inode.reads.set(inode.reads.get().saturating_add(1));
         inode.of_session.set(inode.of_session.get().saturating_add(1));
         Self(file)
+    }
+
+    pub(in crate::server) fn downgrade(&self) -> Weak<OpenFile> {
+        Rc::downgrade(&self.0)
     }
 
     pub(in crate::server) fn is_same(&self, other: &Self) -> bool {

@@ -91,6 +91,10 @@ fn a_wrong_value_names_file_line_key_and_what_is_allowed() {
         fault(from_file("driver = 'epoll'")),
         "ferry.toml:1: driver: \"epoll\" is unknown; allowed: auto, ring or poll"
     );
+    assert_eq!(
+        fault(from_file("file_cache = 'direct'")),
+        "ferry.toml:1: file_cache: \"direct\" is unknown; allowed: keep or drop"
+    );
 }
 
 #[test]
@@ -114,6 +118,8 @@ fn numbers_keep_to_their_range() {
         ("key_renegotiation_threshold", "4095", "4096"),
         ("key_renegotiation_threshold", "'9T'", "'9G'"),
         ("key_renegotiation_threshold", "-1", "0"),
+        ("write_behind_bytes", "1", "0"),
+        ("write_behind_bytes", "'2G'", "'8M'"),
         ("max_connections", "0", "1"),
         ("window_bytes_max", "'127K'", "'128K'"),
         ("window_bytes_max", "'2G'", "'1G'"),

@@ -210,7 +210,7 @@ fn on_reactor(choice: DriverChoice, streams: Vec<TcpStream>, meter: &Arc<Meter>)
             let token = completion.token;
             let socket = &sockets[usize::try_from(token.0).unwrap()];
             match completion.done {
-                Done::Received { result, .. } if result == Ok(0) => open -= 1,
+                Done::Received { result: Ok(0), .. } => open -= 1,
                 Done::Received { buffer, result, .. } => {
                     let (socket, range) = (Arc::clone(socket), 0..result.unwrap());
                     reactor.submit(token, Op::Send { socket, buffer, range });

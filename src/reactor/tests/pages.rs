@@ -21,8 +21,8 @@ fn written(directory: &tempfile::TempDir) -> crate::reactor::fs::File {
     root.open_file(b"file", OpenHow { read: true, write: true, ..Default::default() }).unwrap()
 }
 
-/// How many of `SAMPLES` pages of the file are in memory. Asking for one that is not there brings it
-/// in, if nothing else: so every look is at pages of a `class` of its own.
+/// How many of `SAMPLES` pages of the file are in memory. Asking for one that is not there brings
+/// it in, if nothing else: so every look is at pages of a `class` of its own.
 fn cached(file: &FileRef, class: usize) -> usize {
     let own = File::open(format!("/proc/self/fd/{}", file.as_raw_fd())).unwrap();
     rustix::fs::fadvise(&own, 0, None, rustix::fs::Advice::Random).unwrap();

@@ -89,8 +89,8 @@ impl Drop for Site {
     }
 }
 
-/// Words that no filesystem or transport can compress; the same seed gives the same. xorshift64: not
-/// for secrets, but with no short period.
+/// Words that no filesystem or transport can compress; the same seed gives the same. xorshift64:
+/// not for secrets, but with no short period.
 fn random_words(seed: u64) -> impl Iterator<Item = [u8; 8]> {
     let mut state = seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     std::iter::repeat_with(move || {

@@ -110,7 +110,8 @@ fn legend(out: &mut String, part: &Part) {
     let _ = writeln!(
         out,
         "<text x=\"16\" y=\"24\" font-size=\"15\" font-weight=\"bold\">{name}: {what}\
-         <tspan dx=\"6\" font-size=\"12\" font-weight=\"normal\">({better} is better)</tspan></text>"
+         <tspan dx=\"6\" font-size=\"12\" font-weight=\"normal\">({better} is better)</tspan>\
+         </text>"
     );
     let mut x = 16.0;
     for (server, who) in part.servers.iter().enumerate() {

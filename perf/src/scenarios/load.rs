@@ -219,8 +219,8 @@ impl Scenario for Streams {
                 "A *sink* asks for everything at once and only counts the bytes that come, without \
                  decrypting them, so that the server has nearly the machine for itself; \
                  *decrypting* opens every packet. A sink of chacha20-poly1305 takes no more than \
-                 960 MiB, as keys are exchanged after 1 GiB of it. An untimed pass keeps and compares \
-                 the first bytes."
+                 960 MiB, as keys are exchanged after 1 GiB of it. An untimed pass keeps and \
+                 compares the first bytes."
             }
             Direction::Put => {
                 "The client seals and sends, and reads every status; the files are then removed. \
@@ -230,8 +230,9 @@ impl Scenario for Streams {
         format!(
             "{mib} MiB in all, divided among the streams (a connection each), with the light \
              client of this harness: requests of {requests} KiB (less where a server answers no \
-             more at once), {OUTSTANDING} under way at once. {how} Logins are over before the clock and the CPU count begin. `{CEILING}` is no \
-             server but the bare loop of {loops} on the same file and cipher, in one thread.",
+             more at once), {OUTSTANDING} under way at once. {how} Logins are over \
+             before the clock and the CPU count begin. `{CEILING}` is no server but the bare loop \
+             of {loops} on the same file and cipher, in one thread.",
             loops = match self.direction {
                 Direction::Get => "read, seal, send",
                 Direction::Put => "receive, open, write",

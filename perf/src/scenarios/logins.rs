@@ -74,8 +74,8 @@ impl Scenario for Logins {
     fn about(&self) -> String {
         format!(
             "{} logins by publickey with the SFTP subsystem started, {PARALLEL} at a time, each \
-             connection closed at once: OpenSSH's `sftp` with an empty batch, and the light client. \
-             Both have the algorithms they ask for by themselves. CPU is for 1,000 logins.",
+             connection closed at once: OpenSSH's `sftp` with an empty batch, and the light \
+             client. Both have the algorithms they ask for by themselves. CPU is for 1,000 logins.",
             self.count
         )
     }

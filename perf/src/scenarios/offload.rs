@@ -1,4 +1,5 @@
-//! `offload`: our server twice, with crypto threads and without, where the cipher is the bottleneck.
+//! `offload`: our server twice, with crypto threads and without, where the cipher is the
+//! bottleneck.
 
 use std::rc::Rc;
 

@@ -87,9 +87,9 @@ impl Scenario for Small {
     fn about(&self) -> String {
         let (files, kib) = (self.files, FILE_BYTES >> 10);
         format!(
-            "A folder of {files} files of {kib} KiB with OpenSSH's `sftp`, default cipher: `get -r` \
-             to a folder of the same disk, `put -r`; what arrives is then removed. CPU is for 1,000 \
-             files."
+            "A folder of {files} files of {kib} KiB with OpenSSH's `sftp`, default cipher: `get \
+             -r` to a folder of the same disk, `put -r`; what arrives is then removed. CPU is for \
+             1,000 files."
         )
     }
 

@@ -10,11 +10,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ringferry::crypto::{Ed25519Signer, Signer};
-use ringferry::ssh::{ChannelId, ChannelRequest, ClientConfig, Event, GlobalRequest};
+use ringferry::ssh::{
+    ChannelId, ChannelRequest, ClientConfig, DisconnectReason, Event, GlobalRequest,
+};
 
 use support::driver;
 use support::files::{Scratch, write_random};
-use support::packets::{OPEN, OPEN_READ, READ, open_body, read_body};
+use support::packets::{MKDIR, OPEN, OPEN_READ, READ, open_body, read_body, string};
 use support::server::{Options, Server, Subject};
 use support::{MIB, SOON, skipped};
 
@@ -196,6 +198,30 @@ fn a_session_whose_requests_are_parked_stalls_only_itself() {
     client.download(other, &other_handle, 4 * MIB);
     client.run_until(|it| it.bytes(other).len() as u64 >= 4 * MIB + 17 * 13);
     assert!(client.data(other) == fs::read(scratch.served("other")).expect("other"));
+}
+
+/// Far more requests than the server carries out in one turn, and the end of the channel and of the
+/// connection right behind them.
+#[test]
+fn requests_in_front_of_the_end_are_carried_out() {
+    const FOLDERS: u32 = 4000;
+    let (scratch, server) = started();
+    fs::write(scratch.served("there"), b"1").expect("a file");
+    let mut client = Client::connect(&server);
+    let (channel, _) = client.session("/there");
+    let folder = |number| [string(format!("/{number}")), vec![0; 4]].concat();
+    let asked: Vec<u8> =
+        (0..FOLDERS).flat_map(|number| packet(MKDIR, number + 2, &folder(number))).collect();
+    client.write(channel, &asked);
+    client.peer.connection.close(channel);
+    client.peer.connection.disconnect(DisconnectReason::ByApplication, "done");
+    let last = scratch.served(&(FOLDERS - 1).to_string());
+    let end = Instant::now() + SOON;
+    while !last.exists() {
+        let made = fs::read_dir(scratch.root()).expect("the root").count();
+        assert!(Instant::now() < end, "{made} folders: {:?}", client.events);
+        client.turn();
+    }
 }
 
 /// scp and sftp wait for all three, in this order, behind the last reply.

@@ -64,7 +64,7 @@ fn trains_that_other_cores_seal_arrive_whole_and_in_order() {
         }
     }
     for own in [sealed_elsewhere(2, "auto", &[CTR]), sealed_elsewhere(0, "auto", &[CHACHA])] {
-        assert_eq!(own, Some(0), "CTR's packets depend on one another; 0 threads seal nothing");
+        assert_eq!(own, Some(0), "CTR stays on the shard; 0 threads seal nothing");
     }
 }
 

@@ -10,6 +10,7 @@
 mod accept;
 mod advice;
 mod buffer;
+mod cpu;
 mod driver;
 mod entropy;
 mod error;
@@ -26,6 +27,7 @@ mod waker;
 mod tests;
 
 pub use buffer::{Buffer, BufferPool, PoolStats, SharedBuffer};
+pub use cpu::thread_cpu_time;
 pub use driver::{DriverChoice, DriverInfo, Reactor, Statistics};
 pub use entropy::random_seed;
 pub use error::ReactorError;

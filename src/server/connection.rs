@@ -20,7 +20,7 @@ use super::job::{Finished, Jobs};
 use super::limits::{FLUSH_TIMEOUT, HEAVY_BYTES, HEAVY_TIME, STARVED_RETRY};
 use super::outbound::Outbound;
 use super::profile::Profile;
-use super::sealing::Sealing;
+use super::sealing::{Pace, Sealing};
 use super::session::{Party, Session};
 use super::settings::Settings;
 use super::turns::Weight;
@@ -84,11 +84,12 @@ pub(super) struct Driver {
     /// The largest receive window a channel had.
     window_bytes: u32,
     starved: bool,
+    pace: Pace,
     /// There is more to open or to carry out than one turn took.
     unfinished: bool,
     /// Bytes received and sealed in this turn.
     work_bytes: u64,
-    /// When a turn last moved much.
+    /// When a turn last moved much, or took all its time.
     last_heavy: Option<Instant>,
     peer_ident: String,
 }
@@ -128,6 +129,7 @@ impl Driver {
             rekeys: 0,
             window_bytes: 0,
             starved: false,
+            pace: Pace::default(),
             unfinished: false,
             work_bytes: 0,
             last_heavy: None,
@@ -162,7 +164,11 @@ impl Driver {
     pub(super) fn weight(&self, now: Instant) -> Weight {
         let since = self.last_heavy.map(|then| now.saturating_duration_since(then));
         let moves_little = since.is_none_or(|since| since >= HEAVY_TIME);
-        if self.profile.is_some() && moves_little { Weight::Light } else { Weight::Heavy }
+        match (&self.profile, moves_little) {
+            (None, _) => Weight::Stranger,
+            (Some(_), true) => Weight::Light,
+            (Some(_), false) => Weight::Heavy,
+        }
     }
 
     /// Whether it wants another turn though nothing completes.
@@ -251,13 +257,17 @@ impl Driver {
     pub(super) fn progress(&mut self, place: &mut Place<'_>) {
         if self.phase == Phase::Open {
             self.unfinished = false;
-            self.take_input(place);
+            self.starved = false;
+            // What came first is carried out first: a CLOSE of the channel must find nothing parked
+            // but what waits for something else than its turn.
             self.resume_parked(place);
+            self.take_input(place);
             self.advise(place);
             self.finish_sessions();
             self.pump(place);
             self.arm(place);
-            if std::mem::take(&mut self.work_bytes) >= HEAVY_BYTES {
+            let much = std::mem::take(&mut self.work_bytes) >= HEAVY_BYTES;
+            if much || place.turn_is_over() {
                 self.last_heavy = Some(place.now);
             }
             if self.starved {
@@ -280,8 +290,9 @@ impl Driver {
     }
 
     fn arm(&mut self, place: &mut Place<'_>) {
-        // Bytes that wait for the next turn lie in the buffer that a RECV would take.
-        if !self.ssh.wants_input() || self.inbound.has_unopened() {
+        // What has arrived comes before what may: bytes that wait for the next turn lie in the
+        // buffer that a RECV would take, and requests that wait for it must not meet its end.
+        if !self.ssh.wants_input() || self.unfinished {
             return;
         }
         let token = self.socket_token();

@@ -20,8 +20,6 @@ pub(super) struct Inbound {
     busy: bool,
     /// More bytes waited in the socket when the last RECV completed.
     more: bool,
-    /// The turn ended before all that has arrived was opened.
-    unopened: bool,
 }
 
 /// No buffer was to be had: try again soon.
@@ -46,16 +44,6 @@ impl Inbound {
         if self.filled.is_empty() {
             self.filled = 0..0;
         }
-    }
-
-    /// Whether bytes have arrived that are still to be opened.
-    pub(super) fn has_unopened(&self) -> bool {
-        self.unopened
-    }
-
-    /// Notes whether the turn ends with packets that could still be opened.
-    pub(super) fn set_unopened(&mut self, unopened: bool) {
-        self.unopened = unopened;
     }
 
     /// A RECV has completed with `count` bytes.

@@ -41,8 +41,9 @@ pub const OFFLOAD_BUSY_PERCENT_MIN: u64 = 75;
 /// Ciphers faster than this (4 GB/s) are no bottleneck: AES-GCM on processors that have it.
 pub const OFFLOAD_PICOS_A_BYTE_MIN: u64 = 250;
 
-/// How many times slower than a shard a worker may seal before it counts as not idle.
-pub const OFFLOAD_SLOWER_MAX: u64 = 2;
+/// How many times longer than on the shard a train may be away before the workers count as not
+/// idle: once for the train in front of it, once for its own, and once for the way.
+pub const OFFLOAD_SLOWER_MAX: u64 = 3;
 
 /// How long workers are left alone then.
 pub const OFFLOAD_PAUSE: Duration = Duration::from_secs(1);

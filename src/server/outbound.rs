@@ -17,6 +17,12 @@ struct Parcel {
     content: Content,
 }
 
+impl Parcel {
+    fn is_away(&self, number: TrainNumber) -> bool {
+        matches!(self.content, Content::Away(own) if own == number)
+    }
+}
+
 enum Content {
     Here(Buffer),
     /// It is being sealed on another core; what stands behind it waits.
@@ -69,10 +75,14 @@ impl Outbound {
         self.sealed.push_back(Parcel { range, content: Content::Away(number) });
     }
 
-    /// A train has come back; one that is not waited for any more is dropped.
+    /// Whether that train's place is kept.
+    pub(super) fn waits_for(&self, number: TrainNumber) -> bool {
+        self.sealed.iter().any(|it| it.is_away(number))
+    }
+
+    /// A train has come back.
     pub(super) fn came_back(&mut self, number: TrainNumber, buffer: Buffer) {
-        let waits = |it: &&mut Parcel| matches!(it.content, Content::Away(own) if own == number);
-        if let Some(parcel) = self.sealed.iter_mut().find(waits) {
+        if let Some(parcel) = self.sealed.iter_mut().find(|it| it.is_away(number)) {
             parcel.content = Content::Here(buffer);
         }
     }

@@ -28,6 +28,7 @@ use super::stop::Stop;
 use super::turns::{Turns, Weight};
 use crate::reactor::{
     BufferPool, Completion, Done, Op, PoolLimits, Reactor, Timers, Token, WAKE_TOKEN,
+    thread_cpu_time,
 };
 use crate::ssh::Connection;
 
@@ -56,8 +57,8 @@ pub(super) struct Shard {
     measured: Instant,
     /// Bytes moved since then.
     bytes_moved: u64,
-    /// Time spent waiting for completions since then.
-    waited: Duration,
+    /// CPU time of this thread then.
+    worked: Duration,
 }
 
 /// The time at the start of a turn; operations of one turn share it.
@@ -119,7 +120,7 @@ impl Shard {
             stopping: None,
             measured: Instant::now(),
             bytes_moved: 0,
-            waited: Duration::ZERO,
+            worked: Duration::ZERO,
         }
     }
 
@@ -130,10 +131,8 @@ impl Shard {
         let mut clock = Clock::read();
         loop {
             let deadline = self.deadline(clock.now);
-            let before = Instant::now();
             self.reactor.wait(deadline, &mut completions)?;
             clock = Clock::read();
-            self.waited += clock.now.saturating_duration_since(before);
             for completion in completions.drain(..) {
                 self.complete(clock, completion);
             }
@@ -194,10 +193,9 @@ impl Shard {
     }
 
     fn train_sealed(&mut self, now: Instant, train: SealedTrain) {
-        self.sealing.came_back(now, &train);
         let slot = Driver::slot_of(train.token);
         if let Some(driver) = self.drivers.get_mut(slot) {
-            driver.train_sealed(train);
+            driver.train_sealed(now, train);
             self.turns.add(slot, driver.weight(now));
         }
     }
@@ -250,7 +248,7 @@ impl Shard {
             ssh,
             now,
         ));
-        self.turns.add(slot, Weight::Heavy);
+        self.turns.add(slot, Weight::Stranger);
     }
 
     /// The connections, their turns, and the rest of the shard for whoever is at work.
@@ -321,11 +319,16 @@ impl Shard {
         }
         let bytes = std::mem::take(&mut self.bytes_moved);
         let millis = u64::try_from(passed.as_millis()).unwrap_or(u64::MAX).max(1);
-        let waited = u64::try_from(std::mem::take(&mut self.waited).as_millis()).unwrap_or(0);
-        let busy_percent = 100_u64.saturating_sub(waited.saturating_mul(100) / millis);
-        self.load.set_work(bytes.saturating_mul(1000) / millis, busy_percent);
+        let worked = thread_cpu_time();
+        let own = worked.saturating_sub(std::mem::replace(&mut self.worked, worked));
+        let saved = self.sealing.take_saved();
+        let percent = |time: Duration| {
+            let time = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+            (time.saturating_mul(100) / millis).min(100)
+        };
+        self.load.set_work(bytes.saturating_mul(1000) / millis, percent(own));
         self.load.set_trains_sealed_elsewhere(self.sealing.trains);
-        self.sealing.set_busy(busy_percent);
+        self.sealing.set_busy(percent(own + saved));
         self.measured = now;
     }
 

@@ -419,9 +419,9 @@ impl Train {
         control: &[u8],
     ) -> Option<(SealJob, Range<usize>)> {
         let start = HEADROOM_BYTES.checked_sub(control.len())?;
+        buffer.get_mut(start..HEADROOM_BYTES)?.copy_from_slice(control);
         let frames = self.frames.iter().map(|placed| (placed.at, &placed.frame));
         let job = ssh.seal_data_apart(frames, buffer)?.ok()?;
-        buffer.get_mut(start..HEADROOM_BYTES)?.copy_from_slice(control);
         let end = self.frames.last().map_or(HEADROOM_BYTES, |placed| placed.bytes().end);
         Some((job, start..end))
     }

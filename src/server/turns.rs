@@ -1,9 +1,10 @@
 //! Whose turn it is.
 //!
 //! Connections that move little (logged in, and no bulk of late) all get their turn at once.
-//! Those that move much, and those that have not logged in, whose key exchanges cost a millisecond
-//! of CPU, get theirs one by one, and the shard looks for what has completed in between. So what a
-//! STAT waits for is one turn of another connection, however many there are.
+//! Those that move much get theirs one by one, and so do those that have not logged in, whose key
+//! exchanges cost a millisecond of CPU; in between the shard looks for what has completed. So a
+//! STAT waits for a turn or two of such connections and not for one of each, downloads do not wait
+//! for all strangers, nor a login for all downloads.
 
 use std::collections::VecDeque;
 
@@ -12,6 +13,8 @@ use std::collections::VecDeque;
 pub(super) enum Weight {
     Light,
     Heavy,
+    /// Not logged in.
+    Stranger,
 }
 
 /// Slots of connections on which something happened, each at most once.
@@ -19,6 +22,7 @@ pub(super) enum Weight {
 pub(super) struct Turns {
     light: VecDeque<usize>,
     heavy: VecDeque<usize>,
+    strangers: VecDeque<usize>,
     /// By slot: whether it waits.
     waits: Vec<bool>,
 }
@@ -35,14 +39,16 @@ impl Turns {
             match weight {
                 Weight::Light => self.light.push_back(slot),
                 Weight::Heavy => self.heavy.push_back(slot),
+                Weight::Stranger => self.strangers.push_back(slot),
             }
         }
     }
 
-    /// The connections of this round: all light ones, and one heavy.
+    /// The connections of this round: all light ones, a heavy one and a stranger.
     pub(super) fn take_round(&mut self, round: &mut Vec<usize>) {
         round.extend(self.light.drain(..));
         round.extend(self.heavy.pop_front());
+        round.extend(self.strangers.pop_front());
         for slot in round {
             if let Some(waits) = self.waits.get_mut(*slot) {
                 *waits = false;
@@ -52,7 +58,7 @@ impl Turns {
 
     /// Whether somebody waits.
     pub(super) fn is_empty(&self) -> bool {
-        self.light.is_empty() && self.heavy.is_empty()
+        self.light.is_empty() && self.heavy.is_empty() && self.strangers.is_empty()
     }
 }
 
@@ -67,17 +73,19 @@ mod tests {
     }
 
     #[test]
-    fn the_light_go_first_and_the_heavy_one_by_one_in_order() {
+    fn the_light_go_first_and_the_others_one_by_one_in_order() {
         let mut turns = Turns::default();
         for (slot, weight) in [(7, Weight::Heavy), (1, Weight::Light), (0, Weight::Heavy)] {
             turns.add(slot, weight);
             turns.add(slot, weight);
         }
         turns.add(2, Weight::Light);
-        assert_eq!(round(&mut turns), [1, 2, 7]);
+        turns.add(5, Weight::Stranger);
+        turns.add(6, Weight::Stranger);
+        assert_eq!(round(&mut turns), [1, 2, 7, 5]);
         turns.add(7, Weight::Heavy);
         turns.add(1, Weight::Light);
-        assert_eq!(round(&mut turns), [1, 0]);
+        assert_eq!(round(&mut turns), [1, 0, 6]);
         assert_eq!(round(&mut turns), [7]);
         assert!(turns.is_empty());
         assert!(round(&mut turns).is_empty());

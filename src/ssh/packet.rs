@@ -8,6 +8,9 @@ mod apart;
 use std::fmt;
 use std::ops::Range;
 
+pub(crate) use apart::Laid;
+pub use apart::SealJob;
+
 use super::disconnect::{Disconnect, DisconnectReason};
 use super::limits::{
     KEY_PACKETS_MAX, PACKET_BYTES_MAX, PACKET_BYTES_MAX_BEFORE_AUTH, PACKET_BYTES_MIN,
@@ -76,9 +79,6 @@ impl fmt::Display for SealError {
 }
 
 impl std::error::Error for SealError {}
-
-pub(crate) use apart::Laid;
-pub use apart::SealJob;
 
 /// What went through one direction under one key.
 #[derive(Clone, Copy, Default, Debug)]

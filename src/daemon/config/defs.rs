@@ -175,7 +175,8 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
         key: "crypto_threads",
         doc: "Threads that encrypt downloads besides the shards. auto has one for each core but \
               the first and uses them while a shard has no time left and a core idles, which is \
-              faster and costs more CPU; a number uses so many always; 0 none.",
+              faster and costs more CPU; a number uses so many whenever they have room; 0 none. \
+              The CTR and CBC ciphers take no part.",
         default: || Value::text("auto"),
         place: Place::AutoNumber { at: |config| &mut config.crypto_threads, max: 64 },
     },

@@ -16,13 +16,7 @@ use crate::ssh::{
 impl Driver {
     /// Opens the packets that have arrived and acts on them.
     pub(super) fn take_input(&mut self, place: &mut Place<'_>) {
-        self.inbound.set_unopened(false);
-        while self.ssh.wants_input() {
-            if place.turn_is_over() {
-                self.inbound.set_unopened(true);
-                self.unfinished = true;
-                break;
-            }
+        while self.ssh.wants_input() && !self.unfinished {
             let (buffer, filled) = self.inbound.bytes();
             let start = filled.start;
             let input = buffer.get_mut(filled).unwrap_or_default();
@@ -48,6 +42,7 @@ impl Driver {
                 None => {}
             }
             self.inbound.consume(handled.consumed);
+            self.unfinished = place.turn_is_over() && !self.ssh.is_closed();
         }
         // The buffer is about to be used again: what points into it goes to the files now.
         let (buffer, _) = self.inbound.bytes();

@@ -74,20 +74,21 @@ impl Driver {
     ) -> Option<train::Unsealed> {
         let bytes = train.bytes();
         let mut control = std::mem::take(&mut self.outbound.control);
-        let away = match place.sealing.wants(place.now, bytes) {
-            true => train.seal_apart(&mut self.ssh, &mut buffer, &control),
-            false => None,
-        };
+        let away = place.sealing.seat(place.now, bytes, &self.pace).and_then(|seat| {
+            let (job, range) = train.seal_apart(&mut self.ssh, &mut buffer, &control)?;
+            Some((seat, job, range))
+        });
         let unsealed = match away {
-            Some((job, range)) => {
-                let number = place.sealing.send_away(self.socket_token(), job, buffer);
+            Some((seat, job, range)) => {
+                let token = self.socket_token();
+                let number = place.sealing.send_away(seat, token, job, buffer, &self.pace);
                 self.outbound.queue_away(number, range);
                 None
             }
             None => {
                 let start = Instant::now();
                 let (range, unsealed) = train.seal(&mut self.ssh, &mut buffer, &control);
-                place.sealing.sealed_here(bytes, start.elapsed());
+                self.pace.sealed_here(bytes, start.elapsed());
                 self.outbound.queue(buffer, range);
                 unsealed
             }
@@ -98,10 +99,15 @@ impl Driver {
         unsealed
     }
 
-    /// A train has been sealed on another core.
-    pub(in crate::server) fn train_sealed(&mut self, train: SealedTrain) {
-        match train.result {
-            Ok(()) => self.outbound.came_back(train.number, train.buffer),
+    /// A train has been sealed on another core; one that is not waited for any more, since its
+    /// connection is gone and another has its slot, is dropped.
+    pub(in crate::server) fn train_sealed(&mut self, now: Instant, train: SealedTrain) {
+        if !self.outbound.waits_for(train.number) {
+            return;
+        }
+        self.pace.came_back(now, &train);
+        match train.sealed {
+            Ok(buffer) => self.outbound.came_back(train.number, buffer),
             Err(error) => self.lost(&format!("a train could not be sealed: {error}")),
         }
     }

@@ -70,17 +70,18 @@ impl Sealer {
         if self.usage.packets + u64::from(count) > KEY_PACKETS_MAX {
             return Some(Err(SealError::Closed));
         }
-        let run = match self.cipher.seal_apart(self.sequence, count)? {
-            Ok(run) => run,
-            Err(_) => return Some(Err(SealError::Closed)),
-        };
         for laid in frames {
             let frame = buffer.get_mut(laid.place.clone()).unwrap_or_default();
             if let Err(error) = self.lay(random, frame, laid.payload_len) {
                 return Some(Err(error));
             }
-            self.count(laid.place.len());
         }
+        // From here on nothing fails: the nonces are spent, and so must the numbers be.
+        let run = match self.cipher.seal_apart(self.sequence, count)? {
+            Ok(run) => run,
+            Err(_) => return Some(Err(SealError::Closed)),
+        };
+        frames.iter().for_each(|laid| self.count(laid.place.len()));
         let frames = frames.iter().map(|laid| laid.place.clone()).collect();
         Some(Ok(SealJob { run, frames }))
     }

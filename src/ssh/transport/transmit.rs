@@ -55,7 +55,8 @@ impl Transport {
             return Err(SealError::Compressed);
         }
         let end = FrameShape::PAYLOAD_AT + payload_len;
-        self.trace_sent(frame.get(FrameShape::PAYLOAD_AT..end).unwrap_or_default());
+        let payload = frame.get(FrameShape::PAYLOAD_AT..end).unwrap_or_default();
+        self.trace_sent(self.sealer.sequence(), payload);
         let sealed = self.sealer.seal(&mut *self.random, frame, payload_len);
         self.frame_sealed(sealed.map(|()| frame.len()))
     }
@@ -81,15 +82,11 @@ impl Transport {
         if job.is_ok() {
             for (laid, number) in frames.iter().zip(0..) {
                 self.peer_budget.earn();
-                self.info.sent.packets += 1;
-                self.info.sent.bytes += laid.place.len() as u64;
-                if let Some(trace) = &mut self.trace {
-                    let start = laid.place.start + FrameShape::PAYLOAD_AT;
-                    let payload = buffer.get(start..start + laid.payload_len).unwrap_or_default();
-                    trace(&PacketRecord::new(true, first.wrapping_add(number), payload));
-                }
+                self.count_sent(laid.place.len());
+                let start = laid.place.start + FrameShape::PAYLOAD_AT;
+                let payload = buffer.get(start..start + laid.payload_len).unwrap_or_default();
+                self.trace_sent(first.wrapping_add(number), payload);
             }
-            self.info.sent.sequence = self.sealer.sequence();
         }
         Some(job)
     }
@@ -101,7 +98,7 @@ impl Transport {
     /// [`SealError::Rekeying`], [`SealError::Closed`].
     pub fn append_frame(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Result<(), SealError> {
         self.check_frames()?;
-        self.trace_sent(payload);
+        self.trace_sent(self.sealer.sequence(), payload);
         let sealed = self.sealer.append(&mut *self.random, out, payload);
         self.frame_sealed(sealed)
     }
@@ -113,9 +110,9 @@ impl Transport {
         if self.data_shape().is_none() { Err(SealError::Rekeying) } else { Ok(()) }
     }
 
-    fn trace_sent(&mut self, payload: &[u8]) {
+    fn trace_sent(&mut self, sequence: u32, payload: &[u8]) {
         if let Some(trace) = &mut self.trace {
-            trace(&PacketRecord::new(true, self.sealer.sequence(), payload));
+            trace(&PacketRecord::new(true, sequence, payload));
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use ringferry::crypto::{Backend, CipherAlgorithm, HashAlgorithm, MacAlgorithm, MacKey, suites};
 
-const SIZES: [usize; 3] = [1 << 10, (32 << 10) + 16, 256 << 10];
+const SIZES: [usize; 5] = [64, 1 << 10, 4 << 10, (32 << 10) + 16, 256 << 10];
 
 /// A cipher, and a MAC where it needs one.
 #[derive(Clone, Copy)]

@@ -138,7 +138,10 @@ impl CipherAlgorithm {
         iv: &[u8],
         mac: Option<MacKey>,
     ) -> Result<Box<dyn PacketSeal>, CryptoError> {
-        self.seal_with(self.chosen(), key, iv, mac)
+        match self.construction {
+            Construction::ChaChaPoly => chacha::preferred_seal(key, iv),
+            _ => self.seal_with(self.chosen(), key, iv, mac),
+        }
     }
 
     /// An opener; see [`CipherAlgorithm::seal`].
@@ -151,7 +154,10 @@ impl CipherAlgorithm {
         iv: &[u8],
         mac: Option<MacKey>,
     ) -> Result<Box<dyn PacketOpen>, CryptoError> {
-        self.open_with(self.chosen(), key, iv, mac)
+        match self.construction {
+            Construction::ChaChaPoly => chacha::preferred_open(key, iv),
+            _ => self.open_with(self.chosen(), key, iv, mac),
+        }
     }
 
     /// A sealer from the backend named, for tests and benchmarks. Of what only one library has, it
@@ -196,7 +202,7 @@ impl CipherAlgorithm {
         }
     }
 
-    /// The backend that [`CipherAlgorithm::seal`] and [`CipherAlgorithm::open`] encrypt with. The
+    /// The backend that [`CipherAlgorithm::seal`] and [`CipherAlgorithm::open`] encrypt bulk with. The
     /// MAC's is [`MacAlgorithm::backend`].
     pub fn backend(&self) -> Backend {
         match self.construction {

@@ -1,7 +1,8 @@
 //! What is measured, one file a scenario: its name, its cases, what one sample of a case on one
 //! server is, and which figures that yields. A scenario knows clients and the servers' doors; it
 //! knows nothing of rounds, of the other servers' turns or of reports. The invariant: a sample
-//! leaves the served folder as it found it.
+//! finds nothing that another one made; what it makes has a name of its own and, unless it is
+//! removed at once, stays to the end.
 
 mod delay;
 mod idle;

@@ -13,7 +13,7 @@ use crate::client::Direction;
 use crate::figures::{Figure, Figures};
 use crate::load::{self, CeilingRun, Load, ceiling};
 use crate::peers::{Ceiling, Peer, Running};
-use crate::results::Ratio;
+use crate::results::{Baseline, Ratio};
 use crate::site::{self, BULK, Site};
 
 /// The name of the row of the bare loop.
@@ -252,11 +252,26 @@ impl Scenario for Streams {
     }
 
     fn ratios(&self) -> &'static [Ratio] {
-        const CPU: Ratio =
-            Ratio { title: "CPU x ceiling", figure: Figure::CpuPerGib, baseline: CEILING };
-        const SPEED: Ratio =
-            Ratio { title: "MB/s x ceiling", figure: Figure::MbPerS, baseline: CEILING };
-        &[CPU_PER_GIB, MB_PER_S, CPU, SPEED]
+        const CPU: Ratio = Ratio {
+            title: "CPU x ceiling",
+            figure: Figure::CpuPerGib,
+            baseline: Baseline::Server(CEILING),
+        };
+        const SPEED: Ratio = Ratio {
+            title: "MB/s x ceiling",
+            figure: Figure::MbPerS,
+            baseline: Baseline::Server(CEILING),
+        };
+        const STREAMS: Ratio =
+            Ratio { title: "MB/s x 1 stream", figure: Figure::MbPerS, baseline: Baseline::Case };
+        &[CPU_PER_GIB, MB_PER_S, CPU, SPEED, STREAMS]
+    }
+
+    /// The same with one stream.
+    fn reference(&self, case: usize) -> Option<usize> {
+        let flow = &self.flows[case];
+        let alike = |other: &Flow| other.cipher == flow.cipher && other.sink == flow.sink;
+        self.flows.iter().position(|other| other.streams == 1 && alike(other))
     }
 
     fn cases(&self) -> Vec<String> {
@@ -321,6 +336,9 @@ mod tests {
             gets.cases()[..2],
             ["aes128-gcm, 1 stream, sink", "aes128-gcm, 1 stream, decrypting"]
         );
+        let references: Vec<_> = (0..8).map(|case| gets.reference(case)).collect();
+        assert_eq!(references, [0, 1, 0, 1, 4, 5, 4, 5].map(Some));
+        assert_eq!(streams(Direction::Put, &["--streams", "2"]).reference(0), None);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::cipher::Cipher;
 use crate::client::{self, Direction};
 use crate::figures::{Figure, Figures};
 use crate::peers::Running;
-use crate::results::Ratio;
+use crate::results::{Baseline, Ratio};
 use crate::site::{self, Site};
 
 /// Bytes of each file.
@@ -117,8 +117,11 @@ impl Scenario for Small {
     }
 
     fn ratios(&self) -> &'static [Ratio] {
-        const WALL: Ratio =
-            Ratio { title: "wall x OpenSSH", figure: Figure::Wall, baseline: OPENSSH };
+        const WALL: Ratio = Ratio {
+            title: "wall x OpenSSH",
+            figure: Figure::Wall,
+            baseline: Baseline::Server(OPENSSH),
+        };
         &[CPU_PER_1000, WALL]
     }
 

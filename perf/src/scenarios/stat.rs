@@ -13,7 +13,7 @@ use crate::client::{self, Direction};
 use crate::figures::{Figure, Figures};
 use crate::load::{self, StatRun};
 use crate::peers::Running;
-use crate::results::Ratio;
+use crate::results::{Baseline, Ratio};
 use crate::site::{BULK, Site};
 use crate::statistics::percentile;
 
@@ -122,8 +122,16 @@ impl Scenario for Stat {
     }
 
     fn ratios(&self) -> &'static [Ratio] {
-        const P99: Ratio = Ratio { title: "p99 x OpenSSH", figure: Figure::P99, baseline: OPENSSH };
-        const P50: Ratio = Ratio { title: "p50 x OpenSSH", figure: Figure::P50, baseline: OPENSSH };
+        const P99: Ratio = Ratio {
+            title: "p99 x OpenSSH",
+            figure: Figure::P99,
+            baseline: Baseline::Server(OPENSSH),
+        };
+        const P50: Ratio = Ratio {
+            title: "p50 x OpenSSH",
+            figure: Figure::P50,
+            baseline: Baseline::Server(OPENSSH),
+        };
         &[P99, P50]
     }
 

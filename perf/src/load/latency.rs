@@ -1,10 +1,10 @@
 //! How long a session waits for one small answer, alone or while others transfer.
 //!
 //! With an interval the STATs leave on a schedule that was fixed before the first one, whether the
-//! ones before have been answered or not. So a stall of the server is met by as many of them as fall
-//! into it and weighs as much as it lasted: one that waited for each answer would ask once in a
-//! stall of a second and five hundred times in the next one. The time of a STAT runs from when it
-//! leaves; that we are woken late is no server's doing.
+//! ones before have been answered or not. So a stall of the server is met by as many of them as
+//! fall into it and weighs as much as it lasted: a client that waited for each answer would ask
+//! once in a stall of a second and hundreds of times in the next one. The time of a STAT runs from
+//! when it leaves; that we are woken late is no server's doing.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};

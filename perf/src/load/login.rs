@@ -24,8 +24,8 @@ pub(crate) struct Login {
     mac: Option<&'static str>,
 }
 
-/// The only key exchange offered, under both of its names: what one costs differs by more than
-/// servers do. Every server of the comparison has it.
+/// The only key exchange offered, under both of its names: others cost several times as much or as
+/// little, and which one it came to would be chance. Every server of the comparison has it.
 const KEXES: [&str; 2] = ["curve25519-sha256", "curve25519-sha256@libssh.org"];
 
 impl Login {
@@ -48,9 +48,9 @@ impl Login {
         Arc::clone(&self.key)
     }
 
-    /// How a session with this receive window is set up. It offers what any server may want, but one
-    /// key exchange, no compression, and a window that stays as it is; it never asks for new keys
-    /// itself.
+    /// How a session with this receive window is set up. It offers what any server may want, but
+    /// one key exchange, no compression, and a window that stays as it is; it never asks for new
+    /// keys itself.
     pub(super) fn config(&self, window_bytes: u32) -> ClientConfig {
         let mut transport = TransportConfig::preset(Preset::Compatible);
         transport.kexes = KEXES.to_vec();

@@ -8,8 +8,8 @@ use super::Members;
 
 /// Often enough for transfers of a second.
 const PAUSE_MIN: Duration = Duration::from_millis(25);
-/// Pauses are so many times as long as the last look took: the kernel walks the page tables of every
-/// process for it, and a server with hundreds of them would lose a core to us.
+/// Pauses are so many times as long as the last look took: the kernel walks the page tables of
+/// every process for it, and a server with hundreds of them would lose a core to us.
 const PAUSE_LOOKS: u32 = 50;
 
 /// The highest sums over all processes of a group that were seen at one moment, in KiB.

@@ -64,8 +64,8 @@ fn how(out: &mut String, results: &Results) {
          - CPU: {}, user and system, of all server processes, children\n  included, until \
            its sessions' processes have ended. With OpenSSH's client login and key\n  exchange are \
            part of it; with the light client only in logins and idle.\n\
-         - Servers start anew for each scenario, for idle with each sample, and take turns within\n  \
-           each case; the first to go changes every round.\n\n",
+         - Servers start anew for each scenario, for idle with each sample, and take turns\n  \
+           within each case; the first to go changes every round.\n\n",
         host.load_before,
         host.client,
         results.method.name()

@@ -75,8 +75,8 @@ impl Scenario for Logins {
         format!(
             "{} logins by publickey with the SFTP subsystem started, {PARALLEL} at a time, each \
              connection closed at once: OpenSSH's `sftp` with an empty batch, and the light \
-             client. OpenSSH's has the algorithms it asks for by itself, the light one curve25519-sha256 \
-             and the first cipher in common. CPU is for 1,000 logins.",
+             client. OpenSSH's has the algorithms it asks for by itself, the light one \
+             curve25519-sha256 and the first cipher in common. CPU is for 1,000 logins.",
             self.count
         )
     }

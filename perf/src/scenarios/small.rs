@@ -23,7 +23,7 @@ const FILE_BYTES: usize = 4096;
 const SERVED: &str = "small";
 /// The same files outside the served folder, to upload.
 const OWN: &str = "small-own";
-/// What a sample's folder is called, with its number behind it: in the served folder, and beside it.
+/// What a sample's folder is called, with its number behind it: in the served one, and beside it.
 const UPLOADED: &str = "small-up";
 const DOWNLOADED: &str = "small-down";
 /// In the order of the cases.
@@ -105,10 +105,10 @@ impl Scenario for Small {
         let (files, kib) = (self.files, FILE_BYTES >> 10);
         format!(
             "A folder of {files} files of {kib} KiB with OpenSSH's `sftp`, default cipher: `get \
-             -r` to a folder of the same disk, `put -r`. Every sample has a new folder, and nothing \
-             is deleted before all are done, as ext4 is slow to make files for 5 s after many were \
-             deleted; what a sample wrote is on the disk before the next begins. CPU is for 1,000 \
-             files."
+             -r` to a folder of the same disk, `put -r`. Every sample has a new folder, and \
+             nothing is deleted before all are done, as ext4 is slow to make files for 5 s after \
+             many were deleted; what a sample wrote is on the disk before the next begins. CPU is \
+             for 1,000 files."
         )
     }
 

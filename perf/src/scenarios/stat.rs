@@ -108,7 +108,8 @@ impl Scenario for Stat {
     fn about(&self) -> String {
         format!(
             "{} STATs of one file with the light client, one each {} ms whether the one before was \
-             answered or not, so that a stall counts for as long as it lasts: alone, while {DOWNLOADS} of OpenSSH's `sftp` download {} MiB again \
+             answered or not, so that a stall counts for as long as it lasts: alone, while \
+             {DOWNLOADS} of OpenSSH's `sftp` download {} MiB again \
              and again, and while {DOWNLOADS} sinks of `load-get` do, which take more than \
              OpenSSH's client can.",
             self.count,

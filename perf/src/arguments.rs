@@ -71,6 +71,7 @@ pub(crate) struct Compare {
 pub(crate) struct Amounts {
     /// load-get, load-put: connections at once, each with its share of the bytes
     #[arg(long, value_delimiter = ',', default_values_t = [1, 2, 4, 8, 64])]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) streams: Vec<u32>,
     /// load-get, load-put: every number of streams with every cipher, not only with the first
     #[arg(long)]
@@ -200,7 +201,7 @@ mod tests {
         let amounts = Arguments::try_parse_from(line).unwrap().compare.amounts;
         assert_eq!((amounts.streams, amounts.delays), (vec![1, 64], vec![5]));
         assert_eq!((amounts.delay_size, amounts.idle), (1 << 20, vec![1000, 10_000]));
-        for wrong in ["--logins=0", "--delay-size=0", "--scenarios=nonsense"] {
+        for wrong in ["--logins=0", "--streams=0", "--delay-size=0", "--scenarios=nonsense"] {
             assert!(Arguments::try_parse_from(["perf", wrong]).is_err(), "{wrong}");
         }
     }

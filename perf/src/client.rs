@@ -2,8 +2,8 @@
 //!
 //! Timed downloads go to /dev/null: the client is the slower half on one machine, and what it
 //! writes to a disk would disturb the server's share of it. Uploads go to a file on the served
-//! filesystem, which is removed before its pages are written back. Only the pass that verifies
-//! writes a download.
+//! filesystem, which is removed at once: the kernel then drops those of its pages that it has not
+//! written back. Only the pass that verifies writes a download.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -35,7 +35,7 @@ impl Direction {
     }
 }
 
-/// The name an upload has on the server.
+/// What an upload is called on the server, with a number behind it.
 const UPLOAD: &str = "uploaded.bin";
 /// The name of a verified download, beside the served folder.
 const DOWNLOAD: &str = "downloaded.bin";
@@ -66,6 +66,13 @@ pub(crate) struct Transfer<'a> {
     pub(crate) cipher: &'a Cipher,
     /// The served file that is downloaded, and uploaded under another name.
     pub(crate) file: &'a str,
+    /// The name an upload gets in the served folder: [`upload_name`].
+    pub(crate) upload: String,
+}
+
+/// A name that no server can know: some keep those of a folder in memory.
+pub(crate) fn upload_name(site: &Site) -> String {
+    format!("{UPLOAD}.{}", site.number())
 }
 
 impl Transfer<'_> {
@@ -79,7 +86,7 @@ impl Transfer<'_> {
     pub(crate) fn verify(&self) -> Outcome<String> {
         let arrived = match self.direction {
             Direction::Get => self.site.path(DOWNLOAD),
-            Direction::Put => self.site.served_file(UPLOAD),
+            Direction::Put => self.site.served_file(&self.upload),
         };
         let said = self.sftp(&arrived, true)?;
         site::expect_same(&self.site.served_file(self.file), &arrived)?;
@@ -88,9 +95,9 @@ impl Transfer<'_> {
         Ok(agreed.unwrap_or("unknown").to_owned())
     }
 
-    /// Removes an upload: before its pages are written back, and before the next server's turn.
+    /// Removes an upload, before the next server's turn.
     pub(crate) fn clear(&self) -> Outcome<()> {
-        match std::fs::remove_file(self.site.served_file(UPLOAD)) {
+        match std::fs::remove_file(self.site.served_file(&self.upload)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
             _ => Ok(()),
         }
@@ -103,7 +110,7 @@ impl Transfer<'_> {
                 format!("get {} {}\n", self.server.remote(self.file), download.display())
             }
             Direction::Put => {
-                format!("put {} {}\n", local.display(), self.server.remote(UPLOAD))
+                format!("put {} {}\n", local.display(), self.server.remote(&self.upload))
             }
         };
         sftp(self.site, self.address, self.cipher, &batch, verbose)

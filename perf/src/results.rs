@@ -26,6 +26,8 @@ pub(crate) struct Part {
     pub(crate) figures: &'static [Figure],
     pub(crate) ratios: &'static [Ratio],
     pub(crate) cases: Vec<String>,
+    /// By case: the one it is compared with, if any.
+    pub(crate) references: Vec<Option<usize>>,
     pub(crate) servers: Vec<Server>,
     /// By (server, case): what client and server agreed on where that was left to them.
     pub(crate) agreed: Vec<(usize, usize, String)>,
@@ -33,13 +35,21 @@ pub(crate) struct Part {
     pub(crate) absences: Vec<Absence>,
 }
 
-/// A column that divides a figure by that of one other server in the same case.
+/// A column that divides a figure by another of the same kind.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ratio {
     pub(crate) title: &'static str,
     pub(crate) figure: Figure,
-    /// The server that the others are compared with, when it took part.
-    pub(crate) baseline: &'static str,
+    pub(crate) baseline: Baseline,
+}
+
+/// What a figure is divided by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Baseline {
+    /// That of this server in the same case, when it took part.
+    Server(&'static str),
+    /// That of the same server in the case that the scenario names: see [`Part::references`].
+    Case,
 }
 
 /// A server of the report.

@@ -108,12 +108,14 @@ fn play(stage: &Stage, scenario: &dyn Scenario, installed: &[Installed]) -> Outc
     let peers: Vec<_> = installed.iter().map(|(peer, _)| Rc::clone(peer)).collect();
     let contestants = scenario.contestants(&peers)?;
     scenario.lay_out(stage.site)?;
+    let cases = scenario.cases();
     let mut part = Part {
         name: scenario.name().to_owned(),
         about: scenario.about(),
         figures: scenario.figures(),
         ratios: scenario.ratios(),
-        cases: scenario.cases(),
+        references: (0..cases.len()).map(|case| scenario.reference(case)).collect(),
+        cases,
         servers: Vec::new(),
         agreed: Vec::new(),
         samples: Vec::new(),

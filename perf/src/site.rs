@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::Outcome;
 
@@ -13,6 +14,7 @@ pub(crate) struct Site {
     dir: PathBuf,
     /// The account that runs this: the only one that an sshd without root can serve.
     pub(crate) user: String,
+    numbers: AtomicU32,
 }
 
 /// The file of the bulk scenarios.
@@ -24,7 +26,7 @@ impl Site {
         let dir = parent.join(format!("ringferry-perf-{}", std::process::id()));
         fs::create_dir_all(&dir).map_err(|e| format!("{}: {e}", dir.display()))?;
         let user = String::from_utf8(Command::new("id").arg("-un").output()?.stdout)?;
-        let site = Site { dir, user: user.trim().to_owned() };
+        let site = Site { dir, user: user.trim().to_owned(), numbers: AtomicU32::new(0) };
         fs::create_dir(site.served())?;
         for key in ["client_key", "host_key"] {
             let made = Command::new("ssh-keygen")
@@ -62,14 +64,9 @@ impl Site {
         write_random(&path, bytes)
     }
 
-    /// A folder of this name beside the served one, empty.
-    pub(crate) fn empty_folder(&self, name: &str) -> Outcome<PathBuf> {
-        let folder = self.path(name);
-        if folder.exists() {
-            fs::remove_dir_all(&folder)?;
-        }
-        fs::create_dir(&folder)?;
-        Ok(folder)
+    /// A number that nobody else gets: for names that no server has heard of yet.
+    pub(crate) fn number(&self) -> u32 {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
     }
 
     /// A text for the report, in which this folder is `SITE` and the one it lies in `WORK`: where a

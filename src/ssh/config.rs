@@ -129,8 +129,8 @@ const WINDOW_BYTES: u32 = 2 * 1024 * 1024;
 /// 100 ms of 320 MB/s.
 const WINDOW_BYTES_MAX: u32 = 32 * 1024 * 1024;
 
-/// Seventeen of OpenSSH's clients at the far ends of long links have the most that is of use to
-/// them, and a hundred 4.5 MiB each.
+/// 18 of OpenSSH's clients at the far ends of long links have the most that is of use to them, and
+/// a hundred 4.5 MiB each.
 const WINDOW_GROWTH_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// As long as a key exchange may take: the peer may be in the middle of one.

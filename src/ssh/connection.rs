@@ -108,11 +108,11 @@ impl Connection {
             Transport::new(Role::Server, transport, random, now),
             Channels::new(ChannelRules {
                 max: config.channels_max,
-                window: WindowRules {
-                    start: config.window_bytes,
-                    max: config.window_bytes_max,
-                    budget: Arc::clone(&config.window_budget),
-                },
+                window: WindowRules::new(
+                    config.window_bytes,
+                    config.window_bytes_max,
+                    &config.window_budget,
+                ),
                 kinds: config.channel_kinds.clone(),
                 open_timeout: config.open_timeout,
             }),
@@ -130,11 +130,11 @@ impl Connection {
             Transport::new(Role::Client, transport, random, now),
             Channels::new(ChannelRules {
                 max: config.channels_max,
-                window: WindowRules {
-                    start: config.window_bytes,
-                    max: config.window_bytes_max,
-                    budget: Arc::clone(&config.window_budget),
-                },
+                window: WindowRules::new(
+                    config.window_bytes,
+                    config.window_bytes_max,
+                    &config.window_budget,
+                ),
                 kinds: config.channel_kinds.clone(),
                 open_timeout: config.open_timeout,
             }),

@@ -45,6 +45,8 @@ pub(crate) struct Bulk {
     /// RekeyLimit must not be below that. Nor is `client_alive_interval` answered: a stream may
     /// take 3 minutes.
     pub(crate) skip_decryption: bool,
+    /// The silence after which such a stream believes that it has got everything.
+    pub(crate) tail: Duration,
 }
 
 /// What was moved.

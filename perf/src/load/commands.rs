@@ -12,8 +12,8 @@ use clap::{Args, Subcommand};
 
 use super::ceiling::{BareLoop, serve};
 use super::{
-    Bulk, CeilingRun, DelayProxy, IdleSessions, Load, Login, StatRun, bulk, ceiling, idle_sessions,
-    logins, stat_latency,
+    Bulk, CeilingRun, DelayProxy, IdleSessions, Load, Login, StatRun, TAIL, bulk, ceiling,
+    idle_sessions, logins, stat_latency,
 };
 use crate::Outcome;
 use crate::arguments::{parse_millis, parse_size};
@@ -36,7 +36,7 @@ pub(crate) enum Command {
         path: String,
         #[arg(long, default_value_t = 1000)]
         count: u32,
-        /// Milliseconds from one to the next
+        /// Milliseconds from one to the next, answered or not [default: once it is answered]
         #[arg(long, value_parser = parse_millis)]
         interval: Option<Duration>,
     },
@@ -178,6 +178,7 @@ impl BulkWords {
             request_bytes: u32::try_from(self.request)?,
             outstanding: self.outstanding,
             skip_decryption: self.skip_decryption,
+            tail: TAIL,
         })
     }
 }

@@ -5,18 +5,18 @@
 //! its bytes can leave it.
 
 use std::net::TcpStream;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
 
-use super::limits::{LARGE_BUFFER_BYTES, TAIL};
+use super::limits::LARGE_BUFFER_BYTES;
 use super::session::silence;
 use crate::Outcome;
 
-/// Counts what comes until at least `due_bytes` have and then nothing more does, or the peer has
-/// closed. Returns when the last of it came, and how much it was.
-pub(super) fn drain(stream: TcpStream, due_bytes: u64) -> Outcome<(Instant, u64)> {
+/// Counts what comes until at least `due_bytes` have and then nothing more does for `tail`, or the
+/// peer has closed. Returns when the last of it came, and how much it was.
+pub(super) fn drain(stream: TcpStream, due_bytes: u64, tail: Duration) -> Outcome<(Instant, u64)> {
     // Nothing is written to it: its length says how much may be thrown away at once.
     let mut room = vec![0; LARGE_BUFFER_BYTES];
     let (mut counted, mut end) = (0, Instant::now());
@@ -28,7 +28,7 @@ pub(super) fn drain(stream: TcpStream, due_bytes: u64) -> Outcome<(Instant, u64)
                 let before = counted;
                 counted += got as u64;
                 if before < due_bytes && counted >= due_bytes {
-                    stream.set_read_timeout(Some(TAIL))?;
+                    stream.set_read_timeout(Some(tail))?;
                 }
                 continue;
             }

@@ -177,7 +177,7 @@ pub(super) fn sink(mut session: Session, handle: &[u8], bulk: &Bulk) -> Outcome<
     let due_bytes = wire_bytes_min.saturating_sub(bare.unread_bytes as u64);
     let drained = std::thread::scope(|scope| {
         let sent = scope.spawn(move || writer.write_all(&requests));
-        let drained = drain(bare.stream, due_bytes);
+        let drained = drain(bare.stream, due_bytes, bulk.tail);
         sent.join().map_err(|_| "the sender panicked")??;
         drained
     });

@@ -34,8 +34,13 @@ pub(super) const OUTSTANDING_MAX: usize = 1024;
 /// Silence from a server after which the run has failed.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Silence after which a sink that has got what was due believes that nothing more comes.
-pub(super) const TAIL: Duration = Duration::from_millis(50);
+/// Silence after which a sink that has got what was due at least believes that nothing more comes:
+/// the rest may be held up for as long as a disk or a busy core does. The wall ends with the last
+/// byte, so no figure grows by it.
+pub(crate) const TAIL: Duration = Duration::from_secs(1);
+
+/// The same where no figure is taken of the sink and it is to begin anew soon.
+pub(crate) const TAIL_UNTIMED: Duration = Duration::from_millis(50);
 
 /// Threads that log idle sessions in: half a login is the client's own work, and there are few
 /// cores.

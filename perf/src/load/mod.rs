@@ -23,6 +23,7 @@ pub(crate) use bulk::{Bulk, Load, bulk, prepare};
 pub(crate) use ceiling::{CeilingRun, ceiling};
 pub(crate) use commands::Command;
 pub(crate) use latency::{StatRun, stat_latency};
+pub(crate) use limits::{TAIL, TAIL_UNTIMED};
 pub(crate) use login::Login;
 pub(crate) use logins::{IdleSessions, idle_sessions, logins};
 pub(crate) use proxy::DelayProxy;

@@ -14,6 +14,7 @@ use ringferry::crypto::ChaChaRandom;
 use ringferry::ssh::{ChannelId, Connection, DisconnectReason, Event};
 use ringferry_sftp::client::{Reply, ReplyDecoder, ReplyItem, encode};
 use ringferry_sftp::{Attrs, OpenFlags, Request};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::RecvFlags;
 
 use super::limits::PATIENCE;
@@ -246,6 +247,17 @@ impl Session {
             if taken == 0 || self.unsent.is_empty() {
                 return Ok(());
             }
+        }
+    }
+
+    /// Waits until something has come, which is for [`Session::receive`] to read, or until `due`.
+    pub(super) fn has_input_by(&self, due: Instant) -> Outcome<bool> {
+        let left = due.saturating_duration_since(Instant::now());
+        let left = Timespec::try_from(left)?;
+        let mut waiting = [PollFd::new(&self.wire.stream, PollFlags::IN)];
+        match poll(&mut waiting, Some(&left)) {
+            Err(rustix::io::Errno::INTR) => Ok(false),
+            ready => Ok(ready? > 0),
         }
     }
 

@@ -1,14 +1,16 @@
 //! Peak memory of a group, sampled while a transfer runs.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Members;
 
-/// Often enough for transfers of a second, seldom enough to cost nothing.
-const INTERVAL: Duration = Duration::from_millis(25);
+/// Often enough for transfers of a second.
+const PAUSE_MIN: Duration = Duration::from_millis(25);
+/// Pauses are so many times as long as the last look took: the kernel walks the page tables of
+/// every process for it, and a server with hundreds of them would lose a core to us.
+const PAUSE_LOOKS: u32 = 50;
 
 /// The highest sums over all processes of a group that were seen at one moment, in KiB.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,34 +24,42 @@ pub(crate) struct Peak {
 
 /// A thread that watches; [`Sampler::stop`] ends it.
 pub(crate) struct Sampler {
-    stop: Arc<AtomicBool>,
+    stop: Sender<()>,
     thread: JoinHandle<Peak>,
 }
 
 impl Sampler {
     pub(super) fn start(members: Members) -> Sampler {
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
+        let (stop, stopped) = channel();
         let thread = std::thread::spawn(move || {
             let mut peak = Peak::default();
-            loop {
-                let last = stopped.load(Ordering::Relaxed);
+            let mut look = || {
+                let start = Instant::now();
                 let now = sum(&members.list());
                 peak.rss_kib = peak.rss_kib.max(now.rss_kib);
                 peak.pss_kib = peak.pss_kib.max(now.pss_kib);
-                if last {
-                    return peak;
-                }
-                std::thread::sleep(INTERVAL);
+                start.elapsed()
+            };
+            let mut took = look();
+            while stopped.recv_timeout(pause(took)) == Err(RecvTimeoutError::Timeout) {
+                took = look();
             }
+            look();
+            peak
         });
         Sampler { stop, thread }
     }
 
     pub(crate) fn stop(self) -> Peak {
-        self.stop.store(true, Ordering::Relaxed);
+        // A pause may be long: it ends at once.
+        drop(self.stop);
         self.thread.join().unwrap_or_default()
     }
+}
+
+/// The pause after a look that took so long.
+fn pause(took: Duration) -> Duration {
+    (took * PAUSE_LOOKS).max(PAUSE_MIN)
 }
 
 pub(super) fn sum(pids: &[u32]) -> Peak {
@@ -74,6 +84,12 @@ fn kib(text: &str, name: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn looks_take_a_fiftieth_of_the_time_at_most() {
+        assert_eq!(pause(Duration::from_micros(100)), PAUSE_MIN);
+        assert_eq!(pause(Duration::from_millis(40)), Duration::from_secs(2));
+    }
 
     #[test]
     fn own_memory_is_seen() {

@@ -26,6 +26,11 @@ impl Peer for Ceiling {
         Ok(format!("the bare loop of ringferry-perf {version}, a process a cipher"))
     }
 
+    /// Each cipher has a process, and they run at once.
+    fn log_name(&self) -> String {
+        format!("ceiling-{}", self.cipher.label)
+    }
+
     fn launch(&self, site: &Site, _settings: &[String]) -> Outcome<Launch> {
         let mut command = vec![std::env::current_exe()?.into_os_string()];
         command.extend(["ceiling", "--listen", "127.0.0.1:0", "--direction"].map(Into::into));

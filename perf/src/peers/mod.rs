@@ -35,6 +35,10 @@ pub(crate) trait Peer {
     fn read_bytes_max(&self) -> u32 {
         u32::MAX
     }
+    /// What its log is called, with a number behind it.
+    fn log_name(&self) -> String {
+        self.name().to_owned()
+    }
     fn is_ours(&self) -> bool {
         false
     }

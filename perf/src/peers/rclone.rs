@@ -32,8 +32,9 @@ impl Peer for Rclone {
         command.push(site.path("authorized_keys").into());
         command.push("--key".into());
         command.push(site.path("host_key").into());
-        // None of the user's remotes, and what it would keep in memory of a folder's names.
-        command.extend(["--config", "", "--dir-cache-time", "0s"].map(Into::into));
+        // None of the user's remotes. It keeps the names of a folder in memory for minutes, as it
+        // does for its users: what is uploaded here has a new name each time.
+        command.extend(["--config", ""].map(Into::into));
         let (configuration, remote_root) = (String::new(), "/".into());
         Ok(Launch { command, port: Port::Chosen(port), configuration, remote_root })
     }

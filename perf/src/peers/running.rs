@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -25,8 +26,8 @@ pub(crate) struct Running {
     pub(crate) read_bytes_max: u32,
     /// The processes of this server and no others.
     pub(crate) group: Group,
-    /// Processes while no client is connected.
-    pub(crate) idle_processes: usize,
+    /// The fewest processes that were seen: as many as there are while no client is connected.
+    idle_processes: AtomicUsize,
     /// How the server greets.
     pub(crate) ident: String,
     /// For the report: the command as it was run, and its configuration file.
@@ -51,7 +52,7 @@ impl Running {
         let command_line = launch.command.iter().map(|word| word.to_string_lossy());
         let command_line = command_line.collect::<Vec<_>>().join(" ");
         let group = Group::new(method, name)?;
-        let log = site.path(&format!("{name}.log"));
+        let log = site.path(&format!("{}.{}.log", peer.log_name(), site.number()));
         let mut command = group.contained(&launch.command)?;
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(File::create(&log)?);
         let mut child = command.spawn().map_err(|e| format!("{command_line}: {e}"))?;
@@ -63,7 +64,7 @@ impl Running {
             remote_root: launch.remote_root,
             read_bytes_max: peer.read_bytes_max(),
             group,
-            idle_processes: 0,
+            idle_processes: AtomicUsize::new(usize::MAX),
             ident: String::new(),
             command_line,
             configuration: launch.configuration,
@@ -81,7 +82,7 @@ impl Running {
             format!("{name} did not become ready: {}\n{log}", running.command_line)
         })?;
         std::thread::sleep(Duration::from_millis(200));
-        running.idle_processes = running.group.processes().len();
+        running.look();
         Ok(running)
     }
 
@@ -97,10 +98,22 @@ impl Running {
     /// Waits until the processes of the last session have ended, so that their CPU time is counted.
     pub(crate) fn settle(&self) {
         let end = Instant::now() + PATIENCE;
-        while self.group.processes().len() > self.idle_processes && Instant::now() < end {
+        while self.look() > self.idle_processes.load(Ordering::Relaxed) && Instant::now() < end {
             std::thread::sleep(Duration::from_millis(5));
         }
         std::thread::sleep(Duration::from_millis(30));
+        self.look();
+    }
+
+    /// Counts its processes and keeps the least: what serves the connection that saw it greet, or
+    /// an earlier session, may still be there at any one time.
+    pub(crate) fn look(&self) -> usize {
+        let count = self.group.processes().len();
+        // None at all is a server that has ended, or a list that could not be read.
+        if count > 0 {
+            self.idle_processes.fetch_min(count, Ordering::Relaxed);
+        }
+        count
     }
 
     /// The end of its log, for an error message.

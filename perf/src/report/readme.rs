@@ -60,11 +60,12 @@ fn how(out: &mut String, results: &Results) {
          - OpenSSH's client: {}\n  (`sftp`, batch mode).\n\
          - Clients run on the same machine over loopback and compete with the server for its\n  \
            cores: server CPU is the first figure, MB/s the second.\n\
-         - CPU: {}, user and system, of all server processes, children\n  included, from before \
-           the client starts until its session's processes have ended:\n  login and key exchange \
-           are part of it.\n\
-         - Servers start anew for each scenario and take turns within each of its cases; the\n  \
-           first to go changes every round.\n\n",
+         - The light client: our own, in this harness; key exchange by curve25519-sha256 only.\n\
+         - CPU: {}, user and system, of all server processes, children\n  included, until \
+           its sessions' processes have ended. With OpenSSH's client login and key\n  exchange are \
+           part of it; with the light client only in logins and idle.\n\
+         - Servers start anew for each scenario, for idle with each sample, and take turns\n  \
+           within each case; the first to go changes every round.\n\n",
         host.load_before,
         host.client,
         results.method.name()

@@ -3,11 +3,14 @@
 use crate::figures::{Figure, Figures};
 use crate::host::Host;
 use crate::measure::{Cpu, Method, Peak};
-use crate::results::{Absence, Cause, Part, Ratio, Results, Sample, Server};
+use crate::results::{Absence, Baseline, Cause, Part, Ratio, Results, Sample, Server};
 
 const FIGURES: &[Figure] = &[Figure::CpuPerGib, Figure::MbPerS, Figure::Wall, Figure::Rss];
-const RATIOS: &[Ratio] =
-    &[Ratio { title: "CPU x OpenSSH", figure: Figure::CpuPerGib, baseline: "openssh" }];
+const RATIOS: &[Ratio] = &[Ratio {
+    title: "CPU x OpenSSH",
+    figure: Figure::CpuPerGib,
+    baseline: Baseline::Server("openssh"),
+}];
 
 fn server(name: &str) -> Server {
     Server {
@@ -42,6 +45,7 @@ pub(super) fn part() -> Part {
         figures: FIGURES,
         ratios: RATIOS,
         cases: vec!["aes128-gcm".into(), "default".into()],
+        references: vec![None, None],
         servers: vec![server("ringferry"), server("openssh")],
         agreed: vec![(0, 1, "chacha20-poly1305@openssh.com".into())],
         samples,

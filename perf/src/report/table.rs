@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use crate::figures::Figure;
-use crate::results::{Part, Ratio};
+use crate::results::{Baseline, Part, Ratio};
 use crate::statistics::{Summary, summary};
 
 pub(super) fn table(part: &Part) -> String {
@@ -64,8 +64,16 @@ pub(super) fn of(part: &Part, server: usize, case: usize, figure: Figure) -> Opt
 }
 
 fn quotient(part: &Part, server: usize, case: usize, ratio: &Ratio) -> Option<f64> {
-    let median = |server| Some(of(part, server, case, ratio.figure)?.median);
-    let (own, reference) = (median(server)?, median(part.server(ratio.baseline)?)?);
+    let (other, other_case) = match ratio.baseline {
+        Baseline::Server(name) => (part.server(name)?, case),
+        Baseline::Case => (server, part.references.get(case).copied().flatten()?),
+    };
+    if part.absence(other, other_case).is_some() {
+        // What it did before it failed stands in no row either.
+        return None;
+    }
+    let median = |server, case| Some(of(part, server, case, ratio.figure)?.median);
+    let (own, reference) = (median(server, case)?, median(other, other_case)?);
     (reference > 0.0).then(|| own / reference)
 }
 
@@ -82,6 +90,7 @@ pub(super) fn case_title(part: &Part, server: usize, case: usize) -> String {
 mod tests {
     use super::*;
     use crate::report::sample;
+    use crate::results::{Absence, Cause};
 
     #[test]
     fn medians_spreads_ratios_and_those_who_had_nothing() {
@@ -95,5 +104,23 @@ mod tests {
 | default | openssh | not offered |  |  |  |  |
 ";
         assert_eq!(table(&sample::part()), expected);
+    }
+
+    #[test]
+    fn nothing_is_divided_by_what_failed_later() {
+        let mut part = sample::part();
+        let reason = "the server closed".into();
+        part.absences.push(Absence { server: 1, case: 0, cause: Cause::Failed, reason });
+        assert!(part.of(1, 0).next().is_some());
+        assert_eq!(quotient(&part, 0, 0, &part.ratios[0]), None);
+    }
+
+    #[test]
+    fn a_case_may_be_compared_with_another_one() {
+        let mut part = sample::part();
+        part.references = vec![Some(0), Some(0)];
+        let ratio = Ratio { title: "x first", figure: Figure::CpuPerGib, baseline: Baseline::Case };
+        let of = |server, case| quotient(&part, server, case, &ratio);
+        assert_eq!((of(0, 0), of(0, 1), of(1, 1)), (Some(1.0), Some(0.9 / 0.6), None));
     }
 }

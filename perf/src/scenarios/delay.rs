@@ -7,7 +7,7 @@ use super::{MB_PER_S, Scenario};
 use crate::Outcome;
 use crate::arguments::Compare;
 use crate::cipher::Cipher;
-use crate::client::{Direction, Transfer};
+use crate::client::{Direction, Transfer, upload_name};
 use crate::figures::{Figure, Figures};
 use crate::load::DelayProxy;
 use crate::peers::Running;
@@ -47,7 +47,15 @@ impl Delay {
         let (direction, there_and_back) = self.cases[case];
         let proxy = DelayProxy::start(server.address(), there_and_back / 2)?;
         let address = proxy.address();
-        let transfer = Transfer { site, server, address, direction, cipher: &self.cipher, file };
+        let transfer = Transfer {
+            site,
+            server,
+            address,
+            direction,
+            cipher: &self.cipher,
+            file,
+            upload: upload_name(site),
+        };
         act(&transfer)
     }
 }

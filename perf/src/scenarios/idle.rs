@@ -11,7 +11,7 @@ use crate::cipher::Cipher;
 use crate::figures::{Figure, Figures};
 use crate::load::idle_sessions;
 use crate::peers::{Peer, Running};
-use crate::results::Ratio;
+use crate::results::{Baseline, Ratio};
 use crate::site::Site;
 
 /// The most that others get, whose sessions are mostly processes; also a case that all share.
@@ -73,7 +73,7 @@ impl Scenario for Idle {
         const MEMORY: Ratio = Ratio {
             title: "KiB/session x OpenSSH",
             figure: Figure::PssPerSession,
-            baseline: OPENSSH,
+            baseline: Baseline::Server(OPENSSH),
         };
         &[MEMORY]
     }

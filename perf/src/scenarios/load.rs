@@ -1,7 +1,7 @@
 //! `load-get` and `load-put`: the same file in parallel streams with the light client of `load`,
 //! and the bare loop beside them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::watch::watch;
@@ -13,12 +13,13 @@ use crate::client::Direction;
 use crate::figures::{Figure, Figures};
 use crate::load::{self, CeilingRun, Load, ceiling};
 use crate::peers::{Ceiling, Peer, Running};
-use crate::results::Ratio;
+use crate::results::{Baseline, Ratio};
 use crate::site::{self, BULK, Site};
 
 /// The name of the row of the bare loop.
 const CEILING: &str = "ceiling";
-/// What uploads are called on the server, with the number of the stream behind it.
+/// What uploads are called on the server, with numbers behind it that are used once: a server may
+/// keep names in memory.
 const UPLOAD: &str = "load-put.";
 /// Where a download goes that is compared.
 const DOWNLOAD: &str = "load-get.bin";
@@ -47,9 +48,9 @@ pub(super) struct Flow {
 impl Flow {
     /// What the client needs to know to do this at a server.
     pub(super) fn bulk(&self, site: &Site, server: &Running) -> Outcome<load::Bulk> {
-        let remote = |stream: u32| match self.direction {
+        let remote = |_| match self.direction {
             Direction::Get => server.remote(BULK),
-            Direction::Put => server.remote(&upload(stream)),
+            Direction::Put => server.remote(&format!("{UPLOAD}{}", site.number())),
         };
         Ok(load::Bulk {
             login: login(site, server, &self.cipher)?,
@@ -63,15 +64,13 @@ impl Flow {
             request_bytes: self.request_bytes.min(server.read_bytes_max),
             outstanding: OUTSTANDING,
             skip_decryption: self.sink,
+            tail: load::TAIL,
         })
     }
 
     /// Moves everything and watches the server meanwhile. Logins are over before it begins.
     pub(super) fn measure(&self, site: &Site, server: &Running) -> Outcome<Figures> {
-        let bulk = self.bulk(site, server)?;
-        let prepared = load::prepare(&bulk)?;
-        let (load, figures) = watch(server, || prepared.run())?;
-        Ok(with_load(figures, &load))
+        measure(&self.bulk(site, server)?, server)
     }
 
     /// The same with the bare loop instead of a server.
@@ -99,8 +98,15 @@ impl Flow {
     }
 }
 
-fn upload(stream: u32) -> String {
-    format!("{UPLOAD}{stream}")
+fn measure(bulk: &load::Bulk, server: &Running) -> Outcome<Figures> {
+    let prepared = load::prepare(bulk)?;
+    let (load, figures) = watch(server, || prepared.run())?;
+    Ok(with_load(figures, &load))
+}
+
+/// Where a file of the served folder that a client names lies.
+fn served(site: &Site, remote: &str) -> PathBuf {
+    site.served_file(remote.rsplit('/').next().unwrap_or(remote))
 }
 
 /// The client's own clock is the better one: it begins with the first request.
@@ -159,7 +165,7 @@ impl Streams {
                 cipher: flow.cipher.clone(),
                 file: match flow.direction {
                     Direction::Get => BULK.into(),
-                    Direction::Put => upload(0),
+                    Direction::Put => format!("{UPLOAD}{CEILING}"),
                 },
                 bytes: flow.bytes,
             }),
@@ -169,21 +175,25 @@ impl Streams {
         cases.map(contestant).collect()
     }
 
-    /// Removes what was uploaded, before its pages are written back.
-    fn clear(&self, site: &Site, case: usize) {
+    /// Removes what was uploaded, also by a case that failed.
+    fn clear(&self, site: &Site) -> Outcome<()> {
         if self.direction == Direction::Put {
-            for stream in 0..self.flows[case].streams {
-                // Not there after a failure, which is the error that counts.
-                let _ = std::fs::remove_file(site.served_file(&upload(stream)));
+            for entry in std::fs::read_dir(site.served())? {
+                let entry = entry?;
+                if entry.file_name().to_string_lossy().starts_with(UPLOAD) {
+                    std::fs::remove_file(entry.path())?;
+                }
             }
         }
+        Ok(())
     }
 
     /// Moves a little of it, and compares what arrives.
     fn warm(&self, site: &Site, case: usize, server: &Running) -> Outcome<()> {
         let mut flow = self.flows[case].clone();
         flow.bytes = flow.bytes.min(WARMING_BYTES_MAX / u64::from(flow.streams)).max(1);
-        flow.measure(site, server)?;
+        let bulk = flow.bulk(site, server)?;
+        measure(&bulk, server)?;
         let sent = site.served_file(BULK);
         let same = |arrived: &Path| site::expect_start_of(&sent, arrived, flow.bytes);
         match self.direction {
@@ -195,10 +205,7 @@ impl Streams {
                 same(&arrived)?;
                 Ok(std::fs::remove_file(arrived)?)
             }
-            Direction::Put => {
-                let mut arrived = (0..flow.streams).map(|stream| site.served_file(&upload(stream)));
-                arrived.try_for_each(|arrived| same(&arrived))
-            }
+            Direction::Put => bulk.remote.iter().try_for_each(|remote| same(&served(site, remote))),
         }
     }
 }
@@ -245,11 +252,26 @@ impl Scenario for Streams {
     }
 
     fn ratios(&self) -> &'static [Ratio] {
-        const CPU: Ratio =
-            Ratio { title: "CPU x ceiling", figure: Figure::CpuPerGib, baseline: CEILING };
-        const SPEED: Ratio =
-            Ratio { title: "MB/s x ceiling", figure: Figure::MbPerS, baseline: CEILING };
-        &[CPU_PER_GIB, MB_PER_S, CPU, SPEED]
+        const CPU: Ratio = Ratio {
+            title: "CPU x ceiling",
+            figure: Figure::CpuPerGib,
+            baseline: Baseline::Server(CEILING),
+        };
+        const SPEED: Ratio = Ratio {
+            title: "MB/s x ceiling",
+            figure: Figure::MbPerS,
+            baseline: Baseline::Server(CEILING),
+        };
+        const STREAMS: Ratio =
+            Ratio { title: "MB/s x 1 stream", figure: Figure::MbPerS, baseline: Baseline::Case };
+        &[CPU_PER_GIB, MB_PER_S, CPU, SPEED, STREAMS]
+    }
+
+    /// The same with one stream.
+    fn reference(&self, case: usize) -> Option<usize> {
+        let flow = &self.flows[case];
+        let alike = |other: &Flow| other.cipher == flow.cipher && other.sink == flow.sink;
+        self.flows.iter().position(|other| other.streams == 1 && alike(other))
     }
 
     fn cases(&self) -> Vec<String> {
@@ -270,11 +292,11 @@ impl Scenario for Streams {
         if server.name == CEILING {
             // It moves the bytes it was started with and no fewer.
             let outcome = self.flows[case].measure_ceiling(site, server);
-            self.clear(site, case);
+            self.clear(site)?;
             return outcome.map(|_| None);
         }
         let outcome = self.warm(site, case, server);
-        self.clear(site, case);
+        self.clear(site)?;
         outcome.map(|()| None)
     }
 
@@ -284,7 +306,7 @@ impl Scenario for Streams {
             CEILING => flow.measure_ceiling(site, server),
             _ => flow.measure(site, server),
         };
-        self.clear(site, case);
+        self.clear(site)?;
         outcome
     }
 }
@@ -314,6 +336,9 @@ mod tests {
             gets.cases()[..2],
             ["aes128-gcm, 1 stream, sink", "aes128-gcm, 1 stream, decrypting"]
         );
+        let references: Vec<_> = (0..8).map(|case| gets.reference(case)).collect();
+        assert_eq!(references, [0, 1, 0, 1, 4, 5, 4, 5].map(Some));
+        assert_eq!(streams(Direction::Put, &["--streams", "2"]).reference(0), None);
     }
 
     #[test]

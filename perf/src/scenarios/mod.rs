@@ -1,7 +1,8 @@
 //! What is measured, one file a scenario: its name, its cases, what one sample of a case on one
 //! server is, and which figures that yields. A scenario knows clients and the servers' doors; it
 //! knows nothing of rounds, of the other servers' turns or of reports. The invariant: a sample
-//! leaves the served folder as it found it.
+//! finds nothing that another one made; what it makes has a name of its own and, unless it is
+//! removed at once, stays to the end.
 
 mod delay;
 mod idle;
@@ -24,7 +25,7 @@ use crate::client::Direction;
 use crate::figures::{Figure, Figures};
 use crate::load::Login;
 use crate::peers::{Peer, Running};
-use crate::results::Ratio;
+use crate::results::{Baseline, Ratio};
 use crate::site::Site;
 
 /// A scenario by its name on the command line.
@@ -96,6 +97,10 @@ pub(crate) trait Scenario {
     fn ratios(&self) -> &'static [Ratio];
     /// The cases, as the table calls them.
     fn cases(&self) -> Vec<String>;
+    /// The case that this one is compared with where a ratio is to another case.
+    fn reference(&self, _case: usize) -> Option<usize> {
+        None
+    }
     /// Who takes part; an error says why the scenario cannot be run at all.
     fn contestants(&self, peers: &[Rc<dyn Peer>]) -> Outcome<Vec<Contestant>> {
         Ok(as_they_are(peers))
@@ -170,9 +175,15 @@ fn login(site: &Site, server: &Running, cipher: &Cipher) -> Outcome<Login> {
 const OPENSSH: &str = "openssh";
 
 /// Server CPU against OpenSSH's.
-const CPU_PER_GIB: Ratio =
-    Ratio { title: "CPU x OpenSSH", figure: Figure::CpuPerGib, baseline: OPENSSH };
-const CPU_PER_1000: Ratio =
-    Ratio { title: "CPU x OpenSSH", figure: Figure::CpuPer1000, baseline: OPENSSH };
+const CPU_PER_GIB: Ratio = Ratio {
+    title: "CPU x OpenSSH",
+    figure: Figure::CpuPerGib,
+    baseline: Baseline::Server(OPENSSH),
+};
+const CPU_PER_1000: Ratio = Ratio {
+    title: "CPU x OpenSSH",
+    figure: Figure::CpuPer1000,
+    baseline: Baseline::Server(OPENSSH),
+};
 const MB_PER_S: Ratio =
-    Ratio { title: "MB/s x OpenSSH", figure: Figure::MbPerS, baseline: OPENSSH };
+    Ratio { title: "MB/s x OpenSSH", figure: Figure::MbPerS, baseline: Baseline::Server(OPENSSH) };

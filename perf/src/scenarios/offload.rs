@@ -11,7 +11,7 @@ use crate::cipher::Cipher;
 use crate::client::Direction;
 use crate::figures::{Figure, Figures};
 use crate::peers::{Peer, Running};
-use crate::results::Ratio;
+use crate::results::{Baseline, Ratio};
 use crate::site::{BULK, Site};
 
 /// The names of the two, and what each is told.
@@ -60,8 +60,16 @@ impl Scenario for Offload {
     }
 
     fn ratios(&self) -> &'static [Ratio] {
-        const SPEED: Ratio = Ratio { title: "MB/s x off", figure: Figure::MbPerS, baseline: OFF.0 };
-        const CPU: Ratio = Ratio { title: "CPU x off", figure: Figure::CpuPerGib, baseline: OFF.0 };
+        const SPEED: Ratio = Ratio {
+            title: "MB/s x off",
+            figure: Figure::MbPerS,
+            baseline: Baseline::Server(OFF.0),
+        };
+        const CPU: Ratio = Ratio {
+            title: "CPU x off",
+            figure: Figure::CpuPerGib,
+            baseline: Baseline::Server(OFF.0),
+        };
         &[SPEED, CPU]
     }
 

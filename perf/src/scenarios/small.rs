@@ -1,4 +1,10 @@
 //! `small`: a folder of many small files down and up, where opening and closing is the work.
+//!
+//! The invariant: nothing is deleted while the site stands, and no name is used twice. ext4 passes
+//! over inodes that were deleted less than 5 s ago one by one, so thousands of deletions would slow
+//! down whoever makes files next; and a server may keep the names of a folder in memory.
+
+use std::path::PathBuf;
 
 use super::watch::watch;
 use super::{CPU_PER_1000, OPENSSH, Scenario};
@@ -8,16 +14,17 @@ use crate::cipher::Cipher;
 use crate::client::{self, Direction};
 use crate::figures::{Figure, Figures};
 use crate::peers::Running;
-use crate::results::Ratio;
+use crate::results::{Baseline, Ratio};
 use crate::site::{self, Site};
 
 /// Bytes of each file.
 const FILE_BYTES: usize = 4096;
 /// The served folder that is downloaded.
 const SERVED: &str = "small";
-/// The same files outside the served folder, to upload: under this name they arrive.
-const OWN: &str = "small-up";
-/// Where a download goes, beside the served folder.
+/// The same files outside the served folder, to upload.
+const OWN: &str = "small-own";
+/// What a sample's folder is called, with its number behind it: in the served one, and beside it.
+const UPLOADED: &str = "small-up";
 const DOWNLOADED: &str = "small-down";
 /// In the order of the cases.
 const DIRECTIONS: [Direction; 2] = [Direction::Get, Direction::Put];
@@ -31,41 +38,51 @@ impl Small {
         Small { files: compare.amounts.small_files }
     }
 
-    fn run(&self, site: &Site, case: usize, server: &Running) -> Outcome<()> {
-        let batch = match DIRECTIONS[case] {
-            Direction::Get => {
-                let remote = server.remote(SERVED);
-                format!("get -r {remote} {}\n", site.path(DOWNLOADED).display())
-            }
-            Direction::Put => {
-                format!("put -r {} {}\n", site.path(OWN).display(), server.remote(OWN))
-            }
-        };
+    fn sftp(site: &Site, server: &Running, batch: &str) -> Outcome<()> {
         let cipher = Cipher::default_choice();
-        client::sftp(site, server.address(), &cipher, &batch, false).map(|_| ())
+        client::sftp(site, server.address(), &cipher, batch, false).map(|_| ())
     }
 
-    /// Makes the place that the files go to, so that each client finds the same.
-    fn before(&self, site: &Site, case: usize) -> Outcome<()> {
+    /// Makes a place for the files of one sample, and returns its name.
+    fn place(site: &Site, case: usize, server: &Running) -> Outcome<String> {
+        let number = site.number();
         match DIRECTIONS[case] {
-            Direction::Get => site.empty_folder(DOWNLOADED).map(|_| ()),
-            // The client resolves the name before it makes the folder, which ProFTPD refuses.
-            Direction::Put => Ok(std::fs::create_dir_all(site.served_file(OWN).join(OWN))?),
+            Direction::Get => {
+                let name = format!("{DOWNLOADED}.{number}");
+                std::fs::create_dir(site.path(&name))?;
+                Ok(name)
+            }
+            Direction::Put => {
+                let name = format!("{UPLOADED}.{number}");
+                let remote = server.remote(&name);
+                // By the server, which may not look for folders that others make. The inner one is
+                // there because the client resolves its name before it makes it, which ProFTPD
+                // refuses.
+                Self::sftp(site, server, &format!("mkdir {remote}\nmkdir {remote}/{OWN}\n"))?;
+                server.settle();
+                Ok(name)
+            }
         }
     }
 
-    fn after(&self, site: &Site, case: usize) -> Outcome<()> {
-        Ok(match DIRECTIONS[case] {
-            Direction::Get => std::fs::remove_dir_all(site.path(DOWNLOADED)),
-            Direction::Put => std::fs::remove_dir_all(site.served_file(OWN)),
-        }?)
+    fn run(site: &Site, case: usize, server: &Running, place: &str) -> Outcome<()> {
+        let batch = match DIRECTIONS[case] {
+            Direction::Get => {
+                let remote = server.remote(SERVED);
+                format!("get -r {remote} {}\n", site.path(place).display())
+            }
+            Direction::Put => {
+                format!("put -r {} {}\n", site.path(OWN).display(), server.remote(place))
+            }
+        };
+        Self::sftp(site, server, &batch)
     }
 
-    fn compare(&self, site: &Site, case: usize) -> Outcome<()> {
+    fn compare(site: &Site, case: usize, place: &str) -> Outcome<()> {
         // `get -r` and `put -r` put the folder into one that is there already.
-        let (sent, arrived) = match DIRECTIONS[case] {
-            Direction::Get => (site.served_file(SERVED), site.path(DOWNLOADED).join(SERVED)),
-            Direction::Put => (site.path(OWN), site.served_file(OWN).join(OWN)),
+        let (sent, arrived): (PathBuf, PathBuf) = match DIRECTIONS[case] {
+            Direction::Get => (site.served_file(SERVED), site.path(place).join(SERVED)),
+            Direction::Put => (site.path(OWN), site.served_file(place).join(OWN)),
         };
         let (expected, count) = (site::count_files(&sent)?, site::count_files(&arrived)?);
         if count != expected {
@@ -88,8 +105,10 @@ impl Scenario for Small {
         let (files, kib) = (self.files, FILE_BYTES >> 10);
         format!(
             "A folder of {files} files of {kib} KiB with OpenSSH's `sftp`, default cipher: `get \
-             -r` to a folder of the same disk, `put -r`; what arrives is then removed. CPU is for \
-             1,000 files."
+             -r` to a folder of the same disk, `put -r`. Every sample has a new folder, and \
+             nothing is deleted before all are done, as ext4 is slow to make files for 5 s after \
+             many were deleted; what a sample wrote is on the disk before the next begins. CPU is \
+             for 1,000 files."
         )
     }
 
@@ -98,8 +117,11 @@ impl Scenario for Small {
     }
 
     fn ratios(&self) -> &'static [Ratio] {
-        const WALL: Ratio =
-            Ratio { title: "wall x OpenSSH", figure: Figure::Wall, baseline: OPENSSH };
+        const WALL: Ratio = Ratio {
+            title: "wall x OpenSSH",
+            figure: Figure::Wall,
+            baseline: Baseline::Server(OPENSSH),
+        };
         &[CPU_PER_1000, WALL]
     }
 
@@ -109,7 +131,7 @@ impl Scenario for Small {
 
     fn lay_out(&self, site: &Site) -> Outcome<()> {
         std::fs::create_dir_all(site.served_file(SERVED))?;
-        site.empty_folder(OWN)?;
+        std::fs::create_dir(site.path(OWN))?;
         for number in 0..self.files {
             // Each its own, so that two that were mixed up are found.
             let bytes = site::random_bytes(number.into(), FILE_BYTES);
@@ -123,17 +145,20 @@ impl Scenario for Small {
     }
 
     fn prepare(&self, site: &Site, case: usize, server: &Running) -> Outcome<Option<String>> {
-        self.before(site, case)?;
-        let compared = self.run(site, case, server).and_then(|()| self.compare(site, case));
+        let place = Self::place(site, case, server)?;
+        let ran = Self::run(site, case, server, &place);
         server.settle();
-        self.after(site, case)?;
-        compared.map(|()| None)
+        ran?;
+        Self::compare(site, case, &place)?;
+        rustix::fs::sync();
+        Ok(None)
     }
 
     fn sample(&self, site: &Site, case: usize, server: &Running) -> Outcome<Figures> {
-        self.before(site, case)?;
-        let watched = watch(server, || self.run(site, case, server));
-        self.after(site, case)?;
+        let place = Self::place(site, case, server)?;
+        let watched = watch(server, || Self::run(site, case, server, &place));
+        // Off the clock: the next one is not to pay for what this one left to be written.
+        rustix::fs::sync();
         Ok(watched?.1.with_operations(self.files))
     }
 }

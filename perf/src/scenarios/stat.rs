@@ -13,11 +13,11 @@ use crate::client::{self, Direction};
 use crate::figures::{Figure, Figures};
 use crate::load::{self, StatRun};
 use crate::peers::Running;
-use crate::results::Ratio;
+use crate::results::{Baseline, Ratio};
 use crate::site::{BULK, Site};
 use crate::statistics::percentile;
 
-/// From the start of one STAT to that of the next: a session that is used, not one that floods.
+/// From one STAT to the next, whatever the answers do: a session that is used, not one that floods.
 const INTERVAL: Duration = Duration::from_millis(2);
 /// Downloads beside it.
 const DOWNLOADS: u32 = 2;
@@ -79,7 +79,7 @@ impl Stat {
             request_bytes: self.request_bytes,
             sink: true,
         };
-        let bulk = flow.bulk(site, server)?;
+        let bulk = load::Bulk { tail: load::TAIL_UNTIMED, ..flow.bulk(site, server)? };
         let stop = AtomicBool::new(false);
         let again = || -> Outcome<()> {
             while !stop.load(Ordering::Relaxed) {
@@ -107,8 +107,9 @@ impl Scenario for Stat {
 
     fn about(&self) -> String {
         format!(
-            "{} STATs of one file, one after the other and each {} ms after the one before, with \
-             the light client: alone, while {DOWNLOADS} of OpenSSH's `sftp` download {} MiB again \
+            "{} STATs of one file with the light client, one each {} ms whether the one before was \
+             answered or not, so that a stall counts for as long as it lasts: alone, while \
+             {DOWNLOADS} of OpenSSH's `sftp` download {} MiB again \
              and again, and while {DOWNLOADS} sinks of `load-get` do, which take more than \
              OpenSSH's client can.",
             self.count,
@@ -122,8 +123,16 @@ impl Scenario for Stat {
     }
 
     fn ratios(&self) -> &'static [Ratio] {
-        const P99: Ratio = Ratio { title: "p99 x OpenSSH", figure: Figure::P99, baseline: OPENSSH };
-        const P50: Ratio = Ratio { title: "p50 x OpenSSH", figure: Figure::P50, baseline: OPENSSH };
+        const P99: Ratio = Ratio {
+            title: "p99 x OpenSSH",
+            figure: Figure::P99,
+            baseline: Baseline::Server(OPENSSH),
+        };
+        const P50: Ratio = Ratio {
+            title: "p50 x OpenSSH",
+            figure: Figure::P50,
+            baseline: Baseline::Server(OPENSSH),
+        };
         &[P99, P50]
     }
 

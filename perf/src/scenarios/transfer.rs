@@ -5,7 +5,7 @@ use super::{CPU_PER_GIB, MB_PER_S, Scenario};
 use crate::Outcome;
 use crate::arguments::Compare;
 use crate::cipher::Cipher;
-use crate::client::{Direction, Transfer};
+use crate::client::{Direction, Transfer, upload_name};
 use crate::figures::{Figure, Figures};
 use crate::peers::Running;
 use crate::results::Ratio;
@@ -30,6 +30,7 @@ impl Bulk {
             direction: self.direction,
             cipher: &self.ciphers[case],
             file: BULK,
+            upload: upload_name(site),
         }
     }
 }

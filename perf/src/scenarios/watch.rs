@@ -7,11 +7,12 @@ use crate::figures::Figures;
 use crate::peers::Running;
 
 /// Runs `act` and returns what it cost the server, from before it begins until the processes of its
-/// sessions have ended: login and key exchange are part of it.
+/// sessions have ended. Logins are part of it where `act` logs in.
 pub(super) fn watch<T>(
     server: &Running,
     act: impl FnOnce() -> Outcome<T>,
 ) -> Outcome<(T, Figures)> {
+    server.look();
     let before = server.group.cpu()?;
     let sampler = server.group.sample_memory();
     let start = Instant::now();

@@ -26,6 +26,12 @@ pub(crate) struct WindowRules {
     pub(crate) budget: Arc<WindowBudget>,
 }
 
+impl WindowRules {
+    pub(crate) fn new(start: u32, max: u32, budget: &Arc<WindowBudget>) -> Self {
+        Self { start, max, budget: Arc::clone(budget) }
+    }
+}
+
 /// One channel's inbound window. Invariants: `left + taken + credit == target`, so a grant can
 /// never carry the peer's window past the size we chose; and `target` is `start` plus what is drawn
 /// from the budget.

@@ -14,7 +14,7 @@ use crate::cipher::Cipher;
 use crate::client::Direction;
 use crate::load::bulk::{Load, StreamLoad, in_threads};
 use crate::load::drain::drain;
-use crate::load::limits::PATIENCE;
+use crate::load::limits::{PATIENCE, TAIL};
 use crate::load::session::silence;
 
 /// What to move to or from a process that runs [`super::serve`] with the same words.
@@ -62,7 +62,7 @@ fn get(mut stream: TcpStream, bytes: u64, keyed: Keyed) -> Outcome<StreamLoad> {
     let due_bytes = keyed.layout().wire_bytes(bytes);
     let start = Instant::now();
     stream.write_all(&[GO])?;
-    let (end, wire_bytes) = drain(stream, due_bytes)?;
+    let (end, wire_bytes) = drain(stream, due_bytes, TAIL)?;
     if wire_bytes != due_bytes {
         return Err(format!("{wire_bytes} bytes came instead of {due_bytes}").into());
     }

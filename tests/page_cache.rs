@@ -105,7 +105,7 @@ fn a_download_stays_in_memory_or_does_not() {
                 let right = if stays { cached == 100 } else { cached <= 50 };
                 if !right {
                     // There are few classes: each look takes one.
-                    std::thread::sleep(SOON / PAGE_CLASSES as u32);
+                    std::thread::sleep(SOON.div_f64(PAGE_CLASSES as f64));
                 }
                 right.then_some(())
             });

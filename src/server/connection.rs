@@ -35,6 +35,8 @@ pub(super) struct Place<'a> {
     pub(super) pool: &'a BufferPool,
     pub(super) sealing: &'a mut Sealing,
     pub(super) now: Instant,
+    /// Payload of a train.
+    pub(super) train_bytes_max: usize,
     /// When this turn should be over.
     pub(super) turn_ends: Instant,
     pub(super) wall_clock: i64,

@@ -17,8 +17,8 @@ use super::blocking::Blocking;
 use super::connection::{Driver, Place};
 use super::job::{Finished, Jobs};
 use super::limits::{
-    LARGE_BUFFER_BYTES, LOAD_INTERVAL, SHARD_BUFFER_BYTES_MAX, SHARD_FREE_BYTES_MAX,
-    SMALL_BUFFER_BYTES, STOP_TIMEOUT, TURN_TIME_MAX,
+    HEAVY_TIME, LARGE_BUFFER_BYTES, LOAD_INTERVAL, SHARD_BUFFER_BYTES_MAX, SHARD_FREE_BYTES_MAX,
+    SMALL_BUFFER_BYTES, STOP_TIMEOUT, TRAIN_BYTES_MAX, TRAIN_BYTES_MAX_SHARED, TURN_TIME_MAX,
 };
 use super::mailbox::{Arrival, Mailbox};
 use super::placement::Load;
@@ -45,6 +45,8 @@ pub(super) struct Shard {
     sealing: Sealing,
     drivers: Slab<Driver>,
     turns: Turns,
+    /// When light connections last had a turn.
+    last_light: Option<Instant>,
     /// The connections that are at work; kept for its room.
     round: Vec<usize>,
     mailbox: Arc<Mailbox>,
@@ -111,6 +113,7 @@ impl Shard {
             sealing,
             drivers: Slab::new(),
             turns: Turns::default(),
+            last_light: None,
             round: Vec::new(),
             mailbox: parts.mailbox,
             load: parts.load,
@@ -260,6 +263,12 @@ impl Shard {
             pool: &self.pool,
             sealing: &mut self.sealing,
             now: clock.now,
+            train_bytes_max: match self.last_light {
+                Some(then) if clock.now.saturating_duration_since(then) < HEAVY_TIME => {
+                    TRAIN_BYTES_MAX_SHARED
+                }
+                _ => TRAIN_BYTES_MAX,
+            },
             turn_ends: Instant::now() + TURN_TIME_MAX,
             wall_clock: clock.wall,
         };
@@ -279,7 +288,9 @@ impl Shard {
 
     fn progress(&mut self, clock: Clock) {
         let mut round = std::mem::take(&mut self.round);
-        self.turns.take_round(&mut round);
+        if self.turns.take_round(&mut round) {
+            self.last_light = Some(clock.now);
+        }
         for slot in round.drain(..) {
             self.turn(clock, slot);
         }

@@ -14,7 +14,7 @@ use std::ops::Range;
 
 use ringferry_sftp::{Status, reply};
 
-use super::limits::{HEADROOM_BYTES, TRAIN_BYTES_MAX};
+use super::limits::HEADROOM_BYTES;
 use super::replies::{ReadReply, Replies, Reply};
 use super::session::{Reading, status_of};
 use crate::reactor::Buffer;
@@ -90,7 +90,7 @@ pub(super) struct Unsealed(pub(super) Vec<u8>);
 /// The file changed size between the announcement of a length and its delivery.
 pub(super) struct Shrunk;
 
-/// Lays out the next train of `channel` in `buffer`.
+/// Lays out the next train of `channel` in `buffer`, of `bytes_max` bytes of payload at the most.
 ///
 /// `None` when nothing can be sent: no reply ready, no window, or keys are being exchanged. A train
 /// holds one contiguous run of one file at most, so that one PREADV fills it.
@@ -99,11 +99,12 @@ pub(super) fn lay(
     channel: ChannelId,
     replies: &mut Replies,
     buffer: &mut Buffer,
+    bytes_max: usize,
 ) -> Option<(Train, Option<FileRead>)> {
     if replies.is_blocked() || !ssh.can_send_data() {
         return None;
     }
-    let mut room = Room::new(ssh, channel, buffer.len());
+    let mut room = Room::new(ssh, channel, buffer.len(), bytes_max);
     let mut layout = Layout {
         train: Train { channel, frames: Vec::new(), pieces: Vec::new(), file_bytes: 0 },
         read: None,
@@ -149,8 +150,8 @@ struct Room {
 }
 
 impl Room {
-    fn new(ssh: &mut Connection, channel: ChannelId, buffer_len: usize) -> Self {
-        let wanted = (ssh.send_window(channel) as usize).min(TRAIN_BYTES_MAX);
+    fn new(ssh: &mut Connection, channel: ChannelId, buffer_len: usize, bytes_max: usize) -> Self {
+        let wanted = (ssh.send_window(channel) as usize).min(bytes_max);
         let mut room = Self { left: 0, at: HEADROOM_BYTES, end: buffer_len };
         // A peer with tiny packets pays more in headers than the buffer has: count in whole frames.
         if let Some(frame) = ssh.reserve_data(channel, wanted) {

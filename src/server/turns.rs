@@ -44,8 +44,10 @@ impl Turns {
         }
     }
 
-    /// The connections of this round: all light ones, a heavy one and a stranger.
-    pub(super) fn take_round(&mut self, round: &mut Vec<usize>) {
+    /// The connections of this round: all light ones, a heavy one and a stranger. Whether there are
+    /// light ones.
+    pub(super) fn take_round(&mut self, round: &mut Vec<usize>) -> bool {
+        let light = !self.light.is_empty();
         round.extend(self.light.drain(..));
         round.extend(self.heavy.pop_front());
         round.extend(self.strangers.pop_front());
@@ -54,6 +56,7 @@ impl Turns {
                 *waits = false;
             }
         }
+        light
     }
 
     /// Whether somebody waits.

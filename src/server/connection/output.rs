@@ -137,7 +137,8 @@ impl Driver {
                 self.starved = true;
                 return false;
             };
-            match train::lay(&mut self.ssh, session.channel, &mut session.replies, &mut buffer) {
+            let (channel, bytes_max) = (session.channel, place.train_bytes_max);
+            match train::lay(&mut self.ssh, channel, &mut session.replies, &mut buffer, bytes_max) {
                 None => spare = Some(buffer),
                 Some((train, read)) => {
                     self.next_session = index + 1;

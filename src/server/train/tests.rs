@@ -13,6 +13,7 @@ use super::*;
 use crate::crypto::{ChaChaRandom, Ed25519Signer};
 use crate::reactor::fs::{OpenHow, Root};
 use crate::reactor::{BufferPool, PoolLimits};
+use crate::server::limits::TRAIN_BYTES_MAX;
 use crate::server::room;
 use crate::server::session::{Inode, OpenFile, Opened, Party};
 use crate::ssh::{AuthVerdict, ClientConfig, Event, ServerConfig, TransportConfig};
@@ -137,7 +138,9 @@ impl Pair {
         meanwhile: impl FnOnce(&mut Self),
     ) -> bool {
         let mut buffer = pool.large().unwrap();
-        let Some((train, read)) = lay(&mut self.server, self.channel, replies, &mut buffer) else {
+        let Some((train, read)) =
+            lay(&mut self.server, self.channel, replies, &mut buffer, TRAIN_BYTES_MAX)
+        else {
             return false;
         };
         meanwhile(self);
@@ -364,7 +367,7 @@ fn bytes_announced_in_an_earlier_train_cannot_be_taken_back() {
     ask(&mut replies, &file, 1, 0, 200_000);
     assert!(pair.train(&mut replies, &pool));
     let mut buffer = pool.large().unwrap();
-    let laid = lay(&mut pair.server, pair.channel, &mut replies, &mut buffer);
+    let laid = lay(&mut pair.server, pair.channel, &mut replies, &mut buffer, TRAIN_BYTES_MAX);
     let (train, _) = laid.unwrap();
     assert!(train.recover(&mut pair.server, &buffer, Ok(10)).is_err());
 }

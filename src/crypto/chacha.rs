@@ -33,9 +33,9 @@ const LONG_BYTES_MIN: usize = 4096;
 pub(super) const SHAPE: Shape =
     Shape { block_bytes: 8, tag_bytes: TAG_BYTES, length_padded: false };
 
-/// The backend that bulk is encrypted with. At 32 KiB the chacha20 and poly1305 crates seal 1.9 GB/s
-/// where they have AVX-512 code and the CPU runs it, and 1.0 to 1.1 elsewhere; aws-lc 1.1 to 1.4
-/// (Xeons, 2.5 GHz).
+/// The backend that bulk is encrypted with. At 32 KiB the chacha20 and poly1305 crates seal 1.9
+/// GB/s where they have AVX-512 code and the CPU runs it, and 1.0 to 1.1 elsewhere; aws-lc 1.1 to
+/// 1.4 (Xeons, 2.5 GHz).
 pub(super) fn backend() -> Backend {
     if wide_vectors() { Backend::PureRust } else { Backend::preferred() }
 }

@@ -202,8 +202,8 @@ impl CipherAlgorithm {
         }
     }
 
-    /// The backend that [`CipherAlgorithm::seal`] and [`CipherAlgorithm::open`] encrypt bulk with. The
-    /// MAC's is [`MacAlgorithm::backend`].
+    /// The backend that [`CipherAlgorithm::seal`] and [`CipherAlgorithm::open`] encrypt bulk with;
+    /// short packets may be another's. The MAC's is [`MacAlgorithm::backend`].
     pub fn backend(&self) -> Backend {
         match self.construction {
             Construction::AesCbc => Backend::PureRust,

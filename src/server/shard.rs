@@ -313,7 +313,7 @@ impl Shard {
             self.timers.clear(token);
         } else {
             if driver.wants_turn() {
-                turns.add(slot, Weight::Heavy);
+                turns.add(slot, driver.weight(clock.now));
             }
             match driver.next_deadline(place.settings) {
                 Some(deadline) => self.timers.set(token, deadline),

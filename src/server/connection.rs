@@ -264,6 +264,8 @@ impl Driver {
             // but what waits for something else than its turn.
             self.resume_parked(place);
             self.take_input(place);
+            // A command runs once it has been asked for.
+            self.resume_parked(place);
             self.advise(place);
             self.finish_sessions();
             self.pump(place);

@@ -232,8 +232,8 @@ impl Scenario for Streams {
             Direction::Put => {
                 "The client seals and sends, and reads every status; the files are then removed. \
                  The first bytes of each are compared in an untimed pass. What feeds the bare \
-                 loop reads nothing back, so what a server is short of its MB/s is not the server's \
-                 alone."
+                 loop reads nothing back, so what a server is short of its MB/s is not all the \
+                 server's."
             }
         };
         format!(

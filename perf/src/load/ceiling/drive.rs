@@ -17,7 +17,7 @@ use crate::load::drain::drain;
 use crate::load::limits::{PATIENCE, TAIL};
 use crate::load::session::silence;
 
-/// What to move to or from a process that runs [`super::serve`] with the same words.
+/// What to move to or from a process that runs [`super::serve()`] with the same words.
 pub(crate) struct CeilingRun {
     pub(crate) address: SocketAddr,
     pub(crate) direction: Direction,

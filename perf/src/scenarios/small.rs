@@ -1,8 +1,8 @@
 //! `small`: a folder of many small files down and up, where opening and closing is the work.
 //!
 //! The invariant: nothing is deleted while the site stands, and no name is used twice. ext4 passes
-//! over inodes that were deleted less than 5 s ago one by one, so thousands of deletions would slow
-//! down whoever makes files next; and a server may keep the names of a folder in memory.
+//! over inodes that were deleted in the last minutes one by one, so thousands of deletions would
+//! slow down whoever makes files next; and a server may keep the names of a folder in memory.
 
 use std::path::PathBuf;
 
@@ -106,9 +106,9 @@ impl Scenario for Small {
         format!(
             "A folder of {files} files of {kib} KiB with OpenSSH's `sftp`, default cipher: `get \
              -r` to a folder of the same disk, `put -r`. Every sample has a new folder, and \
-             nothing is deleted before all are done, as ext4 is slow to make files for 5 s after \
-             many were deleted; what a sample wrote is on the disk before the next begins. CPU is \
-             for 1,000 files."
+             nothing is deleted before all are done, as ext4 is slow to make files for minutes \
+             after many were deleted; what a sample wrote is on the disk before the next \
+             begins. CPU is for 1,000 files."
         )
     }
 

@@ -157,6 +157,15 @@ impl Driver {
         u32::try_from((token.0 >> 32).checked_sub(1)?).ok().map(ChannelId)
     }
 
+    fn session(&mut self, channel: ChannelId) -> Option<&mut Session> {
+        self.sessions.iter_mut().find(|own| own.channel == channel)
+    }
+
+    /// The session whose operation completed under `token`.
+    fn session_of(&mut self, token: Token) -> Option<&mut Session> {
+        Self::channel_of(token).and_then(|channel| self.session(channel))
+    }
+
     /// Whether it can be dropped: ended, with no operation left in the kernel.
     pub(super) fn is_gone(&self) -> bool {
         self.phase == Phase::Ending && !self.is_busy()
@@ -205,16 +214,12 @@ impl Driver {
             },
             Done::Read { buffer, result, .. } => self.file_read(buffer, result),
             Done::Synced { result } => {
-                let channel = Self::channel_of(token);
-                let session = self.sessions.iter_mut().find(|own| Some(own.channel) == channel);
-                if let Some(session) = session {
+                if let Some(session) = self.session_of(token) {
                     session.synced(result);
                 }
             }
             Done::Advised { .. } => {
-                let channel = Self::channel_of(token);
-                let session = self.sessions.iter_mut().find(|own| Some(own.channel) == channel);
-                if let Some(session) = session {
+                if let Some(session) = self.session_of(token) {
                     session.advised();
                 }
             }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::watch::watch;
-use super::{CPU_PER_1000, OPENSSH, Scenario, login};
+use super::{CPU_PER_1000, Scenario, WALL, login};
 use crate::Outcome;
 use crate::arguments::Compare;
 use crate::cipher::Cipher;
@@ -11,7 +11,7 @@ use crate::client;
 use crate::figures::{Figure, Figures};
 use crate::load;
 use crate::peers::Running;
-use crate::results::{Baseline, Ratio};
+use crate::results::Ratio;
 use crate::site::Site;
 
 /// Logins at once: enough that a server always has one to do, few enough for a small machine.
@@ -86,11 +86,6 @@ impl Scenario for Logins {
     }
 
     fn ratios(&self) -> &'static [Ratio] {
-        const WALL: Ratio = Ratio {
-            title: "wall x OpenSSH",
-            figure: Figure::Wall,
-            baseline: Baseline::Server(OPENSSH),
-        };
         &[CPU_PER_1000, WALL]
     }
 

@@ -174,7 +174,7 @@ fn login(site: &Site, server: &Running, cipher: &Cipher) -> Outcome<Login> {
 /// The server that a ratio is to, unless a scenario says otherwise.
 const OPENSSH: &str = "openssh";
 
-/// Server CPU against OpenSSH's.
+/// What a scenario commonly sets against OpenSSH's.
 const CPU_PER_GIB: Ratio = Ratio {
     title: "CPU x OpenSSH",
     figure: Figure::CpuPerGib,
@@ -185,5 +185,7 @@ const CPU_PER_1000: Ratio = Ratio {
     figure: Figure::CpuPer1000,
     baseline: Baseline::Server(OPENSSH),
 };
+const WALL: Ratio =
+    Ratio { title: "wall x OpenSSH", figure: Figure::Wall, baseline: Baseline::Server(OPENSSH) };
 const MB_PER_S: Ratio =
     Ratio { title: "MB/s x OpenSSH", figure: Figure::MbPerS, baseline: Baseline::Server(OPENSSH) };

@@ -7,14 +7,14 @@
 use std::path::PathBuf;
 
 use super::watch::watch;
-use super::{CPU_PER_1000, OPENSSH, Scenario};
+use super::{CPU_PER_1000, Scenario, WALL};
 use crate::Outcome;
 use crate::arguments::Compare;
 use crate::cipher::Cipher;
 use crate::client::{self, Direction};
 use crate::figures::{Figure, Figures};
 use crate::peers::Running;
-use crate::results::{Baseline, Ratio};
+use crate::results::Ratio;
 use crate::site::{self, Site};
 
 /// Bytes of each file.
@@ -117,11 +117,6 @@ impl Scenario for Small {
     }
 
     fn ratios(&self) -> &'static [Ratio] {
-        const WALL: Ratio = Ratio {
-            title: "wall x OpenSSH",
-            figure: Figure::Wall,
-            baseline: Baseline::Server(OPENSSH),
-        };
         &[CPU_PER_1000, WALL]
     }
 

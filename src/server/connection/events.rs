@@ -158,10 +158,6 @@ impl Driver {
         self.party = Rc::new(Party { connection, peer, user: user.into() });
     }
 
-    fn session(&mut self, channel: ChannelId) -> Option<&mut Session> {
-        self.sessions.iter_mut().find(|own| own.channel == channel)
-    }
-
     fn keys_exchanged(&mut self, first: bool) {
         let info = self.ssh.info();
         tracing::debug!(connection = self.number, peer = %self.peer, keys = ?info, "exchanged");

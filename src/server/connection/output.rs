@@ -113,7 +113,7 @@ impl Driver {
     }
 
     fn put_back(&mut self, channel: ChannelId, stream: Vec<u8>) {
-        if let Some(session) = self.sessions.iter_mut().find(|own| own.channel == channel) {
+        if let Some(session) = self.session(channel) {
             session.replies.push_front_bytes(stream);
         }
     }
@@ -176,7 +176,7 @@ impl Driver {
             return;
         }
         read.file.was_read_at(read.offset, *result.as_ref().unwrap_or(&0));
-        if let Some(session) = self.sessions.iter_mut().find(|own| own.channel == train.channel) {
+        if let Some(session) = self.session(train.channel) {
             session.last_read = read.file.downgrade();
         }
         match result {
@@ -204,8 +204,7 @@ impl Driver {
         match train.recover(&mut self.ssh, buffer, result) {
             Err(train::Shrunk) => self.shrunk(),
             Ok((stream, drop_rest)) => {
-                let session = self.sessions.iter_mut().find(|own| own.channel == channel);
-                if let Some(session) = session {
+                if let Some(session) = self.session(channel) {
                     if drop_rest {
                         session.replies.pop_front();
                     }

@@ -22,6 +22,8 @@
 pub mod auth;
 // Algorithm tables, ciphers, key exchange, signatures; a backend of two behind each.
 pub mod crypto;
+// The rcp protocol, both ends.
+pub mod scp;
 // The SSH protocol, both roles.
 pub mod ssh;
 // From requests to file operations.

@@ -4,6 +4,7 @@ use super::limits::DEPTH_MAX;
 
 pub(super) mod drive;
 pub(super) mod memory;
+mod openssh;
 
 use drive::{Copied, copy};
 use memory::{Memory, NOW, Node};

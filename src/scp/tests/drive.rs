@@ -50,8 +50,9 @@ impl End {
 pub(in crate::scp) struct Party {
     end: End,
     pub(in crate::scp) files: Memory,
-    input: Vec<u8>,
-    input_over: bool,
+    pub(in crate::scp) input: Vec<u8>,
+    /// The other end sends no more than what is in `input`.
+    pub(in crate::scp) input_over: bool,
     told_over: bool,
     pub(in crate::scp) status: Option<u32>,
 }
@@ -69,7 +70,7 @@ impl Party {
     }
 
     /// Does one thing; whether there was one to do.
-    fn turn(&mut self, output: &mut Vec<u8>) -> bool {
+    pub(in crate::scp) fn turn(&mut self, output: &mut Vec<u8>) -> bool {
         let ask = self.end.poll();
         assert_eq!(ask, self.end.poll(), "asked twice, asked otherwise");
         let sent = self.end.take_output();

@@ -25,7 +25,7 @@ pub enum Ask {
         bytes: u64,
     },
     /// Opens a file to write it, making it with `mode` if it is missing; it is not truncated.
-    /// Told: the `Facts` of what was opened, `existed` among them, or `Failed`.
+    /// Told: the `Facts` of what was opened, or `Failed`.
     OpenToWrite {
         /// The file.
         path: Vec<u8>,
@@ -98,6 +98,4 @@ pub struct Facts {
     pub atime: u32,
     /// The last modification, in seconds since 1970.
     pub mtime: u32,
-    /// Whether it was there before it was asked for; only `OpenToWrite` makes a difference.
-    pub existed: bool,
 }

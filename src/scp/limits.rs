@@ -24,6 +24,10 @@ pub const SHOWN_BYTES_MAX: usize = 1536;
 /// link that leads back up ends here too.
 pub const DEPTH_MAX: usize = 64;
 
+/// A component of a path that may be a pattern, in bytes; a longer one only stands for itself.
+/// Names have 255 bytes, and what a pattern costs grows with the square of its length.
+pub const PATTERN_BYTES_MAX: usize = 1024;
+
 /// Paths that one pattern may stand for. A shell has room for about so many short ones.
 pub const MATCHES_MAX: usize = 65_536;
 

@@ -15,6 +15,12 @@ pub struct Word {
 }
 
 impl Word {
+    /// The home directory.
+    #[must_use]
+    pub fn home() -> Self {
+        Self { text: b".".to_vec(), quoted: vec![true] }
+    }
+
     /// Whether the word means itself: no unquoted pattern character, no home directory.
     #[must_use]
     pub fn is_plain(&self) -> bool {
@@ -30,7 +36,8 @@ impl Word {
     }
 
     /// Whether an unquoted pattern character is in it. A lone `]` begins nothing.
-    pub(super) fn has_pattern(&self) -> bool {
+    #[must_use]
+    pub fn has_pattern(&self) -> bool {
         self.bytes().any(|unit| matches!(unit, (b'*' | b'?' | b'[', false)))
     }
 
@@ -42,7 +49,8 @@ impl Word {
     /// The word with `~/` taken off, for paths are taken from the home directory on; an empty word
     /// is the home directory too, as it is to SFTP. `None`: somebody else's home, and nobody else
     /// has one here.
-    pub(super) fn below_home(&self) -> Option<Self> {
+    #[must_use]
+    pub fn below_home(&self) -> Option<Self> {
         let mut bytes: Vec<(u8, bool)> = self.bytes().collect();
         if self.starts_with_tilde() {
             // The slashes after the tilde must not make it absolute.
@@ -84,9 +92,9 @@ pub fn split(line: &[u8]) -> Option<Vec<Word>> {
             },
             b'\'' => single_quoted(word.get_or_insert_default(), &mut bytes)?,
             b'"' => double_quoted(word.get_or_insert_default(), &mut bytes)?,
-            b'|' | b'&' | b';' | b'<' | b'>' | b'(' | b')' | b'$' | b'`' | b'#' | b'\n' => {
-                return None;
-            }
+            // Inside a word it is a character as any other.
+            b'#' if word.is_none() => return None,
+            b'|' | b'&' | b';' | b'<' | b'>' | b'(' | b')' | b'$' | b'`' | b'\n' => return None,
             byte => word.get_or_insert_default().push(byte, false),
         }
     }
@@ -131,7 +139,7 @@ mod tests {
 
     #[test]
     fn quotes_are_a_shells() {
-        let cases: [(&[u8], &[&[u8]]); 16] = [
+        let cases: [(&[u8], &[&[u8]]); 17] = [
             (b"", &[]),
             (b" \t ", &[]),
             (b"scp -t a", &[b"scp", b"-t", b"a"]),
@@ -148,6 +156,7 @@ mod tests {
             (b"a=b %c !d ^e", &[b"a=b", b"%c", b"!d", b"^e"]),
             ("日本 '語 é'".as_bytes(), &["日本".as_bytes(), "語 é".as_bytes()]),
             (b"\xff\xfe", &[b"\xff\xfe"]),
+            (b"a#b c# ''#d", &[b"a#b", b"c#", b"#d"]),
         ];
         for (line, wanted) in cases {
             let got = texts(line).unwrap_or_else(|| panic!("{}", line.escape_ascii()));

@@ -1,5 +1,7 @@
 //! Whether a name matches a pattern.
 
+use crate::scp::limits::PATTERN_BYTES_MAX;
+
 /// One component of a path with at least one unquoted pattern character in it.
 #[derive(Debug)]
 pub(super) struct Pattern(Vec<Token>);
@@ -28,6 +30,9 @@ const BYTES: Unit = char::MAX as Unit + 1;
 impl Pattern {
     /// Reads a component, each byte with whether it is quoted. `None`: it only stands for itself.
     pub(super) fn parse(component: &[(u8, bool)]) -> Option<Self> {
+        if component.len() > PATTERN_BYTES_MAX {
+            return None;
+        }
         let units = quoted_units(component);
         let mut tokens = Vec::new();
         let mut rest = units.as_slice();
@@ -142,13 +147,16 @@ fn class(mut rest: &[(Unit, bool)]) -> Option<(Token, &[(Unit, bool)])> {
     }
 }
 
+/// Letters of the longest name of a class.
+const CLASS_NAME_MAX: usize = 6;
+
 /// `:digit:]` and the like.
 fn named(rest: &[(Unit, bool)]) -> Option<(Member, &[(Unit, bool)])> {
-    let (&colon, rest) = rest.split_first()?;
-    let end = rest.iter().position(|unit| unquoted(*unit) == Some(':'))?;
+    let (&colon, rest) = rest.split_first().filter(|(it, _)| unquoted(**it) == Some(':'))?;
+    let end = rest.iter().take(CLASS_NAME_MAX + 1).position(|unit| *unit == colon)?;
     let (name, rest) = rest.split_at_checked(end)?;
     let [_, bracket, rest @ ..] = rest else { return None };
-    if unquoted(colon) != Some(':') || unquoted(*bracket) != Some(']') {
+    if unquoted(*bracket) != Some(']') {
         return None;
     }
     let name: Option<String> = name.iter().map(|unit| unquoted(*unit)).collect();

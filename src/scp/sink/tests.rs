@@ -257,7 +257,7 @@ fn directories_are_bounded_in_depth_and_length() {
 }
 
 fn found(kind: Kind) -> Told {
-    Told::Facts(Facts { kind, size: 0, mode: 0o644, atime: 0, mtime: 0, existed: true })
+    Told::Facts(Facts { kind, size: 0, mode: 0o644, atime: 0, mtime: 0 })
 }
 
 #[test]

@@ -100,8 +100,7 @@ fn a_file_that_became_something_else_is_not_sent() {
     // What is told of the opened file counts, not what was there before.
     let word = super::super::split(b"-f z").unwrap();
     let mut source = Source::new(Options::parse(&word).unwrap());
-    let facts =
-        |kind| Told::Facts(Facts { kind, size: 3, mode: 0o644, atime: 0, mtime: 0, existed: true });
+    let facts = |kind| Told::Facts(Facts { kind, size: 3, mode: 0o644, atime: 0, mtime: 0 });
     assert_eq!(source.input(b"\0"), 1);
     assert_eq!(source.poll(), Ask::Stat(b"z".to_vec()));
     source.told(facts(Kind::File));

@@ -136,7 +136,7 @@ impl Memory {
             Node::Special => (Kind::Special, 0),
         };
         let (mode, (atime, mtime)) = (entry.mode | 0o100_000, entry.times);
-        Ok(Facts { kind, size, mode, atime, mtime, existed: true })
+        Ok(Facts { kind, size, mode, atime, mtime })
     }
 
     /// Does what is asked; `None`: there is not enough input yet. What is sent goes to `output`.
@@ -218,7 +218,7 @@ impl Memory {
             return Err("Permission denied".to_owned());
         }
         let existed = self.entries.contains_key(&at);
-        let mut facts = match (make, existed) {
+        let facts = match (make, existed) {
             (Some(mode), false) => {
                 let entry = Entry { node: Node::File(Vec::new()), mode: mode & !UMASK, times: NOW };
                 self.entries.insert(at.clone(), entry);
@@ -229,7 +229,6 @@ impl Memory {
             }
             _ => self.facts(&at)?,
         };
-        facts.existed = existed;
         self.open = Some((at, make.is_some()));
         Ok(facts)
     }

@@ -101,6 +101,11 @@ impl Channels {
         Ok(channel)
     }
 
+    /// Whether a channel had this number and is gone.
+    pub(crate) fn is_past(&self, number: u32) -> bool {
+        number < self.next && !self.by_id.contains_key(&number)
+    }
+
     /// Forgets a channel.
     pub(crate) fn remove(&mut self, id: ChannelId) -> Option<Channel> {
         self.by_id.remove(&id.0)

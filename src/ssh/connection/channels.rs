@@ -152,10 +152,16 @@ impl Connection {
         Ok(opened.then_some(Event::WindowOpened { channel: ChannelId(number) }))
     }
 
+    /// An EOF may come behind the peer's own CLOSE, where one thread of it closes a channel as
+    /// another ends its input: paramiko does that when a command is over before its input is.
     pub(super) fn channel_eof(&mut self, mut read: Reader<'_>) -> Handling {
         let now = self.transport.latest_now();
-        let channel = self.channels.named(now, read.u32()?)?;
+        let number = read.u32()?;
         read.end()?;
+        if self.channels.is_past(number) {
+            return Ok(None);
+        }
+        let channel = self.channels.named(now, number)?;
         let news = channel.receive_eof()?;
         Ok(news.then_some(Event::Eof { channel: channel.id() }))
     }

@@ -157,6 +157,18 @@ fn cve_2026_54886_data_after_eof_or_close_and_for_no_channel_ends_it() {
     raw.refuses(&data(1, b"nowhere"));
 }
 
+/// As paramiko sends it when a command is over before its input is: one thread of it closes the
+/// channel while another is about to end its input.
+#[test]
+fn an_eof_behind_the_peers_own_close_is_passed_over() {
+    let mut raw = Raw::server_with_session(1000, 1000);
+    raw.answers(&about(97, 0, |_| {}));
+    raw.events.clear();
+    assert!(raw.answers(&about(96, 0, |_| {})).is_empty());
+    assert_eq!(raw.events, []);
+    raw.refuses(&about(96, 1, |_| {}));
+}
+
 #[test]
 fn after_our_close_nothing_more_is_sent_or_reported() {
     let mut raw = Raw::server_with_session(1000, 1000);

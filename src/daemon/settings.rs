@@ -8,7 +8,7 @@ use super::host_key::HostKeys;
 use crate::auth::Authenticator;
 use crate::crypto::Moduli;
 use crate::reactor::DriverChoice;
-use crate::server::{CryptoThreads, Names, PagePolicy, Profiles, Settings};
+use crate::server::{CryptoThreads, Names, PagePolicy, Profiles, Settings, Verbs};
 use crate::ssh::{ServerConfig, StrictKex, TransportConfig, WindowBudget};
 
 /// Everything the server is told.
@@ -50,6 +50,7 @@ pub(crate) fn settings(
         ssh: Arc::new(ssh),
         authenticator: auth,
         names: Names::of_this_host(),
+        verbs: Verbs::new(&config.enabled_exec),
         pages: PagePolicy::new(config.write_behind_bytes, config.file_cache == "drop"),
         connections_max: wide(config.max_connections),
         idle_timeout: seconds(config.idle_timeout),

@@ -8,6 +8,7 @@
 mod events;
 mod output;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -72,6 +73,8 @@ pub(super) struct Driver {
     inbound: Inbound,
     outbound: Outbound,
     sessions: Vec<Session>,
+    /// Channels whose clients show what comes on a terminal in raw mode.
+    terminals: BTreeSet<ChannelId>,
     /// Session that is asked first for the next train, so that all get their turn.
     next_session: usize,
     phase: Phase,
@@ -121,6 +124,7 @@ impl Driver {
             inbound: Inbound::default(),
             outbound: Outbound::default(),
             sessions: Vec::new(),
+            terminals: BTreeSet::new(),
             next_session: 0,
             phase: Phase::Open,
             cause: None,
@@ -272,6 +276,7 @@ impl Driver {
             // A command runs once it has been asked for.
             self.resume_parked(place);
             self.advise(place);
+            self.send_errors();
             self.finish_sessions();
             self.pump(place);
             self.arm(place);

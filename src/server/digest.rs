@@ -1,8 +1,11 @@
-//! Digests of a file's content, for check-file.
+//! Digests of a file's content, for check-file and for commands.
+
+use std::hash::Hasher as _;
 
 use ringferry_sftp::Status;
 use rustix::io::Errno;
 use sha2::digest::DynDigest;
+use twox_hash::{XxHash3_64, XxHash3_128};
 
 use super::job::{Answer, Cancel, Digests, Failure, Result};
 use super::limits::{DIGESTS_BYTES_MAX, JOB_SLICE_BYTES};
@@ -15,6 +18,8 @@ pub(super) enum Hasher {
     Hash(Box<dyn DynDigest>),
     Crc32(crc32fast::Hasher),
     Blake3(Box<blake3::Hasher>),
+    Xxh3(Box<XxHash3_64>),
+    Xxh128(Box<XxHash3_128>),
 }
 
 impl Hasher {
@@ -28,6 +33,8 @@ impl Hasher {
             DigestKind::Sha512 => Self::Hash(Box::<sha2::Sha512>::default()),
             DigestKind::Crc32 => Self::Crc32(crc32fast::Hasher::new()),
             DigestKind::Blake3 => Self::Blake3(Box::default()),
+            DigestKind::Xxh3 => Self::Xxh3(Box::default()),
+            DigestKind::Xxh128 => Self::Xxh128(Box::default()),
         }
     }
 
@@ -38,6 +45,8 @@ impl Hasher {
             Self::Blake3(hash) => {
                 hash.update(bytes);
             }
+            Self::Xxh3(hash) => hash.write(bytes),
+            Self::Xxh128(hash) => hash.write(bytes),
         }
     }
 
@@ -52,6 +61,12 @@ impl Hasher {
             Self::Blake3(hash) => {
                 out.extend_from_slice(hash.finalize().as_bytes());
                 hash.reset();
+            }
+            Self::Xxh3(hash) => {
+                out.extend_from_slice(&std::mem::take(&mut **hash).finish().to_be_bytes());
+            }
+            Self::Xxh128(hash) => {
+                out.extend_from_slice(&std::mem::take(&mut **hash).finish_128().to_be_bytes());
             }
         }
     }
@@ -152,5 +167,7 @@ mod tests {
         assert!(hex(DigestKind::Sha384, b"").starts_with("38b060a751ac96384cd9327eb1b1e36a"));
         assert!(hex(DigestKind::Sha512, b"").starts_with("cf83e1357eefb8bdf1542850d66d8007"));
         assert_eq!(hex(DigestKind::Crc32, b"123456789"), "cbf43926");
+        assert_eq!(hex(DigestKind::Xxh3, b""), "2d06800538d394c2");
+        assert_eq!(hex(DigestKind::Xxh128, b""), "99aa06d3014798d86001c324468d497f");
     }
 }

@@ -70,6 +70,15 @@ pub const READS_QUEUED_MAX: usize = 65_536;
 /// Most bytes of other replies a session queues; then its input waits.
 pub const REPLY_BYTES_QUEUED_MAX: usize = 1024 * 1024;
 
+/// Most bytes of standard error a command queues; then it waits until its client takes them.
+pub const STDERR_BYTES_QUEUED_MAX: usize = 64 * 1024;
+
+/// Bytes of one READ without a header; a READ's length is a number of 32 bits, files may be longer.
+pub const BARE_READ_BYTES_MAX: u32 = 1 << 30;
+
+/// Bytes that scp reads from or writes to a file at a time where its file system may hang.
+pub const COPY_PIECE_BYTES: usize = 256 * 1024;
+
 /// Neighbouring WRITEs are joined up to this many bytes before they go to the file.
 pub const WRITE_BATCH_BYTES_MAX: usize = 1024 * 1024;
 

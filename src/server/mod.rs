@@ -42,6 +42,7 @@ pub use pages::PagePolicy;
 pub use profile::{Profile, Profiles};
 pub use run::{Ready, ServerError, run};
 pub use sealing::CryptoThreads;
+pub use session::Verbs;
 pub use settings::Settings;
 pub use statistics::{ShardStatistics, Statistics, imbalance_percent};
 pub use stdio::serve_stdio;

@@ -85,13 +85,16 @@ fn at_spot(profile: &Profile, op: &FsOp<'_>, spot: &Spot<'_>, cancel: &Cancel) -
 }
 
 fn target<'a>(spot: &'a Spot<'_>) -> Target<'a> {
-    let kind = spot.metadata().map(|metadata| match metadata {
+    Target { path: spot.path(), kind: spot.metadata().map(kind_of), fixed: spot.is_fixed() }
+}
+
+pub(super) fn kind_of(metadata: &Metadata) -> Kind {
+    match metadata {
         it if it.is_dir() => Kind::Directory,
         it if it.is_symlink() => Kind::Link,
         it if it.is_file() => Kind::File,
         _ => Kind::Special,
-    });
-    Target { path: spot.path(), kind, fixed: spot.is_fixed() }
+    }
 }
 
 fn there<'a>(spot: &'a Spot<'_>) -> std::result::Result<&'a Metadata, Failure> {

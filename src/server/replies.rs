@@ -1,4 +1,4 @@
-//! Replies of one SFTP session, in request order, until the socket can take them.
+//! Replies of one session, in request order, until the socket can take them.
 //!
 //! A READ waits as a descriptor of 48 bytes, never as a buffer: paramiko asks for a whole file at
 //! once. Everything else waits as the bytes of its reply; neighbours share one allocation.
@@ -17,8 +17,11 @@ pub(super) struct ReadReply {
     pub(super) file: Reading,
     pub(super) offset: u64,
     pub(super) len: u32,
-    /// The DATA header is on its way with the first part; `len` bytes are owed without fail.
+    /// The DATA header is on its way with the first part, or there is none (see `bare`); `len`
+    /// bytes are owed without fail.
     pub(super) header_sent: bool,
+    /// There is no header and never was: zeros are sent for what cannot be read.
+    pub(super) bare: bool,
 }
 
 pub(super) enum Reply {

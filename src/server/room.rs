@@ -15,6 +15,8 @@ use crate::vfs::{Access, FileId, Ledger};
 pub(super) struct Room {
     pub(super) file: File,
     pub(super) id: FileId,
+    /// What the file was when it was opened.
+    pub(super) metadata: Metadata,
     /// The user's quota, in which the file is entered.
     ledger: Option<Arc<Ledger>>,
     /// Bytes that must stay free on the file system.
@@ -36,6 +38,7 @@ impl Room {
         Ok(Self {
             file: file.clone(),
             id: metadata.id(),
+            metadata,
             ledger: ledger.cloned(),
             free_bytes_min: if writes { access.free_bytes_min } else { 0 },
         })

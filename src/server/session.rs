@@ -1,4 +1,5 @@
-//! One SFTP session: a channel's bytes in, replies in request order out.
+//! One session: a channel's bytes in, replies in request order out. It speaks SFTP, or it is a
+//! command's (`command`).
 //!
 //! Requests are carried out as they are decoded (`requests`), WRITEs joined in a batch, READs left
 //! as descriptors for the trains. Where a request must wait (an fsync or a job runs, READs of a
@@ -24,6 +25,7 @@ use ringferry_sftp::reply::CheckFileShape;
 use ringferry_sftp::{Decoder, DecoderLimits, FrameError, Item, Request, Status, client, reply};
 
 use super::job::{self, Cancel, JobNumber, Jobs, Running, Started};
+use super::limits::STDERR_BYTES_QUEUED_MAX;
 use super::names::Names;
 use super::pages::{Due, PagePolicy};
 use super::profile::Profile;
@@ -34,7 +36,8 @@ use crate::ssh::ChannelId;
 use crate::vfs::{HandleTable, SymlinkOrder, WireHandle, limits::HANDLES_MAX};
 
 pub(super) use answers::status_of;
-pub(super) use command::Command;
+pub use command::Verbs;
+pub(super) use command::{Asked, Command, SHRANK, parse};
 pub(super) use opened::{Inode, Open, OpenDir, OpenFile, Opened, Party, Reading};
 
 /// What a session may use of the place it is served at.
@@ -62,7 +65,8 @@ impl Site<'_> {
 
 /// What holds up decoding, and the place its reply has.
 struct Barrier {
-    ticket: Ticket,
+    /// None for a command, whose output comes in the order it is made in.
+    ticket: Option<Ticket>,
     id: u32,
     then: Then,
     /// The job that runs; none for an fsync, which is the reactor's.
@@ -80,8 +84,8 @@ enum Then {
     Digests(CheckFileShape),
     /// The room on a file system, told as `space-available` tells it.
     SpaceAvailable,
-    /// A digest, told as a command tells it of the file it was asked about.
-    Line(Vec<u8>),
+    /// It is the command's that runs.
+    Command,
 }
 
 pub(super) struct Session {
@@ -105,10 +109,12 @@ pub(super) struct Session {
     gathered: Vec<u8>,
     /// A request, encoded again, that has to wait.
     held: Vec<u8>,
-    /// The session is a command's and speaks no SFTP; this is what is still to be done.
-    command: Option<Command>,
-    is_command: bool,
-    exit_status: u32,
+    /// The session is this command's and speaks no SFTP.
+    run: Option<Box<command::Run>>,
+    /// Bytes that it has not taken yet lie in the buffer at hand.
+    more_at_hand: bool,
+    /// What is to be sent as standard error.
+    pub(super) stderr: Vec<u8>,
     /// Channel data that came while nothing could be decoded.
     parked: Vec<u8>,
     parked_at: usize,
@@ -143,9 +149,9 @@ impl Session {
             incoming: None,
             gathered: Vec::new(),
             held: Vec::new(),
-            command: None,
-            is_command: false,
-            exit_status: 0,
+            run: None,
+            more_at_hand: false,
+            stderr: Vec::new(),
             parked: Vec::new(),
             parked_at: 0,
             barrier: None,
@@ -162,6 +168,7 @@ impl Session {
             || self.replies.is_full()
             || self.failed
             || !self.held.is_empty()
+            || self.stderr.len() >= STDERR_BYTES_QUEUED_MAX
             || self.incoming.as_ref().is_some_and(Incoming::waits)
     }
 
@@ -178,11 +185,6 @@ impl Session {
         buffer: &[u8],
         range: Range<usize>,
     ) -> Result<usize, FrameError> {
-        if self.is_command {
-            let bytes = buffer.get(range).unwrap_or_default();
-            self.command_input(bytes);
-            return Ok(bytes.len());
-        }
         let start = range.start;
         let at =
             if self.parked.is_empty() { self.decode(site, buffer, range.clone())? } else { start };
@@ -225,7 +227,10 @@ impl Session {
     /// Whether [`resume`](Self::resume) would find something to do now.
     pub(super) fn can_resume(&self) -> bool {
         let may = self.barrier.is_none() && !self.replies.is_full() && !self.failed;
-        may && (!self.held.is_empty() || !self.parked.is_empty() && !self.must_wait())
+        let goes_on = self.run.as_ref().is_some_and(|run| run.can_go_on());
+        may && (goes_on && !self.must_wait()
+            || !self.held.is_empty()
+            || !self.parked.is_empty() && !self.must_wait())
     }
 
     /// Carries out the request that had to wait, if it need not any more.
@@ -258,6 +263,9 @@ impl Session {
         buffer: &[u8],
         range: Range<usize>,
     ) -> Result<usize, FrameError> {
+        if self.run.is_some() {
+            return Ok(self.command_input(site, buffer, range));
+        }
         let mut at = range.start;
         // Taken out for the loop: a request borrows the decoder while it is carried out.
         let mut decoder =
@@ -316,7 +324,7 @@ impl Session {
         match site.jobs.start(&site.party.user, site.token, work) {
             Started::Finished(result) => self.answer(site, None, id, then, result),
             Started::Running(running) => {
-                let ticket = self.replies.push_waiting();
+                let ticket = Some(self.replies.push_waiting());
                 self.barrier = Some(Barrier { ticket, id, then, running: Some(running) });
             }
         }
@@ -331,7 +339,7 @@ impl Session {
     /// Its job has come back.
     pub(super) fn job_finished(&mut self, site: &Site<'_>, result: job::Result) {
         if let Some(Barrier { ticket, id, then, .. }) = self.barrier.take() {
-            self.answer(site, Some(ticket), id, then, result);
+            self.answer(site, ticket, id, then, result);
         }
     }
 
@@ -344,7 +352,7 @@ impl Session {
             let (status, message) = status_of(errno);
             return self.status(id, status, message);
         }
-        let ticket = self.replies.push_waiting();
+        let ticket = Some(self.replies.push_waiting());
         let then = Then::Write(Rc::clone(&file));
         self.barrier = Some(Barrier { ticket, id, then, running: None });
         match &mut site.reactor {
@@ -367,7 +375,9 @@ impl Session {
             file.fail(errno);
         }
         let (status, message) = result.map_or_else(status_of, |()| (Status::Ok, "Success"));
-        self.replies.settle(ticket, |out| reply::status(out, id, status, message));
+        if let Some(ticket) = ticket {
+            self.replies.settle(ticket, |out| reply::status(out, id, status, message));
+        }
     }
 
     /// What the kernel is to be told of the pages of files read and written in this turn; one piece
@@ -407,6 +417,7 @@ impl Session {
     pub(super) fn stop(&mut self) {
         self.failed = true;
         self.replies = Replies::default();
+        self.stderr.clear();
         self.cancel();
     }
 
@@ -419,16 +430,21 @@ impl Session {
 
     /// Whether everything the client asked has been answered and it asks no more.
     pub(super) fn is_done(&self) -> bool {
-        let asked_all = match self.is_command {
-            true => self.command.is_none(),
-            false => self.input_ended && self.parked.is_empty() && self.held.is_empty(),
+        let asked_all = match &self.run {
+            Some(run) => run.is_over(),
+            None => self.input_ended && self.parked.is_empty() && self.held.is_empty(),
         };
-        (asked_all || self.failed) && self.replies.is_empty() && self.barrier.is_none()
+        let told_all = self.replies.is_empty() && self.stderr.is_empty();
+        (asked_all || self.failed) && told_all && self.barrier.is_none()
     }
 
     /// What the client is told when the session is done.
     pub(super) fn exit_status(&self) -> u32 {
-        if self.failed { 1 } else { self.exit_status }
+        match &self.run {
+            _ if self.failed => 1,
+            Some(run) => run.exit_status(),
+            None => 0,
+        }
     }
 
     /// The session ends: everything it holds open is let go, and what it moved is logged.
@@ -440,6 +456,7 @@ impl Session {
         if let Some(Then::Read(file) | Then::Write(file)) = given_up {
             handles::let_file_go(site, file);
         }
+        self.abandon_command(site);
         let left: Vec<Open> = self.handles.drain().collect();
         for open in left {
             self.let_go(site, open);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::auth::Authenticator;
 use crate::reactor::DriverChoice;
-use crate::server::{CryptoThreads, Names, PagePolicy, Profiles};
+use crate::server::{CryptoThreads, Names, PagePolicy, Profiles, Verbs};
 use crate::ssh::ServerConfig;
 
 /// Everything [`run`](super::run) needs; checked and complete.
@@ -25,6 +25,8 @@ pub struct Settings {
     pub ssh: Arc<ServerConfig>,
     /// Who may log in.
     pub authenticator: Arc<dyn Authenticator>,
+    /// Which commands clients may have carried out.
+    pub verbs: Verbs,
     /// Names of users and groups, for directory listings.
     pub names: Names,
     /// What becomes of the files' pages in memory.

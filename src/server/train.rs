@@ -49,6 +49,8 @@ enum Piece {
         with_header: bool,
         /// The reply goes on in the next train.
         goes_on: bool,
+        /// See [`ReadReply::bare`].
+        bare: bool,
         len: usize,
     },
 }
@@ -86,6 +88,16 @@ pub(super) struct Train {
 
 /// What could not be sealed: plaintext to be laid out again, in front of everything else.
 pub(super) struct Unsealed(pub(super) Vec<u8>);
+
+/// What a train comes to whose file gave less than was laid out for it.
+pub(super) struct Recovered {
+    /// What is to be sent instead.
+    pub(super) stream: Vec<u8>,
+    /// The rest of the last READ, which stands at the front of the queue, is to be dropped.
+    pub(super) drop_rest: bool,
+    /// Zeros stand for what was not there.
+    pub(super) filled_up: bool,
+}
 
 /// The file changed size between the announcement of a length and its delivery.
 pub(super) struct Shrunk;
@@ -286,6 +298,7 @@ impl Layout {
             id: read.id,
             with_header: !read.header_sent,
             goes_on: left > 0,
+            bare: read.bare,
             len: placed,
         });
         if left == 0 {
@@ -455,8 +468,7 @@ impl Train {
 
     /// Takes the train apart when the file gave `got` bytes instead of what was laid out for it.
     ///
-    /// Gives the stream as it should be, and whether the rest of the last READ, which stands at the
-    /// front of the queue, is to be dropped.
+    /// Gives the stream as it should be.
     ///
     /// # Errors
     /// [`Shrunk`] when bytes that an earlier train announced are not there.
@@ -465,7 +477,7 @@ impl Train {
         ssh: &mut Connection,
         buffer: &Buffer,
         got: Result<usize, rustix::io::Errno>,
-    ) -> Result<(Vec<u8>, bool), Shrunk> {
+    ) -> Result<Recovered, Shrunk> {
         let pieces = self.pieces;
         let stream = plaintext(self.frames.into_iter(), ssh, buffer);
         let mut stream = stream.as_slice();
@@ -474,13 +486,12 @@ impl Train {
             stream = tail;
             head
         };
-        let mut out = Vec::new();
+        let (mut out, mut drop_rest, mut filled_up) = (Vec::new(), false, false);
         let mut left = got.unwrap_or(0);
-        let mut drop_rest = false;
         for piece in pieces {
             match piece {
                 Piece::Bytes(len) => out.extend_from_slice(take(len)),
-                Piece::File { id, with_header, goes_on, len } => {
+                Piece::File { id, with_header, goes_on, bare, len } => {
                     let header = take(if with_header { reply::DATA_HEADER_BYTES } else { 0 });
                     let data = take(len);
                     let there = left.min(len);
@@ -488,6 +499,12 @@ impl Train {
                     if there == len && (len > 0 || got.is_ok()) {
                         out.extend_from_slice(header);
                         out.extend_from_slice(data);
+                        continue;
+                    }
+                    if bare {
+                        filled_up = true;
+                        out.extend_from_slice(data.get(..there).unwrap_or_default());
+                        out.resize(out.len() + (len - there), 0);
                         continue;
                     }
                     if !with_header {
@@ -508,7 +525,7 @@ impl Train {
                 }
             }
         }
-        Ok((out, drop_rest))
+        Ok(Recovered { stream: out, drop_rest, filled_up })
     }
 }
 

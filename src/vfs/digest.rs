@@ -15,11 +15,13 @@ pub enum DigestKind {
     Sha512,
     Crc32,
     Blake3,
+    Xxh3,
+    Xxh128,
 }
 
 impl DigestKind {
     /// All of them.
-    pub const ALL: [DigestKind; 8] = [
+    pub const ALL: [DigestKind; 10] = [
         Self::Md5,
         Self::Sha1,
         Self::Sha224,
@@ -28,6 +30,8 @@ impl DigestKind {
         Self::Sha512,
         Self::Crc32,
         Self::Blake3,
+        Self::Xxh3,
+        Self::Xxh128,
     ];
 
     /// Its name on the wire (draft-ietf-secsh-filexfer-extensions-00 section 3; BLAKE3 is younger).
@@ -42,6 +46,8 @@ impl DigestKind {
             Self::Sha512 => "sha512",
             Self::Crc32 => "crc32",
             Self::Blake3 => "blake3",
+            Self::Xxh3 => "xxh3",
+            Self::Xxh128 => "xxh128",
         }
     }
 
@@ -50,7 +56,8 @@ impl DigestKind {
     pub const fn bytes(self) -> usize {
         match self {
             Self::Crc32 => 4,
-            Self::Md5 => 16,
+            Self::Xxh3 => 8,
+            Self::Md5 | Self::Xxh128 => 16,
             Self::Sha1 => 20,
             Self::Sha224 => 28,
             Self::Sha256 | Self::Blake3 => 32,

@@ -9,6 +9,7 @@ use super::read;
 use super::selection::Kind;
 use super::value::Value;
 use crate::crypto::{RSA_BITS_MAX, RSA_BITS_MIN, RSA_BITS_MIN_DEFAULT};
+use crate::server::Verbs;
 use crate::ssh::{ident, pattern};
 
 /// One key of a `C`.
@@ -276,6 +277,14 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
             max: 1024,
             zero: None,
         },
+    },
+    Definition {
+        key: "enabled_exec",
+        doc: "Commands that are carried out, without a shell and in the user's folders only. \
+              sftp-server is SFTP by its paths on other servers; rclone is its hashes. Whatever \
+              else a client asks to have executed is answered with a message and status 127.",
+        default: || Value::List(Verbs::all().into_iter().map(Value::text).collect()),
+        place: Place::Words { at: |config| &mut config.enabled_exec, among: Verbs::all },
     },
     Definition {
         key: "window_bytes_max",

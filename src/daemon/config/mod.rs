@@ -78,6 +78,8 @@ pub struct Config {
     pub key_renegotiation_threshold: u64,
     /// Sessions (channels) a connection may have open.
     pub max_sessions: u64,
+    /// Commands that are carried out.
+    pub enabled_exec: Vec<&'static str>,
     /// Bytes a channel's receive window may grow to.
     pub window_bytes_max: u64,
     /// Bytes that all receive windows may grow by, together.

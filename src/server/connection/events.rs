@@ -8,10 +8,13 @@ use super::{Driver, Place};
 use crate::auth::Verdict;
 use crate::server::profile::Profile;
 use crate::server::run;
-use crate::server::session::{Command, Party, Session, Site};
+use crate::server::session::{Asked, Command, Party, Session, Site, parse};
 use crate::ssh::{
     AuthMethod, AuthRequest, AuthVerdict, ChannelId, ChannelRequest, DisconnectReason, Event,
 };
+
+/// The side stream of RFC 4254 5.2 that is standard error.
+const STDERR: u32 = 1;
 
 impl Driver {
     /// Opens the packets that have arrived and acts on them.
@@ -206,26 +209,19 @@ impl Driver {
         if !request.needs_verdict() {
             return;
         }
+        let free = self.session(channel).is_none() && self.profile.is_some();
         let accept = match request {
-            ChannelRequest::Subsystem { name }
-                if name == "sftp" && self.session(channel).is_none() && self.profile.is_some() =>
-            {
-                let own_ident = &place.settings.ssh.transport.software_version;
-                let (peer_ident, seed) = (&self.peer_ident, run::random_number());
-                self.sessions.push(Session::new(channel, peer_ident, own_ident, seed));
-                tracing::info!(
-                    connection = self.number,
-                    peer = %self.peer,
-                    user = &*self.party.user,
-                    channel = channel.0,
-                    "sftp session opened"
-                );
-                true
+            ChannelRequest::Subsystem { name } if name == "sftp" && free => {
+                self.open_sftp(place, channel, request)
             }
-            ChannelRequest::Exec { command }
-                if self.session(channel).is_none() && self.profile.is_some() =>
-            {
-                self.command(channel, request, Command::parse(command))
+            ChannelRequest::Exec { command } if free => {
+                self.command(place, channel, request, Some(command))
+            }
+            ChannelRequest::Shell if free => self.command(place, channel, request, None),
+            // There is none behind it, but ssh would stop here and never show why.
+            ChannelRequest::Pty { .. } if free => {
+                self.terminals.insert(channel);
+                true
             }
             // What ssh sends without being told to, and what no session here has a use for.
             ChannelRequest::Env { .. }
@@ -236,39 +232,72 @@ impl Driver {
         self.ssh.handle_channel_verdict(place.now, accept);
     }
 
-    /// Whether a command is one that is answered here.
-    fn command(
+    fn open_sftp(
         &mut self,
+        place: &Place<'_>,
         channel: ChannelId,
         request: &ChannelRequest,
-        command: Option<Command>,
     ) -> bool {
-        let Some(command) = command else { return self.refused(request) };
-        let session = Session::new(channel, &self.peer_ident, "", 0).for_command(command);
-        self.sessions.push(session);
-        tracing::info!(
-            connection = self.number,
-            peer = %self.peer,
-            user = &*self.party.user,
-            channel = channel.0,
-            request = described(request).as_str(),
-            "command"
-        );
+        let own_ident = &place.settings.ssh.transport.software_version;
+        let seed = run::random_number();
+        self.sessions.push(Session::new(channel, &self.peer_ident, own_ident, seed));
+        self.log_request(request, "sftp session opened");
+        true
+    }
+
+    /// Starts a command; without one it is a shell. What is not served is taken up all the same, so
+    /// that the client is told why.
+    fn command(
+        &mut self,
+        place: &Place<'_>,
+        channel: ChannelId,
+        request: &ChannelRequest,
+        line: Option<&Vec<u8>>,
+    ) -> bool {
+        let command = match parse(line.map(Vec::as_slice), &place.settings.verbs) {
+            Asked::Sftp => return self.open_sftp(place, channel, request),
+            Asked::Command(command) => {
+                self.log_request(request, "command");
+                command
+            }
+            Asked::Refused(said) => {
+                self.log_request(request, "command refused: it is not one that is served");
+                Command::Say(if self.terminals.contains(&channel) {
+                    said.on_terminal()
+                } else {
+                    said
+                })
+            }
+        };
+        self.sessions.push(Session::new(channel, &self.peer_ident, "", 0).for_command(command));
         true
     }
 
     fn refused(&self, request: &ChannelRequest) -> bool {
-        tracing::info!(
-            connection = self.number,
-            peer = %self.peer,
-            user = self.ssh.user(),
-            request = described(request).as_str(),
-            "channel request refused: only the sftp subsystem and digests are served"
-        );
+        self.log_request(request, "channel request refused: only SFTP and commands are served");
         false
     }
 
+    fn log_request(&self, request: &ChannelRequest, what: &str) {
+        tracing::info!(
+            connection = self.number,
+            peer = %self.peer,
+            user = &*self.party.user,
+            request = described(request).as_str(),
+            "{what}"
+        );
+    }
+
+    /// Sends what commands have to say on standard error, as far as their clients take it.
+    pub(super) fn send_errors(&mut self) {
+        for session in self.sessions.iter_mut().filter(|own| !own.stderr.is_empty()) {
+            let sent = self.ssh.write_extended(session.channel, STDERR, &session.stderr);
+            session.stderr.drain(..sent.min(session.stderr.len()));
+        }
+    }
+
     fn channel_closed(&mut self, place: &mut Place<'_>, channel: ChannelId) {
+        self.terminals.remove(&channel);
         let Some(index) = self.sessions.iter().position(|own| own.channel == channel) else {
             return;
         };

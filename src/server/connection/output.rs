@@ -7,7 +7,7 @@ use rustix::io::Errno;
 use super::{Driver, Place};
 use crate::reactor::{Buffer, Op};
 use crate::server::sealing::SealedTrain;
-use crate::server::session::Session;
+use crate::server::session::{SHRANK, Session, status_of};
 use crate::server::train::{self, FileRead, Train};
 use crate::ssh::ChannelId;
 
@@ -182,7 +182,7 @@ impl Driver {
         match result {
             Ok(got) if got == train.file_bytes => self.outbound.complete = Some((train, buffer)),
             // The reactor reads on by itself: less than asked is the end of the file.
-            _ => self.file_ended(train, &buffer, result),
+            _ => self.file_ended(train, &read, &buffer, result),
         }
     }
 
@@ -199,11 +199,21 @@ impl Driver {
         }
     }
 
-    fn file_ended(&mut self, train: Train, buffer: &Buffer, result: Result<usize, Errno>) {
+    fn file_ended(
+        &mut self,
+        train: Train,
+        read: &FileRead,
+        buffer: &Buffer,
+        result: Result<usize, Errno>,
+    ) {
         let channel = train.channel;
         match train.recover(&mut self.ssh, buffer, result) {
             Err(train::Shrunk) => self.shrunk(),
-            Ok((stream, drop_rest)) => {
+            Ok(train::Recovered { stream, drop_rest, filled_up }) => {
+                if filled_up {
+                    let why = result.map_or_else(|errno| status_of(errno).1, |_| SHRANK);
+                    read.file.read_fell_short(why);
+                }
                 if let Some(session) = self.session(channel) {
                     if drop_rest {
                         session.replies.pop_front();

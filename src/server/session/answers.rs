@@ -70,6 +70,7 @@ impl Session {
         result: job::Result,
     ) {
         match (result, then) {
+            (result, Then::Command) => self.command_told(result),
             (Ok(Answer::File(opened)), _) => self.keep_file(site, place, id, *opened),
             (Ok(Answer::Dir(dir)), _) => self.keep(site, place, id, Open::Dir(Some(dir))),
             (Ok(Answer::Entries(open)), Then::Dir(handle)) => {
@@ -81,14 +82,6 @@ impl Session {
             }
             (Ok(Answer::Space(space)), Then::SpaceAvailable) => {
                 self.put(place, |out| reply::space_available(out, id, &available(&space)));
-            }
-            (Ok(Answer::Digests(digests)), Then::Line(name)) => {
-                self.put(place, |out| out.extend(super::command::line(&digests, &name)));
-            }
-            (Err(failure), Then::Line(_)) => {
-                self.command_failed(site, &failure);
-                // A command has one reply, and this one says nothing.
-                self.replies = crate::server::replies::Replies::default();
             }
             (Ok(Answer::Digests(digests)), Then::Digests(shape)) => {
                 self.put(place, |out| check_file(out, id, shape, &digests));
@@ -146,7 +139,7 @@ impl Session {
     }
 
     /// What all handles on one file share.
-    fn inode(&mut self, id: (u64, u64)) -> Rc<Inode> {
+    pub(super) fn inode(&mut self, id: (u64, u64)) -> Rc<Inode> {
         if let Some(inode) = self.inodes.get(&id).and_then(std::rc::Weak::upgrade) {
             return inode;
         }

@@ -1,240 +1,291 @@
-//! The commands that are answered without a shell: digests, as rclone asks for them.
+//! Commands: what a client may have carried out without a shell.
 //!
-//! A command line is taken apart by a shell's rules for quotes and nothing else of a shell: what
-//! has a pipe, a variable, a pattern or a second command in it is no command here. The path goes
-//! the way of check-file, through the same plan and the same judgement.
+//! A [`Command`] is what a command line came to (`verbs`). The session that carries it out has no
+//! SFTP to speak: the channel's bytes are the command's input, and its output leaves through the
+//! same queue as replies do, so that file data travels in trains and uploads are joined. Every
+//! path goes the way of an SFTP request: through the same plan, the same judgement, the same quota.
+//! Invariant: nothing here starts a program, and nothing but a job or file data is waited for.
 
+mod copy;
+mod digests;
+mod files;
+mod places;
+mod verbs;
+
+use std::collections::VecDeque;
+
+use super::{Barrier, Session, Site, Then};
+use crate::reactor::fs::Metadata;
+use crate::scp::Word;
+use crate::server::job::{self, Cancel, Failure, Started};
+use crate::server::perform::{kind_of, perform};
+use crate::vfs::{self, SessionFacts};
+use copy::RemoteCopy;
+use digests::Digesting;
+use places::Places;
 use ringferry_sftp::Request;
 
-use super::{Session, Site, Then};
-use crate::server::digest::Hasher;
-use crate::server::job::{Cancel, Digests, Failure};
-use crate::server::perform::perform;
-use crate::vfs::{self, DigestKind, SessionFacts};
+pub(in crate::server) use copy::SHRANK;
+pub use verbs::Verbs;
+pub(in crate::server) use verbs::{Asked, parse};
 
-/// The programs, by the names coreutils and BLAKE3's authors gave them.
-const PROGRAMS: [(&[u8], DigestKind); 7] = [
-    (b"md5sum", DigestKind::Md5),
-    (b"sha1sum", DigestKind::Sha1),
-    (b"sha224sum", DigestKind::Sha224),
-    (b"sha256sum", DigestKind::Sha256),
-    (b"sha384sum", DigestKind::Sha384),
-    (b"sha512sum", DigestKind::Sha512),
-    (b"b3sum", DigestKind::Blake3),
-];
+/// The exit status of a shell that does not know a command.
+pub(super) const STATUS_UNKNOWN: u32 = 127;
 
-/// A command that is to be carried out.
+/// What is to be carried out.
 pub(in crate::server) enum Command {
-    File(DigestKind, Vec<u8>),
-    /// What comes until the client's end of input.
-    Input(Hasher),
+    /// So much is said and it is over.
+    Say(Said),
+    Digests(Box<Digesting>),
+    Places(Places),
+    Copy(Box<RemoteCopy>),
 }
 
-impl Command {
-    /// The command that `line` asks for, if it is one.
-    pub(in crate::server) fn parse(line: &[u8]) -> Option<Self> {
-        let words = words(line)?;
-        let (program, arguments) = words.split_first()?;
-        let (_, kind) = PROGRAMS.into_iter().find(|(name, _)| name == program)?;
-        match arguments {
-            [] => Some(Self::Input(Hasher::new(kind))),
-            [dashes, path] if dashes == b"--" => Some(Self::File(kind, path.clone())),
-            [option] if option.starts_with(b"-") => None,
-            [path] => Some(Self::File(kind, path.clone())),
-            _ => None,
+/// Output, errors and exit status.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(in crate::server) struct Said {
+    out: Vec<u8>,
+    err: Vec<u8>,
+    status: u32,
+}
+
+impl Said {
+    /// The same for a terminal in raw mode, which does not begin a line at its start by itself.
+    pub(in crate::server) fn on_terminal(mut self) -> Self {
+        if self.err.pop_if(|byte| *byte == b'\n').is_some() {
+            self.err.extend_from_slice(b"\r\n");
         }
+        self
     }
 }
 
-/// The words of a command line, its quotes taken off (POSIX, Shell Command Language 2.2).
-fn words(line: &[u8]) -> Option<Vec<Vec<u8>>> {
-    let mut words = Vec::new();
-    let mut word: Option<Vec<u8>> = None;
-    let mut bytes = line.iter().copied();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b' ' | b'\t' => words.extend(word.take()),
-            b'\\' => word.get_or_insert_default().push(bytes.next()?),
-            b'\'' => {
-                let word = word.get_or_insert_default();
-                loop {
-                    match bytes.next()? {
-                        b'\'' => break,
-                        byte => word.push(byte),
-                    }
-                }
-            }
-            b'"' => {
-                let word = word.get_or_insert_default();
-                loop {
-                    match bytes.next()? {
-                        b'"' => break,
-                        b'\\' => match bytes.next()? {
-                            byte @ (b'\\' | b'"' | b'$' | b'`') => word.push(byte),
-                            byte => word.extend([b'\\', byte]),
-                        },
-                        b'$' | b'`' => return None,
-                        byte => word.push(byte),
-                    }
-                }
-            }
-            b'|' | b'&' | b';' | b'<' | b'>' | b'(' | b')' | b'$' | b'`' | b'*' | b'?' | b'['
-            | b'#' | b'~' | b'\n' | b'\0' => return None,
-            byte => word.get_or_insert_default().push(byte),
-        }
-    }
-    words.extend(word);
-    Some(words)
+/// A command that runs.
+pub(super) struct Run {
+    command: Command,
+    /// What the job that was waited for brought.
+    result: Option<job::Result>,
+    /// There is more to do than its turn had time for.
+    unfinished: bool,
+    over: bool,
+    exit_status: u32,
 }
 
-/// A line as coreutils prints it: names with a backslash or a line break are told so.
-pub(super) fn line(digests: &Digests, name: &[u8]) -> Vec<u8> {
-    let odd = name.iter().any(|byte| matches!(byte, b'\\' | b'\n' | b'\r'));
-    let mut line = if odd { b"\\".to_vec() } else { Vec::new() };
-    line.extend(digests.bytes.iter().flat_map(|byte| format!("{byte:02x}").into_bytes()));
-    line.extend(b"  ");
-    for byte in name {
-        match byte {
-            b'\\' => line.extend(b"\\\\"),
-            b'\n' => line.extend(b"\\n"),
-            b'\r' => line.extend(b"\\r"),
-            byte => line.push(*byte),
-        }
-    }
-    line.push(b'\n');
-    line
+/// How far a step went.
+enum Step {
+    /// On to the next.
+    On,
+    /// Nothing to do before a job, file data or input has come.
+    Waits,
+    /// It is over, with this exit status.
+    Over(u32),
 }
 
 impl Session {
     /// Makes this the session of a command.
     pub(in crate::server) fn for_command(mut self, command: Command) -> Self {
-        self.command = Some(command);
-        self.is_command = true;
+        let (result, unfinished, over, exit_status) = (None, false, false, 0);
+        self.run = Some(Box::new(Run { command, result, unfinished, over, exit_status }));
         self
     }
 
-    /// Input of a command: what it does not ask for is passed over.
-    pub(super) fn command_input(&mut self, bytes: &[u8]) {
-        if let Some(Command::Input(hasher)) = &mut self.command {
-            hasher.update(bytes);
-        }
-    }
-
-    /// Carries the command out once it can be.
-    pub(super) fn run_command(&mut self, site: &mut Site<'_>) {
-        let ended = self.input_ended;
-        let ready = |it: &mut Command| ended || matches!(it, Command::File(..));
-        match self.command.take_if(ready) {
-            Some(Command::File(kind, path)) => self.digest_file(site, kind, path),
-            Some(Command::Input(mut hasher)) => {
-                let mut bytes = Vec::new();
-                hasher.finish(&mut bytes);
-                let digests = Digests { algorithm: "", digest_bytes: bytes.len(), bytes };
-                self.replies.push_with(|out| out.extend(line(&digests, b"-")));
+    /// Input of a command that lies at `range` of `buffer`; gives where the rest begins that it
+    /// does not take now.
+    pub(super) fn command_input(
+        &mut self,
+        site: &mut Site<'_>,
+        buffer: &[u8],
+        range: std::ops::Range<usize>,
+    ) -> usize {
+        let Some(mut run) = self.run.take() else { return range.end };
+        let bytes = buffer.get(range.clone()).unwrap_or_default();
+        let end = match &mut run.command {
+            _ if run.over => range.end,
+            Command::Digests(digesting) => {
+                digesting.input(bytes);
+                range.end
             }
-            None => {}
+            Command::Copy(_) => copy::input(self, &mut run, site, buffer, range),
+            // What it does not ask for is passed over.
+            Command::Say(_) | Command::Places(_) => range.end,
+        };
+        self.run = Some(run);
+        end
+    }
+
+    /// Carries the command on as far as it goes now.
+    pub(super) fn run_command(&mut self, site: &mut Site<'_>) {
+        if let Some(mut run) = self.run.take() {
+            run.go_on(self, site);
+            self.run = Some(run);
         }
     }
 
-    fn digest_file(&mut self, site: &mut Site<'_>, kind: DigestKind, path: Vec<u8>) {
+    /// A job of the command's has ended.
+    pub(super) fn command_told(&mut self, result: job::Result) {
+        if let Some(run) = &mut self.run {
+            run.result = Some(result);
+        }
+    }
+
+    /// Lets go of what the command holds open.
+    pub(super) fn abandon_command(&mut self, site: &Site<'_>) {
+        let Some(mut run) = self.run.take() else { return };
+        if let Command::Copy(copy) = &mut run.command {
+            copy.let_go(self, site);
+        }
+        run.over = true;
+        self.run = Some(run);
+    }
+
+    /// Carries `work` out, now or, if that may take `long`, elsewhere; then its result comes to
+    /// [`command_told`](Self::command_told).
+    fn begin(
+        &mut self,
+        site: &mut Site<'_>,
+        long: bool,
+        work: impl FnOnce(&Cancel) -> job::Result + Send + 'static,
+    ) -> Option<job::Result> {
+        if !long {
+            return Some(work(&Cancel::default()));
+        }
+        match site.jobs.start(&site.party.user, site.token, work) {
+            Started::Finished(result) => Some(result),
+            Started::Running(running) => {
+                let (ticket, running) = (None, Some(running));
+                self.barrier = Some(Barrier { ticket, id: 0, then: Then::Command, running });
+                None
+            }
+        }
+    }
+
+    /// As [`begin`](Self::begin), of what `request` asks for.
+    fn ask(
+        &mut self,
+        site: &mut Site<'_>,
+        long: bool,
+        request: &Request<'_>,
+    ) -> Option<job::Result> {
         let (user, symlink_order) = (&*site.party.user, self.symlink_order);
         let facts = SessionFacts { user, symlink_order };
-        let request = Request::CheckFileName {
-            id: 0,
-            path: &path,
-            algorithms: kind.name().as_bytes(),
-            start: 0,
-            length: 0,
-            block_bytes: 0,
-        };
-        match vfs::plan(&request, &site.profile.access, &facts) {
-            Some(Ok(op)) => {
+        match vfs::plan(request, &site.profile.access, &facts) {
+            Some(Ok(op)) if long || site.profile.view.may_hang() => {
                 let (profile, op) = (std::sync::Arc::clone(site.profile), op.into_owned());
-                self.start(site, 0, Then::Line(path), move |cancel: &Cancel| {
-                    perform(&profile, op, cancel)
-                });
+                self.begin(site, true, move |cancel| perform(&profile, op, cancel))
             }
-            Some(Err(refusal)) => self.command_failed(site, &Failure::Refused(refusal)),
-            None => self.exit_status = 1,
+            Some(Ok(op)) => Some(perform(site.profile, op, &Cancel::default())),
+            Some(Err(refusal)) => Some(Err(Failure::Refused(refusal))),
+            None => Some(Err(rustix::io::Errno::NOSYS.into())),
         }
     }
 
-    /// The client is told by the exit status; the log says why.
-    pub(super) fn command_failed(&mut self, site: &Site<'_>, failure: &Failure) {
-        self.exit_status = 1;
+    /// Says on the client's standard error that `program` could not do something about `path`.
+    fn complain(&mut self, site: &Site<'_>, program: &str, path: &[u8], failure: &Failure) {
+        let (_, why) = failure.told();
         tracing::info!(
             connection = site.party.connection,
             peer = site.party.peer(),
             user = &*site.party.user,
-            cause = &*failure.told().1,
+            program,
+            path = %path.escape_ascii(),
+            cause = &*why,
             "command failed"
         );
+        let line = format!("{program}: {}: {why}\n", shown(path));
+        self.stderr.extend_from_slice(line.as_bytes());
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn file(line: &[u8]) -> Option<Vec<u8>> {
-        match Command::parse(line) {
-            Some(Command::File(_, path)) => Some(path),
-            _ => None,
-        }
+impl Run {
+    /// Whether another turn would carry it on.
+    pub(super) fn can_go_on(&self) -> bool {
+        self.unfinished || self.result.is_some()
     }
 
-    #[test]
-    fn a_path_may_be_quoted_in_every_way_a_shell_knows() {
-        for line in [
-            &b"md5sum /a b"[..],
-            b"md5sum",
-            b"md5sum /a\\ b",
-            b"md5sum '/a b'",
-            b"md5sum \"/a b\"",
-            b"sha1sum -- /a' 'b",
-            b"  sha256sum\t/\"a \"b ",
-        ] {
-            let expected = match line {
-                b"md5sum /a b" | b"md5sum" => None,
-                _ => Some(b"/a b".to_vec()),
+    pub(super) fn is_over(&self) -> bool {
+        self.over
+    }
+
+    pub(super) fn exit_status(&self) -> u32 {
+        self.exit_status
+    }
+
+    fn go_on(&mut self, session: &mut Session, site: &mut Site<'_>) {
+        self.unfinished = false;
+        while !self.over && !session.must_wait() {
+            let result = self.result.take();
+            let step = match &mut self.command {
+                Command::Say(said) => {
+                    session.replies.push_with(|out| out.append(&mut said.out));
+                    session.stderr.append(&mut said.err);
+                    Step::Over(said.status)
+                }
+                Command::Digests(digesting) => digesting.step(session, site, result),
+                Command::Places(places) => places.step(session, site, result),
+                Command::Copy(copy) => copy.step(session, site, result),
             };
-            assert_eq!(file(line), expected, "{}", line.escape_ascii());
-        }
-        assert_eq!(file(b"b3sum '-x'"), None, "an option");
-        assert_eq!(file(b"md5sum -- -x"), Some(b"-x".to_vec()));
-        assert_eq!(file(br#"md5sum "\$x\y""#), Some(br"$x\y".to_vec()));
-        assert_eq!(file("md5sum /日本".as_bytes()), Some("/日本".into()));
-        assert!(matches!(Command::parse(b"md5sum"), Some(Command::Input(_))));
-    }
-
-    #[test]
-    fn what_only_a_shell_could_do_is_no_command() {
-        for line in [
-            &b"md5sum /a; rm /b"[..],
-            b"md5sum /a | cat",
-            b"md5sum $HOME",
-            b"md5sum `id`",
-            b"md5sum \"$(id)\"",
-            b"md5sum /*",
-            b"md5sum ~/x",
-            b"md5sum /a\nid",
-            b"md5sum '/a",
-            b"md5sum /a\\",
-            b"/usr/bin/md5sum /a",
-            b"md5sum -c /a",
-            b"md5sum < /a",
-            b"sh -c md5sum",
-            b"",
-            b"  ",
-        ] {
-            assert!(Command::parse(line).is_none(), "{}", line.escape_ascii());
+            match step {
+                Step::On if site.turn_is_over() => {
+                    self.unfinished = true;
+                    return;
+                }
+                Step::On => {}
+                Step::Waits => return,
+                Step::Over(status) => {
+                    self.over = true;
+                    self.exit_status = status;
+                }
+            }
         }
     }
+}
 
-    #[test]
-    fn lines_are_coreutils_lines() {
-        let digests = Digests { algorithm: "md5", digest_bytes: 2, bytes: vec![0x0a, 0xff] };
-        assert_eq!(line(&digests, b"/a b"), b"0aff  /a b\n");
-        assert_eq!(line(&digests, b"a\\b\nc"), b"\\0aff  a\\\\b\\nc\n");
+/// The path that a word names: from the home directory on, `~` being that.
+fn path_of(word: &Word) -> Result<Vec<u8>, Failure> {
+    let missing = || Failure::System(rustix::io::Errno::NOENT);
+    word.below_home().map(|word| word.text).ok_or_else(missing)
+}
+
+/// The words that are no options, of which `known` change nothing.
+///
+/// # Errors
+/// An option that is not known here.
+fn operands(program: &str, known: &[&[u8]], arguments: &[Word]) -> Result<VecDeque<Word>, String> {
+    let mut words = VecDeque::new();
+    let mut options = true;
+    for word in arguments {
+        match word.text.as_slice() {
+            b"--" if options => options = false,
+            option if options && known.contains(&option) => {}
+            [b'-', _, ..] if options => {
+                let option = shown(&word.text);
+                return Err(format!("{program}: the option {option} is not known here"));
+            }
+            _ => words.push_back(word.clone()),
+        }
+    }
+    Ok(words)
+}
+
+/// A name for a terminal: without control characters (some of which are beyond US-ASCII), and not
+/// for ever.
+fn shown(name: &[u8]) -> String {
+    const SHOWN_BYTES_MAX: usize = 1024;
+    let name = String::from_utf8_lossy(name.get(..SHOWN_BYTES_MAX).unwrap_or(name));
+    name.chars().map(|letter| if letter.is_control() { '?' } else { letter }).collect()
+}
+
+/// Times as records have them: 1970 to 2106.
+fn record_time(seconds: i64) -> u32 {
+    u32::try_from(seconds.max(0)).unwrap_or(u32::MAX)
+}
+
+/// What is known of a file, as the protocol of scp wants it.
+fn facts(metadata: &Metadata) -> crate::scp::Facts {
+    crate::scp::Facts {
+        kind: kind_of(metadata),
+        size: metadata.size,
+        mode: metadata.mode & 0o7777,
+        atime: record_time(metadata.atime),
+        mtime: record_time(metadata.mtime),
     }
 }

@@ -51,7 +51,14 @@ impl Session {
                     return self.read_elsewhere(site, id, &file, offset, len);
                 }
                 let file = Reading::new(file);
-                self.replies.push_read(ReadReply { id, file, offset, len, header_sent: false });
+                self.replies.push_read(ReadReply {
+                    id,
+                    file,
+                    offset,
+                    len,
+                    header_sent: false,
+                    bare: false,
+                });
             }
             Err((status, message)) => self.status(id, status, message),
         }

@@ -320,7 +320,7 @@ fn copies(from: &OpenFile, to: &OpenFile, same_handle: bool) -> Result<(), Failu
 
 /// Reads the next entries that `access` lists, if none are left from last time. What cannot be
 /// read ends the listing, as in OpenSSH's server.
-fn read_on(mut open: Box<OpenDir>, access: &Access, cancel: &Cancel) -> Box<OpenDir> {
+pub(super) fn read_on(mut open: Box<OpenDir>, access: &Access, cancel: &Cancel) -> Box<OpenDir> {
     while open.left.is_empty() && !open.ended && cancel.check().is_ok() {
         match open.dir.next_entries(DIR_ENTRIES_MAX, &mut open.left) {
             Ok(more) => open.ended = !more,

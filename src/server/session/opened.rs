@@ -1,6 +1,6 @@
 //! What a session holds open: files and directories.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::rc::{Rc, Weak};
@@ -84,6 +84,8 @@ pub(in crate::server) struct OpenFile {
     pub(in crate::server) bytes_written: Cell<u64>,
     /// How far it was read and written, for what is told to the kernel.
     pub(in crate::server) trail: Trail,
+    /// Why it was sent with zeros in place of some of its bytes, where no length can be taken back.
+    pub(in crate::server) shortfall: RefCell<Option<String>>,
 }
 
 impl Deref for OpenFile {
@@ -98,8 +100,8 @@ impl OpenFile {
     pub(in crate::server) fn new(opened: Opened, party: &Rc<Party>, inode: Rc<Inode>) -> Self {
         let party = Rc::clone(party);
         let (latched, bytes_read, bytes_written) = (None.into(), 0.into(), 0.into());
-        let trail = Trail::default();
-        Self { opened, party, inode, latched, bytes_read, bytes_written, trail }
+        let (trail, shortfall) = (Trail::default(), RefCell::default());
+        Self { opened, party, inode, latched, bytes_read, bytes_written, trail, shortfall }
     }
 
     pub(in crate::server) fn wrote(&self, bytes: usize) {
@@ -128,6 +130,15 @@ impl OpenFile {
     pub(in crate::server) fn was_read_at(&self, offset: u64, bytes: usize) {
         self.was_read(bytes);
         self.trail.was_read(offset, bytes as u64);
+    }
+
+    /// Zeros are sent for what could not be read, and this is why; the first reason counts.
+    pub(in crate::server) fn read_fell_short(&self, why: &str) {
+        self.shortfall.borrow_mut().get_or_insert_with(|| why.to_owned());
+    }
+
+    pub(in crate::server) fn has_shortfall(&self) -> bool {
+        self.shortfall.borrow().is_some()
     }
 
     /// What the session did with it.

@@ -29,6 +29,8 @@ struct Pair {
     stream: Vec<u8>,
     /// Whether the client gives window back.
     grants: bool,
+    /// Zeros were sent for what a file did not give.
+    filled_up: bool,
 }
 
 impl Pair {
@@ -46,6 +48,7 @@ impl Pair {
             channel: ChannelId(0),
             stream: Vec::new(),
             grants: true,
+            filled_up: false,
         };
         pair.client.auth_password("me", "secret");
         pair.exchange(Vec::new());
@@ -148,7 +151,10 @@ impl Pair {
             let got = fill(&read, &mut buffer);
             if got != train.file_bytes {
                 let recovered = train.recover(&mut self.server, &buffer, Ok(got));
-                let Ok((stream, drop_rest)) = recovered else { panic!("shrunk") };
+                let Ok(Recovered { stream, drop_rest, filled_up }) = recovered else {
+                    panic!("shrunk")
+                };
+                self.filled_up |= filled_up;
                 if drop_rest {
                     replies.pop_front();
                 }
@@ -252,7 +258,8 @@ fn open(folder: &Path, bytes: &[u8]) -> Reading {
 }
 
 fn ask(replies: &mut Replies, file: &Reading, id: u32, offset: u64, len: u32) {
-    replies.push_read(ReadReply { id, file: file.clone(), offset, len, header_sent: false });
+    let (file, header_sent, bare) = (file.clone(), false, false);
+    replies.push_read(ReadReply { id, file, offset, len, header_sent, bare });
 }
 
 /// A client whose window and packets are of these sizes.
@@ -370,6 +377,29 @@ fn bytes_announced_in_an_earlier_train_cannot_be_taken_back() {
     let laid = lay(&mut pair.server, pair.channel, &mut replies, &mut buffer, TRAIN_BYTES_MAX);
     let (train, _) = laid.unwrap();
     assert!(train.recover(&mut pair.server, &buffer, Ok(10)).is_err());
+}
+
+/// As scp sends a file: its length was announced, and there is no header to say that less comes.
+#[test]
+fn a_bare_file_that_is_cut_is_filled_up_with_zeros() {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = content(700_000);
+    for left in [0, 1, 99_999, 260_000, 600_000, 700_000] {
+        let file = open(folder.path(), &bytes);
+        let (mut pair, pool) = (Pair::new(client(400 << 10, 32 << 10)), pool());
+        let mut replies = Replies::default();
+        let (len, header_sent, bare) = (700_000, true, true);
+        replies.push_read(ReadReply { id: 0, file, offset: 0, len, header_sent, bare });
+        replies.push_with(|out| out.extend_from_slice(b"behind"));
+        let cut = || std::fs::OpenOptions::new().write(true).open(folder.path().join("f")).unwrap();
+        assert!(pair.train_with(&mut replies, &pool, |_| cut().set_len(left).unwrap()));
+        pair.drain(&mut replies, &pool);
+        let mut wanted = bytes[..left as usize].to_vec();
+        wanted.resize(700_000, 0);
+        wanted.extend_from_slice(b"behind");
+        assert!(pair.stream == wanted, "cut to {left}");
+        assert_eq!(pair.filled_up, left < 700_000, "cut to {left}");
+    }
 }
 
 #[test]

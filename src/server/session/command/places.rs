@@ -1,0 +1,134 @@
+//! `df`, `cd` and `pwd`: what a client asks of places before it moves files.
+
+use std::collections::VecDeque;
+
+use ringferry_sftp::{Request, Status};
+
+use super::{Session, Site, Step, operands, path_of};
+use crate::reactor::fs::Space;
+use crate::scp::Word;
+use crate::server::job::{self, Answer, Failure};
+
+/// Places that are being asked about.
+pub(in crate::server) struct Places {
+    what: What,
+    words: VecDeque<Word>,
+    asked: bool,
+    /// Lines of output so far.
+    lines: usize,
+    status: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum What {
+    Room,
+    Enter,
+    Home,
+}
+
+impl Places {
+    fn new(what: What, words: VecDeque<Word>) -> Self {
+        Self { what, words, asked: false, lines: 0, status: 0 }
+    }
+
+    /// `df -k`, of the home directory if no path is given.
+    ///
+    /// # Errors
+    /// An option that is not known here.
+    pub(super) fn df(arguments: &[Word]) -> Result<Self, String> {
+        let words = operands("df", &[b"-k", b"-P", b"-Pk", b"-kP"], arguments)?;
+        let home = || VecDeque::from([Word::home()]);
+        Ok(Self::new(What::Room, if words.is_empty() { home() } else { words }))
+    }
+
+    /// `cd`, which changes nothing: each command starts at home.
+    ///
+    /// # Errors
+    /// An option, or a second path.
+    pub(super) fn cd(arguments: &[Word]) -> Result<Self, String> {
+        let words = operands("cd", &[], arguments)?;
+        if words.len() > 1 {
+            return Err("cd: too many arguments".to_owned());
+        }
+        Ok(Self::new(What::Enter, words))
+    }
+
+    pub(super) fn pwd() -> Self {
+        Self::new(What::Home, VecDeque::from([Word::home()]))
+    }
+
+    fn program(&self) -> &'static str {
+        match self.what {
+            What::Room => "df",
+            What::Enter => "cd",
+            What::Home => "pwd",
+        }
+    }
+
+    pub(super) fn step(
+        &mut self,
+        session: &mut Session,
+        site: &mut Site<'_>,
+        result: Option<job::Result>,
+    ) -> Step {
+        let Some(word) = self.words.front() else { return Step::Over(self.status) };
+        let result = match result.filter(|_| self.asked) {
+            Some(result) => Some(result),
+            None => self.ask(session, site, word),
+        };
+        self.asked = result.is_none();
+        let Some(result) = result else { return Step::Waits };
+        let word = self.words.pop_front().unwrap_or_default();
+        match result {
+            Ok(Answer::Space(space)) => {
+                let head = self.lines == 0;
+                self.lines += 1;
+                session.replies.push_with(|out| put_room(out, head, &space));
+            }
+            Ok(Answer::Path(mut path)) => {
+                path.push(b'\n');
+                session.replies.push_with(|out| out.append(&mut path));
+            }
+            Ok(Answer::Attrs(metadata)) if metadata.is_dir() => {}
+            Ok(_) => self.fail(session, site, &word, &rustix::io::Errno::NOTDIR.into()),
+            Err(failure) => self.fail(session, site, &word, &failure),
+        }
+        Step::On
+    }
+
+    fn fail(&mut self, session: &mut Session, site: &Site<'_>, word: &Word, failure: &Failure) {
+        self.status = 1;
+        session.complain(site, self.program(), &word.text, failure);
+    }
+
+    fn ask(&self, session: &mut Session, site: &mut Site<'_>, word: &Word) -> Option<job::Result> {
+        if word.has_pattern() {
+            let why = "patterns are taken for scp only; name the folder";
+            return Some(Err(Failure::Said(Status::Failure, why)));
+        }
+        let path = match path_of(word) {
+            Ok(path) => path,
+            Err(failure) => return Some(Err(failure)),
+        };
+        let path = path.as_slice();
+        let request = match self.what {
+            What::Room => Request::SpaceAvailable { id: 0, path },
+            What::Enter => Request::Stat { id: 0, path },
+            What::Home => Request::Realpath { id: 0, path },
+        };
+        session.ask(site, false, &request)
+    }
+}
+
+/// A line of POSIX's `df -k -P`. What is behind the client's view stays there: neither the device
+/// nor where it is mounted is told.
+fn put_room(out: &mut Vec<u8>, head: bool, space: &Space) {
+    if head {
+        out.extend(b"Filesystem 1024-blocks Used Available Capacity Mounted on\n");
+    }
+    let kib = |blocks: u64| blocks.saturating_mul(space.fragment_bytes) / 1024;
+    let (total, available) = (kib(space.blocks), kib(space.blocks_available));
+    let used = kib(space.blocks.saturating_sub(space.blocks_free));
+    let percent = (used * 100).div_ceil((used + available).max(1));
+    out.extend(format!("ringferry {total} {used} {available} {percent}% /\n").into_bytes());
+}

@@ -34,7 +34,7 @@ pub(crate) struct Compare {
     #[arg(long, value_delimiter = ',', default_values = ["get", "put"])]
     pub(crate) scenarios: Vec<Name>,
     /// default (the client's choice), aes128-gcm, aes256-gcm, chacha20-poly1305, aes128-ctr+etm, or
-    /// a name as ssh knows it [default: these five; quick: aes128-gcm and default]
+    /// a name as ssh knows it [default: these five; quick and scp-*: aes128-gcm and default]
     #[arg(long, value_delimiter = ',')]
     pub(crate) ciphers: Vec<Cipher>,
     /// Timed rounds [default: 3; quick: 1]
@@ -115,14 +115,18 @@ impl Compare {
 
     /// The ciphers to go through.
     pub(crate) fn ciphers(&self) -> Vec<Cipher> {
-        if !self.ciphers.is_empty() {
-            return self.ciphers.clone();
-        }
-        let labels: &[&str] = if self.quick {
+        self.ciphers_or(if self.quick {
             &["aes128-gcm", "default"]
         } else {
             &["aes128-gcm", "aes256-gcm", "chacha20-poly1305", "aes128-ctr+etm", "default"]
-        };
+        })
+    }
+
+    /// The ciphers that the command line names, else these.
+    pub(crate) fn ciphers_or(&self, labels: &[&str]) -> Vec<Cipher> {
+        if !self.ciphers.is_empty() {
+            return self.ciphers.clone();
+        }
         labels.iter().filter_map(|label| label.parse().ok()).collect()
     }
 }

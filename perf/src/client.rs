@@ -1,4 +1,4 @@
-//! OpenSSH's own client, in batch mode.
+//! OpenSSH's own clients: `sftp` in batch mode, and `scp -O`, which is scp by its old protocol.
 //!
 //! Timed downloads go to /dev/null: the client is the slower half on one machine, and what it
 //! writes to a disk would disturb the server's share of it. Uploads go to a file on the served
@@ -35,6 +35,24 @@ impl Direction {
     }
 }
 
+/// By what a file goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Program {
+    Sftp,
+    /// `scp -O`: rcp's protocol with a `scp` on the server's side, not SFTP.
+    Scp,
+}
+
+impl Program {
+    /// As one types it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Program::Sftp => "sftp",
+            Program::Scp => "scp -O",
+        }
+    }
+}
+
 /// What an upload is called on the server, with a number behind it.
 const UPLOAD: &str = "uploaded.bin";
 /// The name of a verified download, beside the served folder.
@@ -62,6 +80,7 @@ pub(crate) struct Transfer<'a> {
     pub(crate) server: &'a Running,
     /// Where the client connects: the server, or what stands before it.
     pub(crate) address: SocketAddr,
+    pub(crate) program: Program,
     pub(crate) direction: Direction,
     pub(crate) cipher: &'a Cipher,
     /// The served file that is downloaded, and uploaded under another name.
@@ -78,7 +97,7 @@ pub(crate) fn upload_name(site: &Site) -> String {
 impl Transfer<'_> {
     /// For the clock.
     pub(crate) fn run(&self) -> Outcome<()> {
-        self.sftp(Path::new("/dev/null"), false).map(|_| ())
+        self.copy(Path::new("/dev/null"), false).map(|_| ())
     }
 
     /// For the eye: compares what arrives byte by byte, and returns the cipher that client and
@@ -88,7 +107,7 @@ impl Transfer<'_> {
             Direction::Get => self.site.path(DOWNLOAD),
             Direction::Put => self.site.served_file(&self.upload),
         };
-        let said = self.sftp(&arrived, true)?;
+        let said = self.copy(&arrived, true)?;
         site::expect_same(&self.site.served_file(self.file), &arrived)?;
         std::fs::remove_file(arrived)?;
         let agreed = agreed_cipher(&said, self.direction);
@@ -103,17 +122,32 @@ impl Transfer<'_> {
         }
     }
 
-    fn sftp(&self, download: &Path, verbose: bool) -> Outcome<String> {
+    /// Returns what the client says on stderr.
+    fn copy(&self, download: &Path, verbose: bool) -> Outcome<String> {
         let local = self.site.served_file(self.file);
-        let batch = match self.direction {
-            Direction::Get => {
-                format!("get {} {}\n", self.server.remote(self.file), download.display())
-            }
-            Direction::Put => {
-                format!("put {} {}\n", local.display(), self.server.remote(&self.upload))
-            }
+        let remote = match self.direction {
+            Direction::Get => self.server.remote(self.file),
+            Direction::Put => self.server.remote(&self.upload),
         };
-        sftp(self.site, self.address, self.cipher, &batch, verbose)
+        match self.program {
+            Program::Sftp => {
+                let batch = match self.direction {
+                    Direction::Get => format!("get {remote} {}\n", download.display()),
+                    Direction::Put => format!("put {} {remote}\n", local.display()),
+                };
+                sftp(self.site, self.address, self.cipher, &batch, verbose)
+            }
+            Program::Scp => {
+                let remote = format!("{}:{remote}", destination(self.site, self.address));
+                let (from, to) = match self.direction {
+                    Direction::Get => (remote.into(), download.as_os_str().to_owned()),
+                    Direction::Put => (local.into_os_string(), remote.into()),
+                };
+                let mut command = command("scp", self.site, self.cipher, verbose);
+                command.args(["-O", "-P", &self.address.port().to_string()]).args([from, to]);
+                said("scp", start("scp", &mut command)?)
+            }
+        }
     }
 }
 
@@ -139,24 +173,43 @@ pub(crate) fn sftp(
         // A client that was turned away reads no more: what it says is the better error.
         let _ = input.write_all(batch.as_bytes());
     }
+    said("sftp", child)
+}
+
+/// Waits for a client to end well and returns what it says on stderr.
+fn said(program: &str, child: Child) -> Outcome<String> {
     let output = child.wait_with_output()?;
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     if !output.status.success() {
-        return Err(format!("sftp {}: {}", output.status, last_lines(&stderr)).into());
+        return Err(format!("{program} {}: {}", output.status, last_lines(&stderr)).into());
     }
     Ok(stderr)
 }
 
 fn spawn(site: &Site, address: SocketAddr, cipher: &Cipher, verbose: bool) -> Outcome<Child> {
-    let mut command = Command::new("sftp");
-    command.args(options(site)).args(cipher.client_options()).args(["-q", "-b", "-"]);
+    let mut command = command("sftp", site, cipher, verbose);
+    command.args(["-b", "-", "-P", &address.port().to_string()]);
+    command.arg(destination(site, address));
+    start("sftp", &mut command)
+}
+
+/// One of OpenSSH's clients with the options that all of them take.
+fn command(program: &str, site: &Site, cipher: &Cipher, verbose: bool) -> Command {
+    let mut command = Command::new(program);
+    command.args(options(site)).args(cipher.client_options()).arg("-q");
     if verbose {
         command.arg("-v");
     }
-    command.args(["-P", &address.port().to_string()]);
-    command.arg(format!("{}@{}", site.user, address.ip()));
+    command
+}
+
+fn start(program: &str, command: &mut Command) -> Outcome<Child> {
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
-    command.spawn().map_err(|e| format!("sftp: {e}").into())
+    command.spawn().map_err(|e| format!("{program}: {e}").into())
+}
+
+fn destination(site: &Site, address: SocketAddr) -> String {
+    format!("{}@{}", site.user, address.ip())
 }
 
 /// What a pipe takes at once (pipe(7): 64 KiB), so that writing a batch never waits for its reader.

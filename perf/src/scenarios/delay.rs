@@ -7,7 +7,7 @@ use super::{MB_PER_S, Scenario};
 use crate::Outcome;
 use crate::arguments::Compare;
 use crate::cipher::Cipher;
-use crate::client::{Direction, Transfer, upload_name};
+use crate::client::{Direction, Program, Transfer, upload_name};
 use crate::figures::{Figure, Figures};
 use crate::load::DelayProxy;
 use crate::peers::Running;
@@ -51,6 +51,7 @@ impl Delay {
             site,
             server,
             address,
+            program: Program::Sftp,
             direction,
             cipher: &self.cipher,
             file,

@@ -21,7 +21,7 @@ use clap::ValueEnum;
 use crate::Outcome;
 use crate::arguments::Compare;
 use crate::cipher::Cipher;
-use crate::client::Direction;
+use crate::client::{Direction, Program};
 use crate::figures::{Figure, Figures};
 use crate::load::Login;
 use crate::peers::{Peer, Running};
@@ -37,6 +37,10 @@ pub(crate) enum Name {
     Get,
     /// Upload of one large file with OpenSSH's client
     Put,
+    /// Download of one large file with OpenSSH's scp -O
+    ScpGet,
+    /// Upload of one large file with OpenSSH's scp -O
+    ScpPut,
     /// Download in parallel streams with our light client, and the bare loop
     LoadGet,
     /// Upload likewise
@@ -59,6 +63,8 @@ pub(crate) enum Name {
 const ALL: &[Name] = &[
     Name::Get,
     Name::Put,
+    Name::ScpGet,
+    Name::ScpPut,
     Name::LoadGet,
     Name::LoadPut,
     Name::Offload,
@@ -131,8 +137,10 @@ pub(crate) fn chosen(compare: &Compare) -> Vec<Box<dyn Scenario>> {
 fn build(name: Name, compare: &Compare) -> Option<Box<dyn Scenario>> {
     Some(match name {
         Name::All => return None,
-        Name::Get => Box::new(transfer::Bulk::new(Direction::Get, compare)),
-        Name::Put => Box::new(transfer::Bulk::new(Direction::Put, compare)),
+        Name::Get => Box::new(transfer::Bulk::new(Program::Sftp, Direction::Get, compare)),
+        Name::Put => Box::new(transfer::Bulk::new(Program::Sftp, Direction::Put, compare)),
+        Name::ScpGet => Box::new(transfer::Bulk::new(Program::Scp, Direction::Get, compare)),
+        Name::ScpPut => Box::new(transfer::Bulk::new(Program::Scp, Direction::Put, compare)),
         Name::LoadGet => Box::new(load::Streams::new(Direction::Get, compare)),
         Name::LoadPut => Box::new(load::Streams::new(Direction::Put, compare)),
         Name::Offload => Box::new(offload::Offload::new(compare)),

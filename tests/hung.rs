@@ -7,9 +7,11 @@ use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use ringferry_sftp::{Attrs, OpenFlags, Request};
 use rustix::process::{Pid, Signal, kill_process};
+use support::client::Running;
 use support::files::{Scratch, write_random};
 use support::packets::{OPEN_READ, OPEN_WRITE_CREATE, Packets, Reply, STATUS_FAILURE, STATUS_OK};
 use support::server::{Options, Server, Subject};
@@ -65,7 +67,7 @@ struct Scene {
     _mount: Mount,
     backing: Server,
     _behind: Scratch,
-    _scratch: Scratch,
+    scratch: Scratch,
 }
 
 fn scene() -> Option<Scene> {
@@ -94,7 +96,7 @@ fn scene() -> Option<Scene> {
     let users_file = Some(scratch.path("users.toml"));
     let options = Options { users_file, shards: Some(1), ..Options::default() };
     let front = Server::start_with(&scratch, &options);
-    Some(Scene { front, _mount: mount, backing, _behind: behind, _scratch: scratch })
+    Some(Scene { front, _mount: mount, backing, _behind: behind, scratch })
 }
 
 impl Scene {
@@ -211,4 +213,28 @@ fn io_errors_are_told_latched_and_nobody_elses() {
     let close = slow.ask_request(|id| Request::Close { id, handle: &handle });
     assert_eq!(close.expect_status(STATUS_FAILURE), words);
     works(&mut fast);
+}
+
+/// Its jobs take so long that what a client sends meanwhile, its end included, is there before it
+/// is asked for.
+#[test]
+fn a_copy_that_waits_for_no_answer_arrives_whole() {
+    let Some(mut scene) = scene() else { return };
+    scene.front.user = "slow".to_owned();
+    let at = scene.scratch.path("mounted");
+    let send = |command: &str, records: &str| {
+        let command = scene.front.ssh_command(&[], &[command]);
+        Running::start(command, records).wait(Duration::from_secs(60))
+    };
+    for round in 0..3 {
+        send("scp -t .", &format!("C0644 5 hello{round}\nhello\0")).expect_success();
+        assert_eq!(fs::read_to_string(at.join(format!("hello{round}"))).expect("read"), "hello");
+        let large = "0123456789abcdef".repeat(62_500);
+        send("scp -t large", &format!("C0644 1000000 large\n{large}\0")).expect_success();
+        assert!(fs::read_to_string(at.join("large")).expect("read") == large);
+        let said = send("scp -f large", "\0\0\0").expect_success();
+        assert!(said.stdout == format!("C0644 1000000 large\n{large}\0"));
+    }
+    send("scp -t cut", "C0644 1000 cut\nhello").expect_code(1);
+    assert_eq!(fs::read_to_string(at.join("cut")).expect("read"), "hello");
 }

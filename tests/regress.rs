@@ -1,5 +1,6 @@
 //! OpenSSH's own regress scripts from Debian's `openssh-tests`, unmodified, with our server in the
-//! place of `sftp-server`: over the network through a shim of one line, and as the program itself.
+//! place of `sftp-server`: over the network through a shim of one line, and as the program itself;
+//! and in the place of the `scp` on the far side, over the network.
 //!
 //! Each script runs in an object folder of its own, so that they run at the same time; what they
 //! need of an sshd (`scp -O`) they start themselves. `RINGFERRY_TEST_REPEATS` runs each script so
@@ -23,13 +24,15 @@ const SCRIPTS: &str = "/usr/lib/openssh/regress";
 /// The script `sftp` sends a file in 9 sizes and depths, the smallest in requests of 5 bytes.
 const ONE_RUN: Duration = Duration::from_secs(300);
 
-/// The two ways our server takes sftp-server's place.
-#[derive(Clone, Copy)]
+/// The ways our server takes a place in the scripts.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     /// As the subsystem of a server that serves `/`.
     Network,
     /// As a program on the client's pipes.
     Program,
+    /// As both sftp-server and the far side's `scp` of a server that serves `/`.
+    Scp,
 }
 
 fn is_installed() -> bool {
@@ -65,14 +68,22 @@ fn write_client_config(scratch: &Scratch, server: &Server) -> PathBuf {
 fn put_in_place(scratch: &Scratch, place: Place) -> (PathBuf, Option<Server>) {
     let shim = scratch.path("sftp-server");
     match place {
-        Place::Network => {
-            let options = Options { root: Some("/".into()), ..Options::default() };
+        Place::Network | Place::Scp => {
+            let options = Options { root: Some("/".into()), programs: true, ..Options::default() };
             let server = Server::start_with(scratch, &options);
             let config = write_client_config(scratch, &server);
             let (port, user) = (server.address.port(), &server.user);
-            let config = config.display();
-            let line = format!("exec ssh -q -F {config} -p {port} -s {user}@127.0.0.1 sftp");
-            write_shim(&shim, &line);
+            let ssh = format!("exec ssh -q -F {} -p {port} -", config.display());
+            let far = format!("{user}@127.0.0.1");
+            write_shim(&shim, &format!("{ssh}s {far} sftp"));
+            // What stands for the far side in the scripts runs the same `scp` as they have for a
+            // client: which of them it is to be is told by its flags.
+            let line = format!(
+                "for word; do case $word in -[tf]) echo \"$*\" >>{}; {ssh}x {far} scp \"$@\";; \
+                 esac; done; exec scp \"$@\"",
+                scratch.path("far-commands").display()
+            );
+            write_shim(&scratch.path("scp"), &line);
             (shim, Some(server))
         }
         Place::Program => {
@@ -114,6 +125,9 @@ fn run_script(script: &str, place: Place) {
         command.env("TEST_SSH_UNSAFE_PERMISSIONS", "1");
         command.env("TEST_SSH_SSH", "ssh").env("TEST_SSH_SSHD", "/usr/sbin/sshd");
         command.env("TEST_SSH_SFTP", &sftp).env("TEST_SSH_SFTPSERVER", &sftp_server);
+        if place == Place::Scp {
+            command.env("TEST_SSH_SCP", scratch.path("scp"));
+        }
         let start = Instant::now();
         let finished = Running::start(command, "").wait(ONE_RUN);
         eprintln!("{script}, round {round}: {:.1?}", start.elapsed());
@@ -129,6 +143,10 @@ fn run_script(script: &str, place: Place) {
         fs::remove_dir_all(&objects).expect("remove");
     }
     assert!(server.as_mut().is_none_or(Server::is_running), "the server lives");
+    if place == Place::Scp {
+        let far = fs::read_to_string(scratch.path("far-commands")).unwrap_or_default();
+        assert!(far.contains("-t ") && far.contains("-f "), "over the network:\n{far}");
+    }
 }
 
 /// What the scripts log in their object folder.
@@ -165,6 +183,18 @@ mod network {
         sftp_badcmds: "sftp-badcmds",
         sftp_batch: "sftp-batch",
         sftp_glob: "sftp-glob",
+        scp: "scp",
+        scp3: "scp3",
+        scp_uri: "scp-uri",
+    }
+}
+
+/// `scp -O` meets our server: by the wrapper of ssh that `scp` and `scp-uri` have, and in `scp3` by
+/// the path on which an sshd of its own looks for `scp`.
+mod far_scp {
+    use super::{Place, run_script};
+
+    scripts! { Place::Scp;
         scp: "scp",
         scp3: "scp3",
         scp_uri: "scp-uri",

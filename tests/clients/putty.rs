@@ -3,53 +3,27 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
-use std::process::Command;
 
 use super::support::client::Finished;
-use super::support::files::{Compare, Scratch, assert_same_tree};
-use super::support::foreign::is_installed;
-use super::support::skipped;
+use super::support::files::{Compare, assert_same_tree};
+use super::support::foreign;
 use super::{SOME_TIME, Site, expect_words, run, set_time};
 
-/// Keys in PuTTY's format and a home without settings.
 struct Putty {
     site: Site,
-    home: PathBuf,
-    key: PathBuf,
+    programs: foreign::Putty,
 }
 
 /// `None`, and a line that says so, where PuTTY is missing.
 fn putty() -> Option<Putty> {
-    if !is_installed("psftp", "-V") || !is_installed("puttygen", "-V") {
-        skipped("no psftp");
-        return None;
-    }
     let site = Site::start();
-    let putty = Putty { home: site.scratch.path("home"), key: site.scratch.path("key.ppk"), site };
-    fs::create_dir(&putty.home).expect("mkdir");
-    let mut convert = Command::new("puttygen");
-    convert.env("HOME", &putty.home).arg(putty.site.scratch.path("client_key"));
-    convert.args(["-O", "private", "-o"]).arg(&putty.key);
-    run(convert).expect_success();
-    Some(putty)
-}
-
-/// As PuTTY takes it: `SHA256:...`.
-fn host_fingerprint(scratch: &Scratch) -> String {
-    let mut command = Command::new("ssh-keygen");
-    command.args(["-l", "-f"]).arg(scratch.path("host_key.pub"));
-    let finished = run(command).expect_success();
-    finished.stdout.split(' ').nth(1).expect("bits, fingerprint, comment").to_owned()
+    let programs = foreign::Putty::new(&site.scratch)?;
+    Some(Putty { site, programs })
 }
 
 impl Putty {
-    fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(program);
-        command.env("HOME", &self.home).env_remove("SSH_AUTH_SOCK");
-        command.args(["-batch", "-noagent", "-P", &self.site.port(), "-i"]).arg(&self.key);
-        command.args(["-hostkey", &host_fingerprint(&self.site.scratch)]);
-        command
+    fn command(&self, program: &str) -> std::process::Command {
+        self.programs.command(program, &self.site.server, &self.site.scratch)
     }
 
     /// Ends with code 2 at the first command that fails.

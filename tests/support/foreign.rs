@@ -1,9 +1,13 @@
 //! The command lines of clients that are not OpenSSH's and that several tests drive.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use super::client::Running;
+use super::files::Scratch;
 use super::server::Server;
+use super::{SOON, skipped};
 
 /// Whether a program is there; it is asked its version.
 pub(crate) fn is_installed(program: &str, version: &str) -> bool {
@@ -51,4 +55,45 @@ impl Server {
         }
         command
     }
+}
+
+/// What PuTTY's programs need: a key in their format and a home without settings.
+pub(crate) struct Putty {
+    home: PathBuf,
+    key: PathBuf,
+}
+
+impl Putty {
+    /// `None`, and a line that says so, where PuTTY is missing.
+    pub(crate) fn new(scratch: &Scratch) -> Option<Putty> {
+        if !is_installed("psftp", "-V") || !is_installed("puttygen", "-V") {
+            skipped("no psftp");
+            return None;
+        }
+        let putty = Putty { home: scratch.path("home"), key: scratch.path("key.ppk") };
+        fs::create_dir(&putty.home).expect("mkdir");
+        let mut convert = Command::new("puttygen");
+        convert.env("HOME", &putty.home).arg(scratch.path("client_key"));
+        convert.args(["-O", "private", "-o"]).arg(&putty.key);
+        Running::start(convert, "").wait(SOON).expect_success();
+        Some(putty)
+    }
+
+    /// One of the programs, told all that it would ask.
+    pub(crate) fn command(&self, program: &str, server: &Server, scratch: &Scratch) -> Command {
+        let mut command = Command::new(program);
+        command.env("HOME", &self.home).env_remove("SSH_AUTH_SOCK");
+        command.args(["-batch", "-noagent", "-P", &server.address.port().to_string()]);
+        command.arg("-i").arg(&self.key);
+        command.args(["-hostkey", &host_fingerprint(scratch)]);
+        command
+    }
+}
+
+/// As PuTTY takes it: `SHA256:...`.
+fn host_fingerprint(scratch: &Scratch) -> String {
+    let mut command = Command::new("ssh-keygen");
+    command.args(["-l", "-f"]).arg(scratch.path("host_key.pub"));
+    let finished = Running::start(command, "").wait(SOON).expect_success();
+    finished.stdout.split(' ').nth(1).expect("bits, fingerprint, comment").to_owned()
 }

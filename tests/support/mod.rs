@@ -6,10 +6,10 @@
 //! round, our client role on a socket (`driver`) against Debian's sshd (`sshd`).
 //!
 //! The server under test is a variable. `RINGFERRY_TEST_SUBJECT=sshd` runs the same tests against
-//! Debian's sshd (as root, in a chroot, so that paths look alike): a test that fails there asks for
-//! something OpenSSH does not do either. `RINGFERRY_TEST_DRIVER` picks our driver (default `ring`),
-//! `RINGFERRY_TEST_BINARY` another build of ours. `RINGFERRY_TEST_LARGE` makes the bulk transfers 1
-//! GiB instead of 128 MiB.
+//! Debian's sshd (as root, in a chroot, so that paths look alike, or without one where its shell
+//! and `scp` are wanted): a test that fails there asks for something OpenSSH does not do either.
+//! `RINGFERRY_TEST_DRIVER` picks our driver (default `ring`), `RINGFERRY_TEST_BINARY` another build
+//! of ours. `RINGFERRY_TEST_LARGE` makes the bulk transfers 1 GiB instead of 128 MiB.
 
 // Each test binary compiles this module and uses its own part of it.
 #![allow(dead_code)]

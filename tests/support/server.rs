@@ -57,6 +57,8 @@ pub(crate) struct Options {
     pub(crate) tmpfs_root_mib: Option<u32>,
     /// That tmpfs cannot be written to.
     pub(crate) tmpfs_read_only: bool,
+    /// sshd serves the whole machine with a shell and its programs, not a chroot that has none.
+    pub(crate) programs: bool,
     /// Descriptors the server may have open.
     pub(crate) descriptors_max: Option<u32>,
 }
@@ -327,8 +329,9 @@ fn sshd_command(scratch: &Scratch, options: &Options) -> (Command, Option<u16>) 
     assert!(is_root(), "RINGFERRY_TEST_SUBJECT=sshd needs root: it serves from a chroot");
     let port = free_port();
     let subsystem = if options.read_only { "internal-sftp -R" } else { "internal-sftp" };
+    let jail = if options.programs { "none" } else { &options.root(scratch).display().to_string() };
     let own = [
-        format!("ChrootDirectory {}", options.root(scratch).display()),
+        format!("ChrootDirectory {jail}"),
         format!("Subsystem sftp {subsystem}"),
         format!("LoginGraceTime {}", options.login_grace_seconds.unwrap_or(120)),
     ];
@@ -344,7 +347,10 @@ fn sshd_command(scratch: &Scratch, options: &Options) -> (Command, Option<u16>) 
     });
     let certificates = options.host_certificates(scratch);
     let certificates = certificates.iter().map(|path| format!("HostCertificate {path}"));
-    let lines: Vec<String> = own.into_iter().chain(certificates).chain(settings).collect();
+    // With more, it debugs into the stderr of the commands it starts.
+    let quiet = options.programs.then(|| "LogLevel INFO".to_owned());
+    let lines = own.into_iter().chain(certificates).chain(settings).chain(quiet);
+    let lines: Vec<String> = lines.collect();
     (sshd::command(scratch, port, &options.host_keys(scratch), &lines), Some(port))
 }
 

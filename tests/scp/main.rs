@@ -10,6 +10,7 @@ mod names;
 mod openssh;
 mod pipelined;
 mod putty;
+mod records;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -29,8 +29,8 @@ fn unlisted() -> Ed25519Signer {
 /// A server that knows one user, before the first request to log in.
 fn at_the_door(with_password: bool) -> Scene {
     let mut scene = Scene::in_auth(Role::Server, &quick_config());
-    let key =
-        AuthorizedKey { blob: listed().public_blob().to_vec(), comment: String::new(), line: 1 };
+    let blob = listed().public_blob().to_vec();
+    let key = AuthorizedKey { blob, ..AuthorizedKey::default() };
     let digest = with_password.then(|| PasswordDigest::of(std::str::from_utf8(PASSWORD).unwrap()));
     scene.users = Some(SoleUser::new(KNOWN, vec![key], digest));
     scene

@@ -287,3 +287,43 @@ fn the_example_is_read() {
     command.args(["check", "--set", &format!("users_file={}", users_file.display())]);
     Running::start(command, "").wait(SOON).expect_success();
 }
+
+/// Options in front of keys, with one user each: OpenSSH's client gets in or not, and the log says
+/// why not.
+#[test]
+fn options_of_keys_are_enforced() {
+    if Subject::chosen() != Subject::Ringferry {
+        return skipped("the users file is ours");
+    }
+    let scratch = Scratch::new();
+    let key = fs::read_to_string(scratch.path("client_key.pub")).expect("a public key");
+    let cases = [
+        ("plain", "restrict,no-pty", None),
+        ("near", "from=\"127.0.0.0/8,::1\"", None),
+        ("far", "from=\"192.0.2.0/24,127.0.0.2\"", Some("may not be used from this address")),
+        ("but", "from=\"*,!127.*\"", Some("may not be used from this address")),
+        ("early", "expiry-time=\"21000101\"", None),
+        ("late", "expiry-time=\"20200101Z\"", Some("has expired")),
+    ];
+    let mut text = String::new();
+    for (user, options, _) in cases {
+        let root = scratch.path(user);
+        fs::create_dir(&root).expect("a folder");
+        let line = format!("{options} {}", key.trim());
+        text += &format!("[users.{user}]\nroot = {root:?}\nauthorized_keys = ['{line}']\n");
+    }
+    let users_file = scratch.path("users.toml");
+    fs::write(&users_file, text).expect("the users file");
+    let options = Options { users_file: Some(users_file), ..Options::default() };
+    let mut server = Server::start_with(&scratch, &options);
+    for (user, _, refused) in cases {
+        server.log_in_as(user, scratch.path("client_key"));
+        let said = server.sftp(&[], "pwd\n", SOON);
+        let Some(why) = refused else {
+            said.expect_success();
+            continue;
+        };
+        said.expect_code(255);
+        server.log.wait_line(SOON, |line| line.contains(user) && line.contains(why));
+    }
+}

@@ -3,16 +3,42 @@
 //! A line is understood whole or rejected whole: a line with options this server does not enforce
 //! would grant more than its author meant. Rejected lines are reported, never silently dropped.
 
+mod options;
+
+use jiff::tz::TimeZone;
 use ssh_key::PublicKey;
 
 use super::limits::LINE_BYTES_MAX;
-use crate::crypto::{check_key_size, key_type_for_algorithm, signature_algorithms};
+use crate::crypto::{
+    RSA_BITS_MIN_DEFAULT, check_key_size, key_type_for_algorithm, signature_algorithms,
+};
+
+pub use options::KeyOptions;
+pub(super) use options::Unfit;
+
+/// What lines are read by.
+#[derive(Clone, Debug)]
+pub struct KeyRules {
+    /// An RSA key of fewer bits could not log in, so its line is rejected.
+    pub rsa_bits_min: usize,
+    /// The zone of times that name none.
+    pub zone: TimeZone,
+}
+
+impl Default for KeyRules {
+    /// As sshd has them where nothing is set, with RSA keys of 3072 bits and times in UTC.
+    fn default() -> Self {
+        Self { rsa_bits_min: RSA_BITS_MIN_DEFAULT, zone: TimeZone::UTC }
+    }
+}
 
 /// A key that may log in.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuthorizedKey {
     /// The public key as it goes over the wire (RFC 4253 section 6.6).
     pub blob: Vec<u8>,
+    /// What stands in front of it.
+    pub options: KeyOptions,
     /// The rest of the line: for people, with no meaning.
     pub comment: String,
     /// The line it stands on, from 1.
@@ -39,23 +65,20 @@ pub struct KeyFile {
 
 /// Reads a whole file. Lines end in LF or CR LF; empty lines and lines that begin with `#` are
 /// skipped. Text that is not UTF-8 is kept with replacement characters: only comments may hold it.
-/// An RSA key of fewer than `rsa_bits_min` bits could not log in anyway, so its line is rejected.
-pub fn parse(bytes: &[u8], rsa_bits_min: usize) -> KeyFile {
+pub fn parse(bytes: &[u8], rules: &KeyRules) -> KeyFile {
     let mut file = KeyFile::default();
     for (number, line) in (1..).zip(bytes.split(|&byte| byte == b'\n')) {
-        match parse_line(line, rsa_bits_min) {
+        match parse_line(line, rules) {
             Ok(None) => {}
-            Ok(Some((blob, comment))) => {
-                file.keys.push(AuthorizedKey { blob, comment, line: number });
-            }
+            Ok(Some(key)) => file.keys.push(AuthorizedKey { line: number, ..key }),
             Err(cause) => file.rejected.push(RejectedLine { line: number, cause }),
         }
     }
     file
 }
 
-/// `None` for a line without a key; else the key's blob and comment.
-fn parse_line(line: &[u8], rsa_bits_min: usize) -> Result<Option<(Vec<u8>, String)>, String> {
+/// `None` for a line without a key.
+fn parse_line(line: &[u8], rules: &KeyRules) -> Result<Option<AuthorizedKey>, String> {
     if line.len() > LINE_BYTES_MAX {
         return Err(format!("the line is longer than {LINE_BYTES_MAX} bytes"));
     }
@@ -70,10 +93,19 @@ fn parse_line(line: &[u8], rsa_bits_min: usize) -> Result<Option<(Vec<u8>, Strin
     if text.contains('\r') {
         return Err("the line holds a carriage return that does not end it".to_owned());
     }
+    let (options, text) = match is_key_type(split_field(text).0) {
+        true => (None, text),
+        false => {
+            let (options, rest) = split_options(text);
+            (Some(options), rest)
+        }
+    };
     let (kind, rest) = split_field(text);
     if !is_key_type(kind) {
-        return Err(not_a_key(text));
+        return Err("neither a public key nor a comment".to_owned());
     }
+    let options = options
+        .map_or_else(|| Ok(KeyOptions::default()), |text| KeyOptions::parse(text, &rules.zone))?;
     if !signature_algorithms().iter().any(|name| key_type_for_algorithm(name) == kind) {
         return Err(format!("keys of type {kind} are not supported"));
     }
@@ -82,8 +114,8 @@ fn parse_line(line: &[u8], rsa_bits_min: usize) -> Result<Option<(Vec<u8>, Strin
         .map_err(|error| format!("the {kind} key does not decode: {error}"))?;
     let blob =
         key.to_bytes().map_err(|error| format!("the {kind} key does not encode: {error}"))?;
-    check_key_size(&blob, rsa_bits_min).map_err(|error| error.to_string())?;
-    Ok(Some((blob, comment.to_owned())))
+    check_key_size(&blob, rules.rsa_bits_min).map_err(|error| error.to_string())?;
+    Ok(Some(AuthorizedKey { blob, options, comment: comment.to_owned(), line: 0 }))
 }
 
 /// The first field and what follows it, without the blanks between.
@@ -98,19 +130,6 @@ fn split_field(text: &str) -> (&str, &str) {
 fn is_key_type(word: &str) -> bool {
     ["ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"].iter().any(|start| word.starts_with(start))
         && word.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b',')
-}
-
-/// Tells a key with options in front from a line that is no key at all.
-fn not_a_key(text: &str) -> String {
-    let (options, rest) = split_options(text);
-    if is_key_type(split_field(rest).0) {
-        let name: String = options.chars().take_while(|c| !matches!(c, '=' | ',')).collect();
-        let name: String = name.chars().take(40).map(printable).collect();
-        return format!(
-            "options in front of a key ({name}...) are not supported yet; remove them or the line"
-        );
-    }
-    "neither a public key nor a comment".to_owned()
 }
 
 /// Options run to the first blank outside double quotes; `\"` is a quote inside quotes.

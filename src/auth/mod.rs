@@ -11,7 +11,7 @@ mod sole_user;
 mod users;
 mod verdict;
 
-pub use authorized_keys::{AuthorizedKey, KeyFile, RejectedLine};
+pub use authorized_keys::{AuthorizedKey, KeyFile, KeyOptions, KeyRules, RejectedLine};
 pub use sole_user::{PasswordDigest, SoleUser};
 pub use users::Users;
-pub use verdict::{Authenticator, Verdict};
+pub use verdict::{Attempt, Authenticator, Verdict};

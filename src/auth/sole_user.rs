@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
-use super::{Authenticator, AuthorizedKey, Users, Verdict};
+use super::{Attempt, Authenticator, AuthorizedKey, Users, Verdict};
 use crate::ssh::{AuthMethod, AuthRequest};
 
 /// SHA-256 of a password of high entropy: one made by the server for one run. A password people
@@ -68,10 +68,10 @@ impl SoleUser {
 }
 
 impl Authenticator for SoleUser {
-    fn check(&self, request: &AuthRequest) -> Verdict {
+    fn check(&self, request: &AuthRequest, attempt: &Attempt) -> Verdict {
         match &request.method {
             AuthMethod::Password(given) => self.judge_password(&request.user, given),
-            _ => self.users.check(request),
+            _ => self.users.check(request, attempt),
         }
     }
 
@@ -90,11 +90,12 @@ mod tests {
     use zeroize::Zeroizing;
 
     fn key(byte: u8) -> AuthorizedKey {
-        AuthorizedKey { blob: vec![byte; 51], comment: String::new(), line: 1 }
+        AuthorizedKey { blob: vec![byte; 51], ..AuthorizedKey::default() }
     }
 
     fn ask(users: &SoleUser, user: &str, method: AuthMethod) -> Verdict {
-        users.check(&AuthRequest { user: user.to_owned(), method })
+        let attempt = Attempt { peer: std::net::Ipv4Addr::LOCALHOST.into(), now: 0 };
+        users.check(&AuthRequest { user: user.to_owned(), method }, &attempt)
     }
 
     fn offered(byte: u8) -> AuthMethod {

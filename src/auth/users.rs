@@ -3,7 +3,8 @@
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
-use super::{Authenticator, AuthorizedKey, Verdict};
+use super::authorized_keys::Unfit;
+use super::{Attempt, Authenticator, AuthorizedKey, KeyOptions, Verdict};
 use crate::crypto::fingerprint_sha256;
 use crate::ssh::{AuthMethod, AuthRequest};
 
@@ -16,7 +17,22 @@ use crate::ssh::{AuthMethod, AuthRequest};
 #[derive(Clone, Default)]
 pub struct Users {
     names: Vec<[u8; 32]>,
-    entries: Vec<[u8; 32]>,
+    entries: Vec<Entry>,
+}
+
+/// A user's key, and what it is good for.
+#[derive(Clone)]
+struct Entry {
+    digest: [u8; 32],
+    options: KeyOptions,
+}
+
+/// What came of looking for a key.
+struct Found {
+    listed: Choice,
+    granted: Choice,
+    /// Why it is not granted where it is listed.
+    unfit: Option<Unfit>,
 }
 
 impl Users {
@@ -25,32 +41,51 @@ impl Users {
         let mut made = Self::default();
         for (name, keys) in users {
             made.names.push(digest_of_name(name));
-            made.entries.extend(keys.iter().map(|key| digest_of_entry(name, &key.blob)));
+            made.entries.extend(keys.iter().map(|key| Entry {
+                digest: digest_of_entry(name, &key.blob),
+                options: key.options.clone(),
+            }));
         }
         made
     }
 
     /// Whether somebody is called so.
     pub(super) fn knows(&self, name: &str) -> Choice {
-        is_among(&self.names, digest_of_name(name))
+        let wanted = digest_of_name(name);
+        // Every one is looked at, wherever the first that matches may be.
+        self.names.iter().fold(Choice::from(0), |found, one| found | one.ct_eq(&wanted))
     }
 
-    /// Whether somebody is called so and may log in with the key.
-    pub(super) fn grants(&self, name: &str, blob: &[u8]) -> Choice {
-        is_among(&self.entries, digest_of_entry(name, blob))
+    /// Whether somebody is called so and may log in with the key now and from there. A key may be
+    /// listed more than once; what one line takes away another may grant.
+    fn find(&self, name: &str, blob: &[u8], attempt: &Attempt) -> Found {
+        let wanted = digest_of_entry(name, blob);
+        let no = Choice::from(0);
+        let mut found = Found { listed: no, granted: no, unfit: None };
+        for Entry { digest, options } in &self.entries {
+            // Asked of each, whether it is the one or not, so that the work is the same.
+            let (same, unfit) = (digest.ct_eq(&wanted), options.unfit_for(attempt));
+            found.listed |= same;
+            found.granted |= same & Choice::from(u8::from(unfit.is_none()));
+            if bool::from(same) {
+                found.unfit = found.unfit.or(unfit);
+            }
+        }
+        found
     }
 
     /// The verdict on a key that is offered, or proven: it is the same.
-    pub(super) fn judge_key(&self, user: &str, blob: &[u8]) -> Verdict {
+    pub(super) fn judge_key(&self, user: &str, blob: &[u8], attempt: &Attempt) -> Verdict {
         // Both are always asked, so that the work is the same for everybody.
-        let (known, granted) = (self.knows(user), self.grants(user, blob));
-        if bool::from(known & granted) {
+        let (known, found) = (self.knows(user), self.find(user, blob, attempt));
+        if bool::from(known & found.granted) {
             return Verdict::Accept;
         }
         let fingerprint = fingerprint_sha256(blob);
-        let cause = match bool::from(known) {
-            true => format!("key {fingerprint} is not authorized"),
-            false => "no such user".to_owned(),
+        let cause = match (bool::from(known), found.unfit.filter(|_| found.listed.into())) {
+            (true, Some(unfit)) => format!("key {fingerprint} {unfit}"),
+            (true, None) => format!("key {fingerprint} is not authorized"),
+            (false, _) => "no such user".to_owned(),
         };
         Verdict::Reject { cause }
     }
@@ -63,10 +98,10 @@ impl std::fmt::Debug for Users {
 }
 
 impl Authenticator for Users {
-    fn check(&self, request: &AuthRequest) -> Verdict {
+    fn check(&self, request: &AuthRequest, attempt: &Attempt) -> Verdict {
         match &request.method {
             AuthMethod::KeyOffered { blob, .. } | AuthMethod::KeyVerified { blob, .. } => {
-                self.judge_key(&request.user, blob)
+                self.judge_key(&request.user, blob, attempt)
             }
             AuthMethod::Password(_) => {
                 let known = bool::from(self.knows(&request.user));
@@ -84,11 +119,6 @@ impl Authenticator for Users {
     }
 }
 
-/// Looks at every one, wherever the first that matches may be.
-fn is_among(digests: &[[u8; 32]], wanted: [u8; 32]) -> Choice {
-    digests.iter().fold(Choice::from(0), |found, one| found | one.ct_eq(&wanted))
-}
-
 fn digest_of_name(name: &str) -> [u8; 32] {
     Sha256::digest(name.as_bytes()).into()
 }
@@ -100,11 +130,15 @@ fn digest_of_entry(name: &str, blob: &[u8]) -> [u8; 32] {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
+    use crate::auth::authorized_keys::{KeyRules, parse};
+    use jiff::tz::TimeZone;
     use zeroize::Zeroizing;
 
     fn key(byte: u8) -> AuthorizedKey {
-        AuthorizedKey { blob: vec![byte; 51], comment: String::new(), line: 1 }
+        AuthorizedKey { blob: vec![byte; 51], ..AuthorizedKey::default() }
     }
 
     fn users() -> Users {
@@ -113,8 +147,10 @@ mod tests {
     }
 
     fn ask(user: &str, method: AuthMethod) -> Verdict {
-        users().check(&AuthRequest { user: user.to_owned(), method })
+        users().check(&AuthRequest { user: user.to_owned(), method }, &ATTEMPT)
     }
+
+    const ATTEMPT: Attempt = Attempt { peer: std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), now: 5000 };
 
     fn cause(verdict: Verdict) -> String {
         match verdict {
@@ -155,13 +191,40 @@ mod tests {
 
     #[test]
     fn a_name_and_a_key_do_not_run_into_one_another() {
-        let whole = AuthorizedKey { blob: b"xy".to_vec(), comment: String::new(), line: 1 };
+        let whole = AuthorizedKey { blob: b"xy".to_vec(), ..AuthorizedKey::default() };
         let users = Users::new([("a", &[whole][..]), ("ax", &[][..])]);
         let ask = |user: &str, blob: &[u8]| {
-            users.check(&AuthRequest { user: user.to_owned(), method: verified(blob.to_vec()) })
+            let method = verified(blob.to_vec());
+            users.check(&AuthRequest { user: user.to_owned(), method }, &ATTEMPT)
         };
         assert_eq!(ask("a", b"xy"), Verdict::Accept);
         assert_ne!(ask("ax", b"y"), Verdict::Accept);
+    }
+
+    /// A key may stand on several lines: one that permits is enough, as in sshd.
+    #[test]
+    fn options_of_a_key_are_asked_at_each_attempt() {
+        let key = "ssh-ed25519 \
+            AAAAC3NzaC1lZDI1NTE5AAAAIGILoQMasvjSnfyOJCTmHXeOzyU9GRwRHd0BA0lqPCy/";
+        let rules = KeyRules { rsa_bits_min: 3072, zone: TimeZone::UTC };
+        let lines = format!(
+            "from=\"10.0.0.0/8\" {key}\nfrom=\"192.0.2.1\",expiry-time=\"20010909Z\" {key}\n"
+        );
+        let keys = parse(lines.as_bytes(), &rules).keys;
+        let blob = keys[0].blob.clone();
+        let users = Users::new([("ann", &keys[..])]);
+        let ask = |user: &str, peer: &str, now: i64, method: fn(Vec<u8>) -> AuthMethod| {
+            let request = AuthRequest { user: user.to_owned(), method: method(blob.clone()) };
+            users.check(&request, &Attempt { peer: peer.parse().unwrap(), now })
+        };
+        for method in [offered, verified] {
+            assert_eq!(ask("ann", "10.1.1.1", i64::MAX, method), Verdict::Accept);
+            assert_eq!(ask("ann", "192.0.2.1", 0, method), Verdict::Accept);
+            assert!(cause(ask("ann", "192.0.2.2", 0, method)).contains("from this address"));
+            let late = cause(ask("ann", "192.0.2.1", 999_993_600, method));
+            assert!(late.contains("may not be used"), "the first line's reason: {late}");
+            assert_eq!(cause(ask("bob", "10.1.1.1", 0, method)), "no such user");
+        }
     }
 
     #[test]

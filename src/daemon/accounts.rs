@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use jiff::tz::TimeZone;
 use zeroize::Zeroizing;
 
 use super::config::Config;
@@ -15,7 +16,7 @@ use super::failure::Failure;
 use super::invoker::Invoker;
 use super::usage;
 use super::user_keys::{self, UserKeys};
-use crate::auth::{Authenticator, PasswordDigest, SoleUser};
+use crate::auth::{Authenticator, KeyRules, PasswordDigest, SoleUser};
 use crate::reactor::fs::{Links, Root, View};
 use crate::server::{Profile, Profiles};
 use crate::vfs::{Access, Ledger};
@@ -125,10 +126,10 @@ pub(crate) fn sole(
 ) -> Result<Accounts, Failure> {
     let name = if config.user.is_empty() { &invoker.name } else { &config.user };
     let named = !config.authorized_keys.is_empty();
-    let rsa_bits_min = rsa_bits_min(config);
+    let rules = key_rules(config);
     let found: UserKeys = match named {
-        true => user_keys::named(&config.authorized_keys, rsa_bits_min)?,
-        false => user_keys::of_invoker(invoker, rsa_bits_min),
+        true => user_keys::named(&config.authorized_keys, &rules)?,
+        false => user_keys::of_invoker(invoker, &rules),
     };
     found.warn();
     // Where files are named, keys were meant: a password would open a door nobody asked for.
@@ -155,9 +156,10 @@ pub(crate) fn sole(
     })
 }
 
-/// Bits an RSA key must have.
-pub(crate) fn rsa_bits_min(config: &Config) -> usize {
-    usize::try_from(config.required_rsa_size).unwrap_or(usize::MAX)
+/// What lines of keys are read by. Times that name no zone are of this machine's, as with sshd.
+pub(crate) fn key_rules(config: &Config) -> KeyRules {
+    let rsa_bits_min = usize::try_from(config.required_rsa_size).unwrap_or(usize::MAX);
+    KeyRules { rsa_bits_min, zone: TimeZone::system() }
 }
 
 /// What `symlinks` says.

@@ -188,7 +188,7 @@ pub(crate) fn check_files(config: &Config) -> Result<(), Failure> {
     if !config.users_file.as_os_str().is_empty() {
         return accounts::several(config, umask::NOBODYS).map(|_| ());
     }
-    user_keys::named(&config.authorized_keys, accounts::rsa_bits_min(config))?.warn();
+    user_keys::named(&config.authorized_keys, &accounts::key_rules(config))?.warn();
     if config.root != Path::new(DEFAULT_ROOT) {
         root(&config.root)?;
     }

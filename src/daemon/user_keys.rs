@@ -6,7 +6,7 @@ use super::failure::Failure;
 use super::invoker::Invoker;
 use super::private_file::{self, Refusal};
 use crate::auth::limits::FILE_BYTES_MAX;
-use crate::auth::{AuthorizedKey, authorized_keys};
+use crate::auth::{AuthorizedKey, KeyRules, authorized_keys};
 
 /// Whoever may write such a file may add a key of their own.
 const MODE_BANNED: u32 = 0o022;
@@ -25,22 +25,23 @@ impl UserKeys {
         self.warnings.iter().for_each(|warning| warn(warning));
     }
 
-    /// Adds a key that is not among them yet.
+    /// Adds a key that is not among them yet. With other options it is another: either may do.
     pub(crate) fn add_key(&mut self, key: AuthorizedKey) {
-        if !self.keys.iter().any(|known| known.blob == key.blob) {
+        let same = |known: &AuthorizedKey| known.blob == key.blob && known.options == key.options;
+        if !self.keys.iter().any(same) {
             self.keys.push(key);
         }
     }
 
     /// Adds the keys of a file that is there and safe to trust.
-    pub(crate) fn add_file(&mut self, path: &Path, rsa_bits_min: usize) -> Result<(), Refusal> {
+    pub(crate) fn add_file(&mut self, path: &Path, rules: &KeyRules) -> Result<(), Refusal> {
         let bytes = private_file::read(path, FILE_BYTES_MAX, MODE_BANNED)?;
-        self.add(path, &bytes, rsa_bits_min);
+        self.add(path, &bytes, rules);
         Ok(())
     }
 
-    fn add(&mut self, path: &Path, bytes: &[u8], rsa_bits_min: usize) {
-        let file = authorized_keys::parse(bytes, rsa_bits_min);
+    fn add(&mut self, path: &Path, bytes: &[u8], rules: &KeyRules) {
+        let file = authorized_keys::parse(bytes, rules);
         for rejected in file.rejected {
             let place = format!("{}:{}", path.display(), rejected.line);
             self.warnings.push(format!("{place}: line ignored: {}", rejected.cause));
@@ -59,10 +60,10 @@ pub(crate) fn warn(warning: &str) {
 }
 
 /// The keys of `files`, all of which must be there and safe to trust.
-pub(crate) fn named(files: &[PathBuf], rsa_bits_min: usize) -> Result<UserKeys, Failure> {
+pub(crate) fn named(files: &[PathBuf], rules: &KeyRules) -> Result<UserKeys, Failure> {
     let mut found = UserKeys::default();
     for path in files {
-        if let Err(refusal) = found.add_file(path, rsa_bits_min) {
+        if let Err(refusal) = found.add_file(path, rules) {
             let cause = format!("authorized_keys {}: {}", path.display(), describe(&refusal));
             let failure = Failure::configuration(cause);
             return Err(match refusal {
@@ -79,7 +80,7 @@ pub(crate) fn named(files: &[PathBuf], rsa_bits_min: usize) -> Result<UserKeys, 
 }
 
 /// The keys in `~/.ssh/authorized_keys` and `~/.ssh/*.pub`; what cannot be read is passed over.
-pub(crate) fn of_invoker(invoker: &Invoker, rsa_bits_min: usize) -> UserKeys {
+pub(crate) fn of_invoker(invoker: &Invoker, rules: &KeyRules) -> UserKeys {
     let mut found = UserKeys::default();
     let Some(folder) = invoker.home.as_ref().map(|home| home.join(".ssh")) else {
         return found;
@@ -91,7 +92,7 @@ pub(crate) fn of_invoker(invoker: &Invoker, rsa_bits_min: usize) -> UserKeys {
     public.sort();
     files.append(&mut public);
     for path in files {
-        match found.add_file(&path, rsa_bits_min) {
+        match found.add_file(&path, rules) {
             Ok(()) | Err(Refusal::Missing) => {}
             Err(refusal) => {
                 let what = describe(&refusal);
@@ -134,23 +135,25 @@ mod tests {
         let ssh = home.path().join(".ssh");
         fs::create_dir(&ssh).unwrap();
         let invoker = Invoker { name: "ann".to_owned(), home: Some(home.path().into()) };
-        assert!(of_invoker(&invoker, 3072).keys.is_empty());
-        write(&ssh.join("authorized_keys"), &format!("{}\nrestrict {}\n", KEYS[0], KEYS[1]), 0o600);
+        assert!(of_invoker(&invoker, &KeyRules::default()).keys.is_empty());
+        let text = format!("{}\ncert-authority {}\n", KEYS[0], KEYS[1]);
+        write(&ssh.join("authorized_keys"), &text, 0o600);
         write(&ssh.join("a.pub"), KEYS[0], 0o644);
         write(&ssh.join("b.pub"), KEYS[1], 0o666);
         write(&ssh.join("c.txt"), KEYS[1], 0o644);
-        let found = of_invoker(&invoker, 3072);
+        let found = of_invoker(&invoker, &KeyRules::default());
         assert_eq!(found.keys.len(), 1, "the same key twice counts once");
         assert_eq!(found.warnings.len(), 2, "{:?}", found.warnings);
-        assert!(found.warnings[0].contains("authorized_keys:2: line ignored: options"));
+        assert!(found.warnings[0].contains("authorized_keys:2: line ignored: the option"));
         assert!(found.warnings[1].contains("b.pub: file ignored: others may write it (mode 0666)"));
         write(&ssh.join("b.pub"), KEYS[1], 0o644);
-        assert_eq!(of_invoker(&invoker, 3072).keys.len(), 2);
+        assert_eq!(of_invoker(&invoker, &KeyRules::default()).keys.len(), 2);
     }
 
     #[test]
     fn a_user_without_a_home_has_no_keys() {
-        let found = of_invoker(&Invoker { name: "ann".to_owned(), home: None }, 3072);
+        let found =
+            of_invoker(&Invoker { name: "ann".to_owned(), home: None }, &KeyRules::default());
         assert!(found.keys.is_empty() && found.warnings.is_empty());
     }
 
@@ -158,16 +161,16 @@ mod tests {
     fn named_files_must_be_there_and_safe() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys");
-        let failure = named(std::slice::from_ref(&path), 3072).unwrap_err();
+        let failure = named(std::slice::from_ref(&path), &KeyRules::default()).unwrap_err();
         assert!(failure.causes[0].ends_with("there is no such file"));
         write(&path, KEYS[0], 0o664);
-        let failure = named(std::slice::from_ref(&path), 3072).unwrap_err();
+        let failure = named(std::slice::from_ref(&path), &KeyRules::default()).unwrap_err();
         assert_eq!(failure.exit_code, 2);
         assert_eq!(failure.cure, Some(format!("chmod go-w {}", path.display())));
         write(&path, KEYS[0], 0o644);
-        assert_eq!(named(std::slice::from_ref(&path), 3072).unwrap().keys.len(), 1);
+        assert_eq!(named(std::slice::from_ref(&path), &KeyRules::default()).unwrap().keys.len(), 1);
         write(&path, "# none\n", 0o644);
-        let found = named(std::slice::from_ref(&path), 3072).unwrap();
+        let found = named(std::slice::from_ref(&path), &KeyRules::default()).unwrap();
         assert!(found.warnings[0].ends_with("no usable key: nobody can log in"));
     }
 }

@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use ringferry::auth::{KeyRules, authorized_keys};
 use ringferry::crypto::{
     Certificate, fingerprint_sha256, kexes, key_type_of, read_private_key, signature_algorithms,
     verify,
@@ -101,7 +102,7 @@ pub(crate) fn public_key(data: &[u8]) {
         }
         assert!(fingerprint_sha256(blob).starts_with("SHA256:"));
     }
-    let file = ringferry::auth::authorized_keys::parse(data, 3072);
+    let file = authorized_keys::parse(data, &KeyRules::default());
     assert!(file.keys.len() + file.rejected.len() <= data.len());
 }
 

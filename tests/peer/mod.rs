@@ -3,10 +3,11 @@
 //! and the fuzz targets all speak to what an application gets.
 #![allow(dead_code)]
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ringferry::auth::{Authenticator, SoleUser, Verdict};
+use ringferry::auth::{Attempt, Authenticator, SoleUser, Verdict};
 use ringferry::crypto::{ChaChaRandom, Ed25519Signer, Preset};
 use ringferry::ssh::transport::{Item, Transport};
 use ringferry::ssh::{
@@ -198,7 +199,9 @@ impl Scene {
         match event {
             Event::HostKeyOffered { .. } => self.ours.handle_host_key(self.now, true),
             Event::AuthRequest(request) => {
-                let verdict = match self.users.as_ref().map(|users| users.check(request)) {
+                let attempt = Attempt { peer: Ipv4Addr::LOCALHOST.into(), now: 0 };
+                let verdict = match self.users.as_ref().map(|users| users.check(request, &attempt))
+                {
                     Some(Verdict::Accept) => AuthVerdict::Accept,
                     Some(Verdict::Reject { .. }) => AuthVerdict::Reject,
                     None => verdict,

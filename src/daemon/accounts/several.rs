@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Account, Accounts, Quota, Umask, links, rsa_bits_min};
-use crate::auth::{AuthorizedKey, Users, authorized_keys};
+use super::{Account, Accounts, Quota, Umask, key_rules, links};
+use crate::auth::{AuthorizedKey, KeyRules, Users, authorized_keys};
 use crate::daemon::config::{
     Config, Fault, FolderSettings, Table, UserSettings, UserTables, load_users,
 };
@@ -24,8 +24,7 @@ pub(crate) fn several(config: &Config, umask: Umask) -> Result<Accounts, Failure
     let name = config.users_file.display().to_string();
     let text = read(&config.users_file)?;
     let tables = load_users(&name, &text).map_err(failure)?;
-    let reading =
-        Reading { umask, read_only: config.read_only, rsa_bits_min: rsa_bits_min(config) };
+    let reading = Reading { umask, read_only: config.read_only, keys: key_rules(config) };
     let (mut faults, mut people) = (Vec::new(), Vec::new());
     for user in &tables {
         people.push(reading.user(user, &mut faults));
@@ -65,7 +64,7 @@ fn read(path: &Path) -> Result<String, Failure> {
 struct Reading {
     umask: Umask,
     read_only: bool,
-    rsa_bits_min: usize,
+    keys: KeyRules,
 }
 
 impl Reading {
@@ -106,7 +105,7 @@ impl Reading {
         let mut found = UserKeys::default();
         self.key_lines(&user.user, &mut found, faults);
         for (at, path) in user.user.value.authorized_keys_files.iter().enumerate() {
-            if let Err(refusal) = found.add_file(path, self.rsa_bits_min) {
+            if let Err(refusal) = found.add_file(path, &self.keys) {
                 let what = format!("{}: {}", path.display(), user_keys::describe(&refusal));
                 faults.push(user.user.item_fault("authorized_keys_files", at, what));
             }
@@ -123,7 +122,7 @@ impl Reading {
     /// reads the file, as somebody may a file of keys.
     fn key_lines(&self, user: &Table<UserSettings>, found: &mut UserKeys, faults: &mut Vec<Fault>) {
         for (at, line) in user.value.authorized_keys.iter().enumerate() {
-            let mut parsed = authorized_keys::parse(line.as_bytes(), self.rsa_bits_min);
+            let mut parsed = authorized_keys::parse(line.as_bytes(), &self.keys);
             let what = match (parsed.rejected.first(), parsed.keys.pop()) {
                 (Some(rejected), _) => rejected.cause.clone(),
                 (None, Some(_)) if !parsed.keys.is_empty() => {

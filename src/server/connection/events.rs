@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::{Driver, Place};
-use crate::auth::Verdict;
+use crate::auth::{Attempt, Verdict};
 use crate::server::profile::Profile;
 use crate::server::run;
 use crate::server::session::{Asked, Command, Party, Session, Site, parse};
@@ -168,7 +168,8 @@ impl Driver {
     }
 
     fn authenticate(&mut self, place: &Place<'_>, request: &AuthRequest) {
-        let verdict = place.settings.authenticator.check(request);
+        let attempt = Attempt { peer: self.peer.ip(), now: place.wall_clock };
+        let verdict = place.settings.authenticator.check(request, &attempt);
         let verdict = match verdict {
             Verdict::Accept => AuthVerdict::Accept,
             Verdict::Reject { cause } => {

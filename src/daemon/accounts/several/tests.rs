@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use tempfile::TempDir;
 
 use super::*;
-use crate::auth::Verdict;
+use crate::auth::{Attempt, KeyRules, Verdict};
 use crate::daemon::config::{Layer, load};
 use crate::reactor::fs::Links;
 use crate::ssh::{AuthMethod, AuthRequest};
@@ -57,10 +57,11 @@ impl Scene {
 }
 
 fn logs_in(accounts: &Accounts, user: &str, line: &str) -> bool {
-    let blob = authorized_keys::parse(line.as_bytes(), 3072).keys.remove(0).blob;
+    let blob = authorized_keys::parse(line.as_bytes(), &KeyRules::default()).keys.remove(0).blob;
     let method = AuthMethod::KeyVerified { algorithm: "ssh-ed25519".to_owned(), blob };
     let request = AuthRequest { user: user.to_owned(), method };
-    accounts.authenticator.check(&request) == Verdict::Accept
+    let attempt = Attempt { peer: std::net::Ipv4Addr::LOCALHOST.into(), now: 0 };
+    accounts.authenticator.check(&request, &attempt) == Verdict::Accept
 }
 
 #[test]
@@ -72,7 +73,7 @@ fn each_user_has_his_own_keys_folders_and_rights() {
          [[users.ann.mounts]]\npath = '/in'\nfolder = 'DIR/b'\n\
          [users.bob]\nroot = 'DIR/b'\nauthorized_keys_files = ['DIR/keys']\nread_only = true\n"
     ));
-    scene.write("keys", &format!("{OTHER}\nrestrict {KEY}\n"), 0o644);
+    scene.write("keys", &format!("{OTHER}\ncommand=\"x\" {KEY}\n"), 0o644);
     let accounts = scene.read().unwrap();
     assert!(accounts.password.is_none());
     assert!(logs_in(&accounts, "ann", KEY) && !logs_in(&accounts, "ann", OTHER));
@@ -123,7 +124,7 @@ fn a_server_that_is_read_only_is_so_for_everybody() {
 fn what_only_the_host_can_tell_names_its_line_too() {
     let scene = Scene::new(&format!(
         "[users.ann]\nroot = 'DIR/none'\nauthorized_keys = [\n  '{KEY}',\n  \
-         'ssh-ed25519 AAAA x',\n  'restrict {KEY}',\n  '# none',\n]\n\
+         'ssh-ed25519 AAAA x',\n  'command=\"x\" {KEY}',\n  '# none',\n]\n\
          authorized_keys_files = ['DIR/keys', 'DIR/open']\n\
          [[users.ann.mounts]]\npath = '/in'\nfolder = 'DIR/keys'\n"
     ));
@@ -133,7 +134,7 @@ fn what_only_the_host_can_tell_names_its_line_too() {
         "DIR/users.toml:2: users.ann.root: there is no folder DIR/none; make it: mkdir -p DIR/none",
         "DIR/users.toml:12: users.ann.mounts.folder: there is no folder DIR/keys; make it: ",
         "DIR/users.toml:5: users.ann.authorized_keys: the ssh-ed25519 key does not decode: ",
-        "DIR/users.toml:6: users.ann.authorized_keys: options in front of a key (restrict...) are ",
+        "DIR/users.toml:6: users.ann.authorized_keys: the option command is not enforced: ",
         "DIR/users.toml:7: users.ann.authorized_keys: there is no key in the line",
         "DIR/users.toml:9: users.ann.authorized_keys_files: DIR/keys: there is no such file",
         "DIR/users.toml:9: users.ann.authorized_keys_files: DIR/open: others may write it (mode \

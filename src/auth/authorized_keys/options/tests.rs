@@ -1,0 +1,114 @@
+use super::*;
+
+fn parse(text: &str) -> Result<KeyOptions, String> {
+    KeyOptions::parse(text, &TimeZone::fixed(jiff::tz::offset(2)))
+}
+
+fn unfit(text: &str, peer: &str, now: i64) -> Option<Unfit> {
+    let options = parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+    options.unfit_for(&Attempt { peer: peer.parse().unwrap(), now })
+}
+
+#[test]
+fn what_nobody_has_can_be_taken_from_everybody() {
+    for text in [
+        "restrict",
+        "no-pty,no-agent-forwarding,no-X11-forwarding,no-port-forwarding,no-user-rc",
+        "RESTRICT,pty",
+        "environment=\"A=b,c\",permitopen=\"host:22\",tunnel=\"0\"",
+        "permitlisten=\"a\\\"b,c\"",
+    ] {
+        assert_eq!(parse(text), Ok(KeyOptions::default()), "{text}");
+    }
+}
+
+#[test]
+fn from_is_for_addresses_and_networks() {
+    let cases = [
+        ("10.1.2.3", "10.1.2.3", true),
+        ("10.1.2.3", "10.1.2.4", false),
+        ("10.1.2.3", "::ffff:10.1.2.3", true),
+        ("::ffff:10.1.2.3", "10.1.2.3", true),
+        ("10.0.0.0/8", "10.255.0.1", true),
+        ("10.0.0.0/8", "11.0.0.1", false),
+        ("10.0.0.0/8", "::ffff:10.0.0.1", true),
+        ("0.0.0.0/0", "::1", false),
+        ("2001:db8::/32", "2001:db8:1::5", true),
+        ("2001:db8::/32", "2001:db9::5", false),
+        ("2001:DB8::1", "2001:db8::1", true),
+        ("10.1.*", "10.1.200.3", true),
+        ("10.1.*", "10.10.1.3", false),
+        ("10.1.2.?", "10.1.2.30", false),
+        ("2001:DB8:*", "2001:db8::7", true),
+        ("*", "192.0.2.1", true),
+        ("10.0.0.0/8,192.0.2.1", "192.0.2.1", true),
+        ("*,!192.0.2.1", "192.0.2.1", false),
+        ("!192.0.2.0/24,*", "192.0.2.1", false),
+        ("!192.0.2.0/24,*", "192.0.3.1", true),
+        ("!192.0.2.1", "192.0.3.1", false),
+    ];
+    for (list, peer, good) in cases {
+        let wanted = if good { None } else { Some(Unfit::From) };
+        assert_eq!(unfit(&format!("from=\"{list}\""), peer, 0), wanted, "{list} {peer}");
+    }
+}
+
+#[test]
+fn a_key_ends_when_it_says() {
+    // 1,000,000,000 s after 1970 it was 2001-09-09 01:46:40 UTC.
+    let cases = [
+        ("20010909014640Z", 1_000_000_000),
+        ("20010909014640UTC", 1_000_000_000),
+        ("200109090146Z", 999_999_960),
+        ("20010909Z", 999_993_600),
+        ("20010909", 999_993_600 - 7200),
+        ("20010909034640", 1_000_000_000),
+    ];
+    for (text, end) in cases {
+        let options = format!("expiry-time=\"{text}\"");
+        assert_eq!(unfit(&options, "::1", end - 1), None, "{text}");
+        assert_eq!(unfit(&options, "::1", end), Some(Unfit::Expired), "{text}");
+    }
+    let both = "from=\"10.0.0.0/8\",expiry-time=\"20010909Z\"";
+    assert_eq!(unfit(both, "11.0.0.1", 0), Some(Unfit::From));
+    assert_eq!(unfit(both, "10.0.0.1", i64::MAX), Some(Unfit::Expired));
+    assert_eq!(unfit(both, "10.0.0.1", 0), None);
+}
+
+/// Half understood, a line would grant more than its author meant.
+#[test]
+fn whatever_is_not_understood_makes_the_line_worth_nothing() {
+    for (text, told) in [
+        ("command=\"internal-sftp\"", "command"),
+        ("restrict,COMMAND=\"x\"", "command"),
+        ("cert-authority", "certificates"),
+        ("principals=\"a\"", "certificates"),
+        ("verify-required", "security tokens"),
+        ("restrict,unheard-of", "\"unheard-of\" in front of the key is not known"),
+        ("", "\"\" in front"),
+        ("restrict,", "\"\" in front"),
+        ("from", "\"from\" in front"),
+        ("from=10.0.0.1", "not in double quotes"),
+        ("from=\"", "a quote without its end"),
+        ("from=\"\"", "is not an address"),
+        ("from=\"10.0.0.1,\"", "is not an address"),
+        ("from=\"host.example\"", "names are not looked up"),
+        ("from=\"*.example\"", "names are not looked up"),
+        ("from=\"10.0.0.1 \"", "is not an address"),
+        ("from=\"10.0.0.0/33\"", "is not a network"),
+        ("from=\"10.0.0.1/8\"", "is not a network"),
+        ("from=\"10.*/8\"", "is not a network"),
+        ("from=\"::1\",from=\"::2\"", "twice"),
+        ("expiry-time=\"2001\"", "is not YYYYMMDD"),
+        ("expiry-time=\"20011301\"", "is not YYYYMMDD"),
+        ("expiry-time=\"20010909 \"", "is not YYYYMMDD"),
+        ("expiry-time=\"200109092460Z\"", "is not YYYYMMDD"),
+        ("expiry-time=\"20010909\",expiry-time=\"20010910\"", "twice"),
+    ] {
+        let error = parse(text).expect_err(text);
+        assert!(error.contains(told), "{text}: {error}");
+        assert!(!error.contains('\x1b') && error.len() < 200, "{error}");
+    }
+    let error = parse(&format!("\x1b[2J{}", "x".repeat(1000))).unwrap_err();
+    assert!(!error.contains('\x1b') && error.len() < 200, "{error}");
+}

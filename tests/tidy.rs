@@ -312,6 +312,18 @@ fn the_map_stays_short() {
     }
 }
 
+/// README draws the tree, and says that this keeps it true.
+#[test]
+fn the_readme_names_every_folder() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    let folders = fs::read_dir(root.join("src")).unwrap().map(|entry| entry.unwrap());
+    for folder in folders.filter(|entry| entry.path().is_dir()) {
+        let line = format!("\nsrc/{} ", folder.file_name().to_string_lossy());
+        assert!(readme.contains(&line), "README's tree lacks{line}");
+    }
+}
+
 #[cfg(test)]
 mod each_rule_can_fail {
     use super::*;

@@ -26,7 +26,7 @@ pub struct KeyRules {
 }
 
 impl Default for KeyRules {
-    /// As sshd has them where nothing is set, with RSA keys of 3072 bits and times in UTC.
+    /// RSA keys from 3072 bits on, times in UTC.
     fn default() -> Self {
         Self { rsa_bits_min: RSA_BITS_MIN_DEFAULT, zone: TimeZone::UTC }
     }
@@ -52,6 +52,9 @@ pub struct RejectedLine {
     pub line: usize,
     /// What is wrong with it. Holds at most a short piece of the line.
     pub cause: String,
+    /// The key in it, where it is only the options that are not good enough: it is not to be
+    /// granted more by somebody who does not read them.
+    pub blob: Option<Vec<u8>>,
 }
 
 /// What a file holds.
@@ -71,19 +74,23 @@ pub fn parse(bytes: &[u8], rules: &KeyRules) -> KeyFile {
         match parse_line(line, rules) {
             Ok(None) => {}
             Ok(Some(key)) => file.keys.push(AuthorizedKey { line: number, ..key }),
-            Err(cause) => file.rejected.push(RejectedLine { line: number, cause }),
+            Err((cause, blob)) => file.rejected.push(RejectedLine { line: number, cause, blob }),
         }
     }
     file
 }
 
+/// Why a line is rejected, and the key in it if that was read.
+type Rejected = (String, Option<Vec<u8>>);
+
 /// `None` for a line without a key.
-fn parse_line(line: &[u8], rules: &KeyRules) -> Result<Option<AuthorizedKey>, String> {
+fn parse_line(line: &[u8], rules: &KeyRules) -> Result<Option<AuthorizedKey>, Rejected> {
+    let wrong = |cause: &str| Err((cause.to_owned(), None));
     if line.len() > LINE_BYTES_MAX {
-        return Err(format!("the line is longer than {LINE_BYTES_MAX} bytes"));
+        return Err((format!("the line is longer than {LINE_BYTES_MAX} bytes"), None));
     }
     if line.contains(&0) {
-        return Err("the line holds a NUL byte".to_owned());
+        return wrong("the line holds a NUL byte");
     }
     let text = String::from_utf8_lossy(line);
     let text = text.trim_matches([' ', '\t', '\r']);
@@ -91,31 +98,40 @@ fn parse_line(line: &[u8], rules: &KeyRules) -> Result<Option<AuthorizedKey>, St
         return Ok(None);
     }
     if text.contains('\r') {
-        return Err("the line holds a carriage return that does not end it".to_owned());
+        return wrong("the line holds a carriage return that does not end it");
     }
     let (options, text) = match is_key_type(split_field(text).0) {
         true => (None, text),
         false => {
-            let (options, rest) = split_options(text);
-            (Some(options), rest)
+            let (options, rest) = text.split_at_checked(options::end(text)).unwrap_or((text, ""));
+            (Some(options), rest.trim_start_matches([' ', '\t']))
         }
     };
     let (kind, rest) = split_field(text);
     if !is_key_type(kind) {
-        return Err("neither a public key nor a comment".to_owned());
+        return wrong("neither a public key nor a comment");
     }
-    let options = options
-        .map_or_else(|| Ok(KeyOptions::default()), |text| KeyOptions::parse(text, &rules.zone))?;
+    let (base64, comment) = split_field(rest);
+    let blob = decode(kind, base64, rules).map_err(|cause| (cause, None))?;
+    let options = match options.map(|text| KeyOptions::parse(text, &rules.zone)) {
+        None => KeyOptions::default(),
+        Some(Ok(options)) => options,
+        Some(Err(cause)) => return Err((cause, Some(blob))),
+    };
+    Ok(Some(AuthorizedKey { blob, options, comment: comment.to_owned(), line: 0 }))
+}
+
+/// The key as it goes over the wire.
+fn decode(kind: &str, base64: &str, rules: &KeyRules) -> Result<Vec<u8>, String> {
     if !signature_algorithms().iter().any(|name| key_type_for_algorithm(name) == kind) {
         return Err(format!("keys of type {kind} are not supported"));
     }
-    let (base64, comment) = split_field(rest);
     let key = PublicKey::from_openssh(&format!("{kind} {base64}"))
         .map_err(|error| format!("the {kind} key does not decode: {error}"))?;
     let blob =
         key.to_bytes().map_err(|error| format!("the {kind} key does not encode: {error}"))?;
     check_key_size(&blob, rules.rsa_bits_min).map_err(|error| error.to_string())?;
-    Ok(Some(AuthorizedKey { blob, options, comment: comment.to_owned(), line: 0 }))
+    Ok(blob)
 }
 
 /// The first field and what follows it, without the blanks between.
@@ -130,24 +146,6 @@ fn split_field(text: &str) -> (&str, &str) {
 fn is_key_type(word: &str) -> bool {
     ["ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"].iter().any(|start| word.starts_with(start))
         && word.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b',')
-}
-
-/// Options run to the first blank outside double quotes; `\"` is a quote inside quotes.
-fn split_options(text: &str) -> (&str, &str) {
-    let (mut quoted, mut escaped) = (false, false);
-    for (at, c) in text.char_indices() {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' if quoted => escaped = true,
-            '"' => quoted = !quoted,
-            ' ' | '\t' if !quoted => {
-                let (options, rest) = text.split_at(at);
-                return (options, rest.trim_start_matches([' ', '\t']));
-            }
-            _ => {}
-        }
-    }
-    (text, "")
 }
 
 fn printable(c: char) -> char {

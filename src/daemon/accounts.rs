@@ -156,10 +156,16 @@ pub(crate) fn sole(
     })
 }
 
-/// What lines of keys are read by. Times that name no zone are of this machine's, as with sshd.
+/// What lines of keys are read by. Times that name no zone are of this machine's, as with sshd, if
+/// that is known; summer time counts, which sshd 9.2 takes for winter time.
 pub(crate) fn key_rules(config: &Config) -> KeyRules {
     let rsa_bits_min = usize::try_from(config.required_rsa_size).unwrap_or(usize::MAX);
-    KeyRules { rsa_bits_min, zone: TimeZone::system() }
+    let zone = TimeZone::try_system().unwrap_or_else(|error| {
+        let what = "the machine's time zone is not known; expiry-time= without Z is taken as UTC";
+        user_keys::warn(&format!("{what}: {error}"));
+        TimeZone::UTC
+    });
+    KeyRules { rsa_bits_min, zone }
 }
 
 /// What `symlinks` says.

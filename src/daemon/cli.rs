@@ -24,7 +24,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve a folder over SFTP
+    /// Serve a folder over SFTP and scp
     Serve(ServeArguments),
     /// Validate the configuration and print it whole, as TOML
     Check(ConfigArguments),

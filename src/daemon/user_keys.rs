@@ -15,6 +15,8 @@ const MODE_BANNED: u32 = 0o022;
 #[derive(Debug, Default)]
 pub(crate) struct UserKeys {
     pub(crate) keys: Vec<AuthorizedKey>,
+    /// Keys of lines that were passed over for what stands in front of them.
+    held_back: Vec<Vec<u8>>,
     /// Lines and files that were passed over, each with its place and the cause.
     pub(crate) warnings: Vec<String>,
 }
@@ -33,6 +35,11 @@ impl UserKeys {
         }
     }
 
+    fn mentions(&self, blob: &[u8]) -> bool {
+        let listed = self.keys.iter().map(|key| &key.blob);
+        listed.chain(&self.held_back).any(|known| known == blob)
+    }
+
     /// Adds the keys of a file that is there and safe to trust.
     pub(crate) fn add_file(&mut self, path: &Path, rules: &KeyRules) -> Result<(), Refusal> {
         let bytes = private_file::read(path, FILE_BYTES_MAX, MODE_BANNED)?;
@@ -45,6 +52,7 @@ impl UserKeys {
         for rejected in file.rejected {
             let place = format!("{}:{}", path.display(), rejected.line);
             self.warnings.push(format!("{place}: line ignored: {}", rejected.cause));
+            self.held_back.extend(rejected.blob);
         }
         file.keys.into_iter().for_each(|key| self.add_key(key));
     }
@@ -80,6 +88,7 @@ pub(crate) fn named(files: &[PathBuf], rules: &KeyRules) -> Result<UserKeys, Fai
 }
 
 /// The keys in `~/.ssh/authorized_keys` and `~/.ssh/*.pub`; what cannot be read is passed over.
+/// What the first says of a key is all there is to it: no `.pub` file makes more of it.
 pub(crate) fn of_invoker(invoker: &Invoker, rules: &KeyRules) -> UserKeys {
     let mut found = UserKeys::default();
     let Some(folder) = invoker.home.as_ref().map(|home| home.join(".ssh")) else {
@@ -92,13 +101,18 @@ pub(crate) fn of_invoker(invoker: &Invoker, rules: &KeyRules) -> UserKeys {
     public.sort();
     files.append(&mut public);
     for path in files {
-        match found.add_file(&path, rules) {
+        let mut own = UserKeys::default();
+        match own.add_file(&path, rules) {
             Ok(()) | Err(Refusal::Missing) => {}
             Err(refusal) => {
                 let what = describe(&refusal);
-                found.warnings.push(format!("{}: file ignored: {what}", path.display()));
+                own.warnings.push(format!("{}: file ignored: {what}", path.display()));
             }
         }
+        own.keys.retain(|key| !found.mentions(&key.blob));
+        found.keys.append(&mut own.keys);
+        found.held_back.append(&mut own.held_back);
+        found.warnings.append(&mut own.warnings);
     }
     found
 }
@@ -116,6 +130,7 @@ pub(crate) fn describe(refusal: &Refusal) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::KeyOptions;
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
@@ -147,7 +162,16 @@ mod tests {
         assert!(found.warnings[0].contains("authorized_keys:2: line ignored: the option"));
         assert!(found.warnings[1].contains("b.pub: file ignored: others may write it (mode 0666)"));
         write(&ssh.join("b.pub"), KEYS[1], 0o644);
+        let found = of_invoker(&invoker, &KeyRules::default());
+        assert_eq!(found.keys.len(), 1, "a .pub file makes no more of a key that was held back");
+        write(&ssh.join("authorized_keys"), KEYS[0], 0o600);
         assert_eq!(of_invoker(&invoker, &KeyRules::default()).keys.len(), 2);
+        let limited = format!("from=\"10.0.0.1\" {}", KEYS[0]);
+        write(&ssh.join("authorized_keys"), &limited, 0o600);
+        let keys = of_invoker(&invoker, &KeyRules::default()).keys;
+        assert_eq!(keys.len(), 2, "nor of one that is limited");
+        assert!(keys[0].options != KeyOptions::default());
+        assert!(keys[1].options == KeyOptions::default() && keys[1].blob != keys[0].blob);
     }
 
     #[test]

@@ -57,7 +57,7 @@ impl Scenario for Bulk {
     fn about(&self) -> String {
         let what = match self.direction {
             Direction::Get => "download to /dev/null",
-            Direction::Put => "upload to a new file, which is then removed",
+            Direction::Put => "upload to a new file (which is then removed)",
         };
         let mib = self.bytes >> 20;
         let program = self.program.name();

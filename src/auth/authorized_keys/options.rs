@@ -16,7 +16,7 @@ use crate::auth::Attempt;
 use crate::ssh::pattern;
 
 /// Options that grant or take away what nobody has here.
-const WITHOUT_EFFECT: [&str; 15] = [
+const FLAGS: [&str; 11] = [
     "restrict",
     "agent-forwarding",
     "no-agent-forwarding",
@@ -28,11 +28,10 @@ const WITHOUT_EFFECT: [&str; 15] = [
     "no-user-rc",
     "x11-forwarding",
     "no-x11-forwarding",
-    "environment",
-    "permitlisten",
-    "permitopen",
-    "tunnel",
 ];
+
+/// The same, with a value.
+const VALUES: [&str; 4] = ["environment", "permitlisten", "permitopen", "tunnel"];
 
 /// Options that are known and not enforced, with what to do about it.
 const REFUSED: [(&str, &str); 5] = [
@@ -90,34 +89,46 @@ impl KeyOptions {
     /// The first option that is unknown, wrong or not enforced.
     pub(super) fn parse(text: &str, zone: &TimeZone) -> Result<Self, String> {
         let mut options = Self::default();
-        for option in split(text)? {
-            options.take(&option, zone)?;
+        let mut rest = text;
+        loop {
+            let end = rest.find(['=', ',']).unwrap_or(rest.len());
+            let (name, behind) = rest.split_at_checked(end).unwrap_or((rest, ""));
+            let (value, behind) = match behind.strip_prefix('=') {
+                Some(value) => quoted(name, value).map(|(value, rest)| (Some(value), rest))?,
+                None => (None, behind),
+            };
+            options.take(&name.to_ascii_lowercase(), value, zone)?;
+            match behind.strip_prefix(',') {
+                Some(more) => rest = more,
+                None if behind.is_empty() => return Ok(options),
+                None => {
+                    return Err(format!("the value of {} goes on behind its quote", shown(name)));
+                }
+            }
         }
-        Ok(options)
     }
 
-    fn take(&mut self, option: &str, zone: &TimeZone) -> Result<(), String> {
-        let (name, value) = match option.split_once('=') {
-            Some((name, value)) => (name, Some(unquoted(name, value)?)),
-            None => (option, None),
-        };
-        let name = name.to_ascii_lowercase();
+    fn take(&mut self, name: &str, value: Option<String>, zone: &TimeZone) -> Result<(), String> {
         if let Some((_, why)) = REFUSED.iter().find(|(refused, _)| *refused == name) {
             return Err(format!("the option {name} is not enforced: {why}; remove it or the line"));
         }
-        let twice = || format!("the option {name} stands there twice");
-        match (name.as_str(), value) {
+        match (name, value) {
             ("from", Some(list)) => match self.from {
                 None => self.from = Some(sources(&list)?),
-                Some(_) => return Err(twice()),
+                Some(_) => return Err("the option from stands there twice".to_owned()),
             },
-            ("expiry-time", Some(time)) => match self.expires {
-                None => self.expires = Some(seconds(&time, zone)?),
-                Some(_) => return Err(twice()),
-            },
-            (known, _) if WITHOUT_EFFECT.contains(&known) => {}
+            ("expiry-time", Some(time)) => {
+                // Of two the earlier one counts, as in sshd.
+                let end = seconds(&time, zone)?;
+                self.expires = Some(self.expires.map_or(end, |other| other.min(end)));
+            }
+            (known, None) if FLAGS.contains(&known) => {}
+            (known, Some(_)) if VALUES.contains(&known) => {}
+            ("from" | "expiry-time", None) => {
+                return Err(format!("the option {name} needs a value"));
+            }
             _ => {
-                let name: String = name.chars().take(40).map(printable).collect();
+                let name = shown(name);
                 return Err(format!("the option {name:?} in front of the key is not known"));
             }
         }
@@ -151,38 +162,52 @@ fn comes_from(sources: &[Source], peer: IpAddr) -> bool {
     listed
 }
 
-/// The options, at commas outside of double quotes.
-fn split(text: &str) -> Result<Vec<String>, String> {
-    let mut options = vec![String::new()];
-    let (mut quoted, mut escaped) = (false, false);
-    for c in text.chars() {
-        match c {
-            ',' if !quoted => {
-                options.push(String::new());
-                continue;
+/// The value that `text` begins with, and what comes behind it. It stands in double quotes, in
+/// which `\"` is one of them and a backslash in front of anything else is itself, as sshd has it.
+fn quoted<'t>(name: &str, text: &'t str) -> Result<(String, &'t str), String> {
+    let inner = text.strip_prefix('"');
+    let mut rest = inner.ok_or_else(|| format!("the value of {} is not in quotes", shown(name)))?;
+    let mut value = String::new();
+    loop {
+        let end = rest
+            .find('"')
+            .ok_or_else(|| format!("the value of {} has a quote without its end", shown(name)))?;
+        let (before, behind) = rest.split_at_checked(end).unwrap_or((rest, ""));
+        let behind = behind.strip_prefix('"').unwrap_or(behind);
+        rest = behind;
+        match before.strip_suffix('\\') {
+            Some(before) => {
+                value.push_str(before);
+                value.push('"');
             }
-            _ if escaped => escaped = false,
-            '\\' if quoted => escaped = true,
-            '"' => quoted = !quoted,
-            _ => {}
-        }
-        if let Some(option) = options.last_mut() {
-            option.push(c);
+            None => {
+                value.push_str(before);
+                return Ok((value, rest));
+            }
         }
     }
-    if quoted {
-        return Err("the options in front of the key have a quote without its end".to_owned());
-    }
-    Ok(options)
 }
 
-/// A value, which stands in double quotes; `\"` is a quote in it.
-fn unquoted(name: &str, value: &str) -> Result<String, String> {
-    let name: String = name.chars().take(40).map(printable).collect();
-    let inner = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-    let inner = inner.filter(|_| value.len() >= 2);
-    let inner = inner.ok_or_else(|| format!("the value of {name} is not in double quotes"))?;
-    Ok(inner.replace("\\\"", "\""))
+/// Where the options at the front of a line end: at the first blank outside of quotes. Quotes are
+/// told as in [`quoted`], so that both see the same ones.
+pub(super) fn end(text: &str) -> usize {
+    let (mut inside, mut escapes) = (false, false);
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'"' if escapes => {}
+            b'"' => inside = !inside,
+            b' ' | b'\t' if !inside => return at,
+            _ => {}
+        }
+        // Of `\\"` the second backslash escapes the quote, as the first would have.
+        escapes = byte == b'\\';
+    }
+    text.len()
+}
+
+/// A piece of a line, for a message.
+fn shown(text: &str) -> String {
+    text.chars().take(40).map(printable).collect()
 }
 
 fn sources(list: &str) -> Result<Vec<Source>, String> {
@@ -190,16 +215,13 @@ fn sources(list: &str) -> Result<Vec<Source>, String> {
 }
 
 fn source(text: &str) -> Result<Source, String> {
-    let shown = || text.chars().take(60).map(printable).collect::<String>();
     let (negated, bare) = match text.strip_prefix('!') {
         Some(bare) => (true, bare),
         None => (false, text),
     };
-    if bare.contains('/') {
-        let net: Option<IpNet> = bare.parse().ok();
-        // A network with bits behind its prefix is one of two things, and nobody knows which.
-        let net = net.filter(|net| net.network() == net.addr());
-        let net = net.ok_or_else(|| format!("from: {:?} is not a network", shown()))?;
+    if let Some((address, prefix)) = bare.split_once('/') {
+        let net = network(address, prefix);
+        let net = net.ok_or_else(|| format!("from: {:?} is not a network", shown(text)))?;
         return Ok(Source { negated, place: Place::Net(net) });
     }
     if let Ok(address) = bare.parse::<IpAddr>() {
@@ -209,17 +231,29 @@ fn source(text: &str) -> Result<Source, String> {
     let wild = bare.contains(['*', '?']);
     if bare.is_empty() || !wild || !bare.bytes().all(of_address) {
         let what = "is not an address, and names are not looked up here";
-        return Err(format!("from: {:?} {what}", shown()));
+        return Err(format!("from: {:?} {what}", shown(text)));
     }
     Ok(Source { negated, place: Place::Text(bare.to_ascii_lowercase()) })
 }
 
+/// A network. One with bits behind its prefix is one of two things, and nobody knows which.
+fn network(address: &str, prefix: &str) -> Option<IpNet> {
+    // By the standard library, which does not read 010 as 10 where sshd would read it as 8.
+    let address: IpAddr = address.parse().ok()?;
+    let mut prefix: u8 = prefix.parse().ok().filter(|_| !prefix.starts_with('+'))?;
+    let plain = address.to_canonical();
+    if plain.is_ipv4() && address.is_ipv6() {
+        prefix = prefix.checked_sub(96)?;
+    }
+    let net = IpNet::new(plain, prefix).ok()?;
+    (net.network() == net.addr()).then_some(net)
+}
+
 /// `YYYYMMDD`, with `HHMM` or `HHMMSS` behind it, and `Z` where it is UTC.
 fn seconds(text: &str, zone: &TimeZone) -> Result<i64, String> {
-    let wrong = || {
-        let shown: String = text.chars().take(40).map(printable).collect();
-        format!("expiry-time: {shown:?} is not YYYYMMDD[HHMM[SS]][Z]")
-    };
+    let wrong = || format!("expiry-time: {:?} is not YYYYMMDD[HHMM[SS]][Z]", shown(text));
+    let upper = text.to_ascii_uppercase();
+    let text = upper.as_str();
     let (digits, zone) = match text.strip_suffix('Z').or_else(|| text.strip_suffix("UTC")) {
         Some(digits) => (digits, &TimeZone::UTC),
         None => (text, zone),
@@ -233,7 +267,8 @@ fn seconds(text: &str, zone: &TimeZone) -> Result<i64, String> {
         let [month, day, hour, minute, second] =
             [(4, 6), (6, 8), (8, 10), (10, 12), (12, 14)].map(|(from, to)| part(from, to).ok());
         let time = DateTime::new(year, month?, day?, hour?, minute?, second?, 0).ok()?;
-        Some(zone.to_timestamp(time).ok()?.as_second())
+        // The last hours of the year 9999, which people write for never, are past what is counted.
+        Some(zone.to_timestamp(time).map_or(i64::MAX, |time| time.as_second()))
     };
     time().ok_or_else(wrong)
 }

@@ -282,7 +282,8 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
         key: "enabled_exec",
         doc: "Commands that are carried out, without a shell and in the user's folders only. \
               sftp-server is SFTP by its paths on other servers; rclone is its hashes. Whatever \
-              else a client asks to have executed is answered with a message and status 127.",
+              else a client asks to have executed is answered with a message and status 127. [] is \
+              none; the SFTP subsystem is no command and stays.",
         default: || Value::List(Verbs::all().into_iter().map(Value::text).collect()),
         place: Place::Words { at: |config| &mut config.enabled_exec, among: Verbs::all },
     },

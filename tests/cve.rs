@@ -118,7 +118,7 @@ const ROWS: &[(&str, Held)] = &[
     ),
     (
         "CVE-2026-46595, CVE-2026-56854 x/crypto: options of a key skipped by another method",
-        By(&["a_line_with_options_is_rejected_whole"]),
+        By(&["options_of_a_key_are_asked_at_each_attempt"]),
     ),
     (
         "CVE-2026-39828 x/crypto, Dropbear 2026.9x: restrictions lost on the way",

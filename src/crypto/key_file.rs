@@ -6,6 +6,7 @@
 
 mod pem;
 mod ppk;
+mod short;
 #[cfg(test)]
 mod tests;
 
@@ -60,7 +61,13 @@ fn openssh(text: &str, passphrase: Option<&str>) -> Result<Arc<dyn Signer>, Cryp
         }
         _ => CryptoError::PrivateKey("not an OpenSSH private key file"),
     };
-    let mut key = PrivateKey::from_openssh(text).map_err(damaged)?;
+    let mut key = match PrivateKey::from_openssh(text) {
+        Ok(key) => key,
+        Err(error) => {
+            let (private, public) = short::read(text).ok_or_else(|| damaged(error))?;
+            return Ok(Arc::new(EcdsaSigner::from_halves(Curve::P256, &*private, &public)?));
+        }
+    };
     if key.is_encrypted() {
         let passphrase = passphrase.ok_or(CryptoError::PassphraseNeeded)?;
         if matches!(key.kdf(), Kdf::Bcrypt { rounds, .. } if *rounds > BCRYPT_ROUNDS_MAX) {

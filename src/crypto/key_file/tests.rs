@@ -232,3 +232,31 @@ proptest! {
         }
     }
 }
+
+/// One key in 256 has a private number with zeros in front, which its file leaves out.
+#[test]
+fn a_short_number_is_a_number() {
+    let text = "\
+-----BEGIN OPENSSH PRIVATE KEY-----
+b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAaAAAABNlY2RzYS
+1zaGEyLW5pc3RwMjU2AAAACG5pc3RwMjU2AAAAQQSMXnnUWGYRVHpvqOdWjR+pY+/pUcJT
+2yeu4lyV8ne+2+/DZS8Ci4V5xou+eIRaWqQdlbchnIu+XXyKO3402E+rAAAAqOfPO8Hnzz
+vBAAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBIxeedRYZhFUem+o
+51aNH6lj7+lRwlPbJ67iXJXyd77b78NlLwKLhXnGi754hFpapB2VtyGci75dfIo7fjTYT6
+sAAAAfGnQYqFAxJjxorE+IhKgQCGoVNpSl+Tut+UfpWQ78XAAAAA5yaW5nZmVycnktdGVz
+dAECAw==
+-----END OPENSSH PRIVATE KEY-----
+";
+    let signer = read_private_key(text, None).unwrap();
+    assert_eq!(
+        fingerprint_sha256(signer.public_blob()),
+        "SHA256:ipgf9vp0IxMxBrKdRgh0Ki0MpmA9btI2XXiMG5aA4/w"
+    );
+    let signature = signer.sign("ecdsa-sha2-nistp256", b"data").unwrap();
+    assert_eq!(verify(signer.public_blob(), "ecdsa-sha2-nistp256", b"data", &signature), Ok(()));
+    for cut in (0..text.trim_end().len()).step_by(7) {
+        assert!(read_private_key(&text[..cut], None).is_err(), "cut at {cut}");
+    }
+    // Another number does not belong to the public half.
+    refused(&text.replace("GnQYqFAx", "GnQYqFAy"), None);
+}

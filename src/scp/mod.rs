@@ -7,6 +7,7 @@
 //! component, so no path of a sink leads out of the target by its text.
 
 mod ask;
+mod end;
 mod glob;
 pub mod limits;
 mod options;
@@ -17,6 +18,7 @@ mod source;
 mod words;
 
 pub use ask::{Ask, Facts, Told};
+pub use end::End;
 pub use options::{Options, Role};
 pub use sink::Sink;
 pub use source::Source;

@@ -140,7 +140,7 @@ fn open(
         room.set_size(0)?;
     }
     Ok(Opened {
-        id: room.id,
+        id: room.id(),
         room,
         path: spot.path().to_vec(),
         append: how.append,

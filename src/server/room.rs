@@ -14,7 +14,6 @@ use crate::vfs::{Access, FileId, Ledger};
 /// The bounds on what may be written to one open file.
 pub(super) struct Room {
     pub(super) file: File,
-    pub(super) id: FileId,
     /// What the file was when it was opened.
     pub(super) metadata: Metadata,
     /// The user's quota, in which the file is entered.
@@ -37,7 +36,6 @@ impl Room {
         }
         Ok(Self {
             file: file.clone(),
-            id: metadata.id(),
             metadata,
             ledger: ledger.cloned(),
             free_bytes_min: if writes { access.free_bytes_min } else { 0 },
@@ -63,10 +61,14 @@ impl Room {
         }
         let Some(ledger) = &self.ledger else { return Ok(()) };
         let entered = match append {
-            true => ledger.append(self.id, len),
-            false => ledger.grow(self.id, offset.saturating_add(len)),
+            true => ledger.append(self.id(), len),
+            false => ledger.grow(self.id(), offset.saturating_add(len)),
         };
         entered.map_err(|_| Errno::DQUOT)
+    }
+
+    pub(super) fn id(&self) -> FileId {
+        self.metadata.id()
     }
 
     /// Cuts or stretches the file.
@@ -75,7 +77,7 @@ impl Room {
     /// `EDQUOT`, or the file system's.
     pub(super) fn set_size(&self, size: u64) -> std::result::Result<(), Errno> {
         if let Some(ledger) = &self.ledger {
-            ledger.set_size(self.id, size).map_err(|_| Errno::DQUOT)?;
+            ledger.set_size(self.id(), size).map_err(|_| Errno::DQUOT)?;
         }
         self.file.set_size(size).inspect_err(|_| self.failed())
     }
@@ -83,7 +85,7 @@ impl Room {
     /// What was asked for was not used, or not all of it.
     pub(super) fn failed(&self) {
         if let (Some(ledger), Some(size)) = (&self.ledger, size_of(&self.file)) {
-            ledger.failed(self.id, size);
+            ledger.failed(self.id(), size);
         }
     }
 }
@@ -92,7 +94,7 @@ impl Room {
 impl Drop for Room {
     fn drop(&mut self) {
         if let Some(ledger) = &self.ledger {
-            ledger.close(self.id, || size_of(&self.file));
+            ledger.close(self.id(), || size_of(&self.file));
         }
     }
 }

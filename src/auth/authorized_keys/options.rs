@@ -146,12 +146,14 @@ impl KeyOptions {
 
 /// As in ssh_config(5): one pattern matches, and none with a `!` does.
 fn comes_from(sources: &[Source], peer: IpAddr) -> bool {
-    let (peer, text) = (peer.to_canonical(), peer.to_canonical().to_string());
+    let peer = peer.to_canonical();
     let mut listed = false;
     for source in sources {
         let matches = match &source.place {
             Place::Net(net) => net.contains(&peer),
-            Place::Text(pattern) => pattern::matches(pattern.as_bytes(), text.as_bytes()),
+            Place::Text(pattern) => {
+                pattern::matches(pattern.as_bytes(), peer.to_string().as_bytes())
+            }
         };
         match (matches, source.negated) {
             (true, true) => return false,
@@ -173,8 +175,7 @@ fn quoted<'t>(name: &str, text: &'t str) -> Result<(String, &'t str), String> {
             .find('"')
             .ok_or_else(|| format!("the value of {} has a quote without its end", shown(name)))?;
         let (before, behind) = rest.split_at_checked(end).unwrap_or((rest, ""));
-        let behind = behind.strip_prefix('"').unwrap_or(behind);
-        rest = behind;
+        rest = behind.strip_prefix('"').unwrap_or(behind);
         match before.strip_suffix('\\') {
             Some(before) => {
                 value.push_str(before);

@@ -1,50 +1,7 @@
 //! Drives both ends over a file system in memory, as a server does.
 
 use super::memory::Memory;
-use crate::scp::{Ask, Options, Sink, Source, Told, split};
-
-/// Either end.
-pub(in crate::scp) enum End {
-    Source(Source),
-    Sink(Sink),
-}
-
-impl End {
-    fn poll(&mut self) -> Ask {
-        match self {
-            Self::Source(it) => it.poll(),
-            Self::Sink(it) => it.poll(),
-        }
-    }
-
-    fn told(&mut self, told: Told) {
-        match self {
-            Self::Source(it) => it.told(told),
-            Self::Sink(it) => it.told(told),
-        }
-    }
-
-    fn input(&mut self, bytes: &[u8]) -> usize {
-        match self {
-            Self::Source(it) => it.input(bytes),
-            Self::Sink(it) => it.input(bytes),
-        }
-    }
-
-    fn input_ended(&mut self) {
-        match self {
-            Self::Source(it) => it.input_ended(),
-            Self::Sink(it) => it.input_ended(),
-        }
-    }
-
-    fn take_output(&mut self) -> Vec<u8> {
-        match self {
-            Self::Source(it) => it.take_output(),
-            Self::Sink(it) => it.take_output(),
-        }
-    }
-}
+use crate::scp::{Ask, End, Options, split};
 
 /// One end with its files and what it has yet to read.
 pub(in crate::scp) struct Party {
@@ -61,10 +18,7 @@ impl Party {
     /// `line` is what follows `scp`.
     pub(in crate::scp) fn new(line: &str, files: Memory) -> Self {
         let options = Options::parse(&split(line.as_bytes()).unwrap()).unwrap();
-        let end = match options.role {
-            crate::scp::Role::Source => End::Source(Source::new(options)),
-            crate::scp::Role::Sink => End::Sink(Sink::new(options)),
-        };
+        let end = End::new(options);
         let (input_over, told_over) = (false, false);
         Self { end, files, input: Vec::new(), input_over, told_over, status: None }
     }

@@ -23,7 +23,7 @@ use crate::vfs::{self, SessionFacts};
 use copy::RemoteCopy;
 use digests::Digesting;
 use places::Places;
-use ringferry_sftp::Request;
+use ringferry_sftp::{Request, Status};
 
 pub(in crate::server) use copy::SHRANK;
 pub use verbs::Verbs;
@@ -245,25 +245,66 @@ fn path_of(word: &Word) -> Result<Vec<u8>, Failure> {
     word.below_home().map(|word| word.text).ok_or_else(missing)
 }
 
-/// The words that are no options, of which `known` change nothing.
-///
-/// # Errors
-/// An option that is not known here.
-fn operands(program: &str, known: &[&[u8]], arguments: &[Word]) -> Result<VecDeque<Word>, String> {
-    let mut words = VecDeque::new();
-    let mut options = true;
-    for word in arguments {
-        match word.text.as_slice() {
-            b"--" if options => options = false,
-            option if options && known.contains(&option) => {}
-            [b'-', _, ..] if options => {
-                let option = shown(&word.text);
-                return Err(format!("{program}: the option {option} is not known here"));
+/// What a program is asked about, one after the other.
+struct Operands {
+    words: VecDeque<Word>,
+    /// The first one is being asked about.
+    asked: bool,
+}
+
+/// How far the first operand has got.
+enum Asking {
+    Waits,
+    Answered(Word, job::Result),
+    /// There was none left.
+    Over,
+}
+
+impl Operands {
+    /// The words that are no options, of which `known` change nothing.
+    ///
+    /// # Errors
+    /// An option that is not known here.
+    fn new(program: &str, known: &[&[u8]], arguments: &[Word]) -> Result<Self, String> {
+        let mut words = VecDeque::new();
+        let mut options = true;
+        for word in arguments {
+            match word.text.as_slice() {
+                b"--" if options => options = false,
+                option if options && known.contains(&option) => {}
+                [b'-', _, ..] if options => {
+                    let option = shown(&word.text);
+                    return Err(format!("{program}: the option {option} is not known here"));
+                }
+                _ => words.push_back(word.clone()),
             }
-            _ => words.push_back(word.clone()),
         }
+        Ok(Self { words, asked: false })
     }
-    Ok(words)
+
+    /// The home directory.
+    fn home() -> Self {
+        Self { words: VecDeque::from([Word::home()]), asked: false }
+    }
+
+    /// Asks about the first one by `ask`, or takes what a job brought of it as the answer. A
+    /// pattern is refused for the reason of `no_pattern`.
+    fn next(
+        &mut self,
+        result: Option<job::Result>,
+        no_pattern: &'static str,
+        ask: impl FnOnce(&[u8]) -> Option<job::Result>,
+    ) -> Asking {
+        let Some(word) = self.words.front() else { return Asking::Over };
+        let result = result.filter(|_| self.asked).or_else(|| match path_of(word) {
+            _ if word.has_pattern() => Some(Err(Failure::Said(Status::Failure, no_pattern))),
+            Ok(path) => ask(&path),
+            Err(failure) => Some(Err(failure)),
+        });
+        self.asked = result.is_none();
+        let Some(result) = result else { return Asking::Waits };
+        Asking::Answered(self.words.pop_front().unwrap_or_default(), result)
+    }
 }
 
 /// A name for a terminal: without control characters (some of which are beyond US-ASCII), and not

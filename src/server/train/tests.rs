@@ -243,7 +243,7 @@ fn open(folder: &Path, bytes: &[u8]) -> Reading {
     let party = Rc::new(Party { connection: 1, peer, user: "".into() });
     let room = Arc::new(room::Room::new(&file, &Access::unrestricted(), false).unwrap());
     let opened = Opened {
-        id: room.id,
+        id: room.id(),
         room,
         file,
         path: b"/f".to_vec(),

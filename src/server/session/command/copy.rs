@@ -1,4 +1,4 @@
-//! A copy by scp: its protocol's machine, the file at hand and the queue of the channel.
+//! A copy by scp: our end of it, the file at hand and the queue of the channel.
 
 use std::ops::Range;
 use std::rc::Rc;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ringferry_sftp::Status;
 
 use super::{Command, Run, Session, Site, Step};
-use crate::scp::{Ask, Options, Role, Sink, Source, Told};
+use crate::scp::{Ask, End, Options, Told};
 use crate::server::job::{self, Answer, Failure};
 use crate::server::limits::{BARE_READ_BYTES_MAX, COPY_PIECE_BYTES};
 use crate::server::replies::ReadReply;
@@ -16,7 +16,7 @@ use crate::server::session::{Open, OpenDir, OpenFile, Reading};
 
 /// A copy that runs.
 pub(in crate::server) struct RemoteCopy {
-    machine: Machine,
+    end: End,
     /// Permissions and times are kept.
     pub(super) preserve: bool,
     pub(super) file: Option<Rc<OpenFile>>,
@@ -26,50 +26,8 @@ pub(in crate::server) struct RemoteCopy {
     moved: Option<u64>,
     /// The result of a job that did not have to be waited for.
     early: Option<job::Result>,
-    /// The machine knows that there is no more input.
+    /// Our end knows that there is no more input.
     end_told: bool,
-}
-
-enum Machine {
-    Source(Box<Source>),
-    Sink(Box<Sink>),
-}
-
-impl Machine {
-    fn poll(&mut self) -> Ask {
-        match self {
-            Self::Source(source) => source.poll(),
-            Self::Sink(sink) => sink.poll(),
-        }
-    }
-
-    fn told(&mut self, told: Told) {
-        match self {
-            Self::Source(source) => source.told(told),
-            Self::Sink(sink) => sink.told(told),
-        }
-    }
-
-    fn input(&mut self, bytes: &[u8]) -> usize {
-        match self {
-            Self::Source(source) => source.input(bytes),
-            Self::Sink(sink) => sink.input(bytes),
-        }
-    }
-
-    fn input_ended(&mut self) {
-        match self {
-            Self::Source(source) => source.input_ended(),
-            Self::Sink(sink) => sink.input_ended(),
-        }
-    }
-
-    fn take_output(&mut self) -> Vec<u8> {
-        match self {
-            Self::Source(source) => source.take_output(),
-            Self::Sink(sink) => sink.take_output(),
-        }
-    }
 }
 
 /// Takes input of a copy that lies at `range` of `buffer`; gives where the rest begins.
@@ -105,12 +63,8 @@ pub(super) fn input(
 impl RemoteCopy {
     pub(super) fn new(options: Options) -> Self {
         let preserve = options.preserve;
-        let machine = match options.role {
-            Role::Source => Machine::Source(Box::new(Source::new(options))),
-            Role::Sink => Machine::Sink(Box::new(Sink::new(options))),
-        };
         Self {
-            machine,
+            end: End::new(options),
             preserve,
             file: None,
             dirs: Vec::new(),
@@ -127,13 +81,13 @@ impl RemoteCopy {
         result: Option<job::Result>,
     ) -> Step {
         let result = result.or_else(|| self.early.take());
-        let ask = self.machine.poll();
+        let ask = self.end.poll();
         self.say(session);
         let told = match ask {
             Ask::Done(status) => return Step::Over(status),
             Ask::Input if !self.end_told && has_ended(session) => {
                 self.end_told = true;
-                self.machine.input_ended();
+                self.end.input_ended();
                 return Step::On;
             }
             Ask::Input => None,
@@ -143,7 +97,7 @@ impl RemoteCopy {
         };
         match told {
             Some(told) => {
-                self.machine.told(told);
+                self.end.told(told);
                 self.say(session);
                 Step::On
             }
@@ -153,7 +107,7 @@ impl RemoteCopy {
     }
 
     fn say(&mut self, session: &mut Session) {
-        let output = self.machine.take_output();
+        let output = self.end.take_output();
         session.replies.push_with(|out| out.extend_from_slice(&output));
     }
 
@@ -255,9 +209,9 @@ impl RemoteCopy {
         buffer: &[u8],
         range: Range<usize>,
     ) -> usize {
-        let Ask::Receive { bytes } = self.machine.poll() else {
+        let Ask::Receive { bytes } = self.end.poll() else {
             let input = buffer.get(range).unwrap_or_default();
-            let taken = self.machine.input(input);
+            let taken = self.end.input(input);
             self.say(session);
             return taken;
         };

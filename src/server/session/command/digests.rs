@@ -1,13 +1,11 @@
 //! Digests of files, as coreutils' programs print them.
 
-use std::collections::VecDeque;
-
 use ringferry_sftp::Request;
 
-use super::{Session, Site, Step, operands, path_of};
+use super::{Asking, Operands, Session, Site, Step};
 use crate::scp::Word;
 use crate::server::digest::Hasher;
-use crate::server::job::{self, Answer, Digests, Failure};
+use crate::server::job::{self, Answer, Digests};
 use crate::vfs::DigestKind;
 
 /// The programs, by the names coreutils and the authors of the others gave them.
@@ -27,9 +25,7 @@ pub(super) const PROGRAMS: [(&str, DigestKind); 9] = [
 pub(in crate::server) struct Digesting {
     program: &'static str,
     kind: DigestKind,
-    /// What is still to be done; the one at the front is being asked for if `asked`.
-    words: VecDeque<Word>,
-    asked: bool,
+    files: Operands,
     /// Of standard input, where no path was given.
     input: Option<Hasher>,
     status: u32,
@@ -45,9 +41,9 @@ impl Digesting {
     ) -> Result<Self, String> {
         // Text and binary are the same where lines end as on Linux.
         let known: &[&[u8]] = &[b"-b", b"-t", b"--binary", b"--text"];
-        let words = operands(program, known, arguments)?;
-        let input = words.is_empty().then(|| Hasher::new(kind));
-        Ok(Self { program, kind, words, asked: false, input, status: 0 })
+        let files = Operands::new(program, known, arguments)?;
+        let input = files.words.is_empty().then(|| Hasher::new(kind));
+        Ok(Self { program, kind, files, input, status: 0 })
     }
 
     pub(super) fn input(&mut self, bytes: &[u8]) {
@@ -71,13 +67,19 @@ impl Digesting {
             session.replies.push_with(|out| put_line(out, &digest, b"-"));
             return Step::Over(0);
         }
-        let Some(word) = self.words.front() else { return Step::Over(self.status) };
-        let result = match result.filter(|_| self.asked) {
-            Some(result) => Some(result),
-            None => self.ask(session, site),
+        let algorithms = self.kind.name().as_bytes();
+        let ask = |path: &[u8]| {
+            let (id, start, length, block_bytes) = (0, 0, 0, 0);
+            let request =
+                Request::CheckFileName { id, path, algorithms, start, length, block_bytes };
+            session.ask(site, true, &request)
         };
-        self.asked = result.is_none();
-        let Some(result) = result else { return Step::Waits };
+        let no_pattern = "patterns are taken for scp only; name the file";
+        let (word, result) = match self.files.next(result, no_pattern, ask) {
+            Asking::Waits => return Step::Waits,
+            Asking::Answered(word, result) => (word, result),
+            Asking::Over => return Step::Over(self.status),
+        };
         match result {
             Ok(Answer::Digests(Digests { bytes, .. })) => {
                 session.replies.push_with(|out| put_line(out, &bytes, &word.text));
@@ -88,29 +90,7 @@ impl Digesting {
                 session.complain(site, self.program, &word.text, &failure);
             }
         }
-        self.words.pop_front();
         Step::On
-    }
-
-    fn ask(&self, session: &mut Session, site: &mut Site<'_>) -> Option<job::Result> {
-        let word = self.words.front()?;
-        if word.has_pattern() {
-            let why = "patterns are taken for scp only; name the file";
-            return Some(Err(Failure::Said(ringferry_sftp::Status::Failure, why)));
-        }
-        let path = match path_of(word) {
-            Ok(path) => path,
-            Err(failure) => return Some(Err(failure)),
-        };
-        let request = Request::CheckFileName {
-            id: 0,
-            path: &path,
-            algorithms: self.kind.name().as_bytes(),
-            start: 0,
-            length: 0,
-            block_bytes: 0,
-        };
-        session.ask(site, true, &request)
     }
 }
 

@@ -1,10 +1,8 @@
 //! `df`, `cd` and `pwd`: what a client asks of places before it moves files.
 
-use std::collections::VecDeque;
+use ringferry_sftp::Request;
 
-use ringferry_sftp::{Request, Status};
-
-use super::{Session, Site, Step, operands, path_of};
+use super::{Asking, Operands, Session, Site, Step};
 use crate::reactor::fs::Space;
 use crate::scp::Word;
 use crate::server::job::{self, Answer, Failure};
@@ -12,8 +10,7 @@ use crate::server::job::{self, Answer, Failure};
 /// Places that are being asked about.
 pub(in crate::server) struct Places {
     what: What,
-    words: VecDeque<Word>,
-    asked: bool,
+    places: Operands,
     /// Lines of output so far.
     lines: usize,
     status: u32,
@@ -27,8 +24,8 @@ enum What {
 }
 
 impl Places {
-    fn new(what: What, words: VecDeque<Word>) -> Self {
-        Self { what, words, asked: false, lines: 0, status: 0 }
+    fn new(what: What, places: Operands) -> Self {
+        Self { what, places, lines: 0, status: 0 }
     }
 
     /// `df -k`, of the home directory if no path is given.
@@ -36,9 +33,9 @@ impl Places {
     /// # Errors
     /// An option that is not known here.
     pub(super) fn df(arguments: &[Word]) -> Result<Self, String> {
-        let words = operands("df", &[b"-k", b"-P", b"-Pk", b"-kP"], arguments)?;
-        let home = || VecDeque::from([Word::home()]);
-        Ok(Self::new(What::Room, if words.is_empty() { home() } else { words }))
+        let places = Operands::new("df", &[b"-k", b"-P", b"-Pk", b"-kP"], arguments)?;
+        let places = if places.words.is_empty() { Operands::home() } else { places };
+        Ok(Self::new(What::Room, places))
     }
 
     /// `cd`, which changes nothing: each command starts at home.
@@ -46,15 +43,15 @@ impl Places {
     /// # Errors
     /// An option, or a second path.
     pub(super) fn cd(arguments: &[Word]) -> Result<Self, String> {
-        let words = operands("cd", &[], arguments)?;
-        if words.len() > 1 {
+        let places = Operands::new("cd", &[], arguments)?;
+        if places.words.len() > 1 {
             return Err("cd: too many arguments".to_owned());
         }
-        Ok(Self::new(What::Enter, words))
+        Ok(Self::new(What::Enter, places))
     }
 
     pub(super) fn pwd() -> Self {
-        Self::new(What::Home, VecDeque::from([Word::home()]))
+        Self::new(What::Home, Operands::home())
     }
 
     fn program(&self) -> &'static str {
@@ -71,14 +68,21 @@ impl Places {
         site: &mut Site<'_>,
         result: Option<job::Result>,
     ) -> Step {
-        let Some(word) = self.words.front() else { return Step::Over(self.status) };
-        let result = match result.filter(|_| self.asked) {
-            Some(result) => Some(result),
-            None => self.ask(session, site, word),
+        let what = self.what;
+        let ask = |path: &[u8]| {
+            let request = match what {
+                What::Room => Request::SpaceAvailable { id: 0, path },
+                What::Enter => Request::Stat { id: 0, path },
+                What::Home => Request::Realpath { id: 0, path },
+            };
+            session.ask(site, false, &request)
         };
-        self.asked = result.is_none();
-        let Some(result) = result else { return Step::Waits };
-        let word = self.words.pop_front().unwrap_or_default();
+        let no_pattern = "patterns are taken for scp only; name the folder";
+        let (word, result) = match self.places.next(result, no_pattern, ask) {
+            Asking::Waits => return Step::Waits,
+            Asking::Answered(word, result) => (word, result),
+            Asking::Over => return Step::Over(self.status),
+        };
         match result {
             Ok(Answer::Space(space)) => {
                 let head = self.lines == 0;
@@ -99,24 +103,6 @@ impl Places {
     fn fail(&mut self, session: &mut Session, site: &Site<'_>, word: &Word, failure: &Failure) {
         self.status = 1;
         session.complain(site, self.program(), &word.text, failure);
-    }
-
-    fn ask(&self, session: &mut Session, site: &mut Site<'_>, word: &Word) -> Option<job::Result> {
-        if word.has_pattern() {
-            let why = "patterns are taken for scp only; name the folder";
-            return Some(Err(Failure::Said(Status::Failure, why)));
-        }
-        let path = match path_of(word) {
-            Ok(path) => path,
-            Err(failure) => return Some(Err(failure)),
-        };
-        let path = path.as_slice();
-        let request = match self.what {
-            What::Room => Request::SpaceAvailable { id: 0, path },
-            What::Enter => Request::Stat { id: 0, path },
-            What::Home => Request::Realpath { id: 0, path },
-        };
-        session.ask(site, false, &request)
     }
 }
 

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use super::support::client::{Finished, Running};
 use super::support::files::{assert_same_bytes, write_random};
-use super::support::server::{Options, Subject, can_mount_tmpfs, is_root};
+use super::support::server::{Options, Subject, can_mount_tmpfs};
 use super::support::{MIB, SOON, skipped, wait_for};
 use super::{LONG, Scene, expect_words, names_in, set_mode};
 
@@ -114,10 +114,7 @@ fn a_refused_file_in_a_tree() {
 
 #[test]
 fn what_the_system_denies() {
-    if is_root() {
-        return skipped("root is denied nothing");
-    }
-    let scene = Scene::start();
+    let scene = Scene::start_with(Options { heeds_modes: true, ..Options::default() });
     let source = scene.write_local("source");
     scene.make_folder("closed");
     for name in ["secret", "free"] {

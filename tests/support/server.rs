@@ -59,6 +59,8 @@ pub(crate) struct Options {
     pub(crate) tmpfs_read_only: bool,
     /// sshd serves the whole machine with a shell and its programs, not a chroot that has none.
     pub(crate) programs: bool,
+    /// Root without the capabilities that let it pass by modes: to it too the system denies files.
+    pub(crate) heeds_modes: bool,
     /// Descriptors the server may have open.
     pub(crate) descriptors_max: Option<u32>,
 }
@@ -112,6 +114,9 @@ impl Server {
         }
         if let Some(count) = options.descriptors_max {
             command = with_descriptors(&command, count);
+        }
+        if options.heeds_modes && is_root() {
+            command = heeding_modes(&command);
         }
         let log_file = File::create(&log_path).expect("log file");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log_file);
@@ -389,6 +394,14 @@ fn with_descriptors(inner: &Command, count: u32) -> Command {
     let mut command = Command::new("sh");
     let script = format!("ulimit -n {count} && exec \"$@\"");
     command.args(["-c", &script, "sh"]).arg(inner.get_program()).args(inner.get_args());
+    command
+}
+
+/// The same command without the two capabilities; `setpriv` becomes it.
+fn heeding_modes(inner: &Command) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--bounding-set", "-dac_override,-dac_read_search", "--"]);
+    command.arg(inner.get_program()).args(inner.get_args());
     command
 }
 

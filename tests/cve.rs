@@ -147,8 +147,8 @@ const ROWS: &[(&str, Held)] = &[
         "CVE-2018-15473, CVE-2016-6210, CVE-2026-48859: who exists",
         By(&[
             "cve_2018_15473_cve_2016_6210_cve_2026_48859_a_user_nobody_knows_gets_the_same_answers",
-            "any_listed_key_is_accepted_for_the_user_only",
-            "the_password_works_for_the_user_only",
+            "a_key_opens_for_its_own_user_only",
+            "the_password_of_one_run_works_for_its_user_only",
             "unknown_user_is_refused",
         ]),
     ),
@@ -181,7 +181,10 @@ const ROWS: &[(&str, Held)] = &[
     ),
     (
         "CVE-2026-42189 russh, ProFTPD 3973: a count in INFO_RESPONSE",
-        By(&["lengths_before_the_login_allocate_nothing"]),
+        By(&[
+            "lengths_before_the_login_allocate_nothing",
+            "cve_2026_42189_as_many_answers_as_questions",
+        ]),
     ),
     (
         "CVE-2026-46673 russh: frames of an agent",

@@ -8,7 +8,7 @@
 #[path = "peer/mod.rs"]
 mod peer;
 
-use ringferry::auth::{AuthorizedKey, PasswordDigest, SoleUser};
+use ringferry::auth::{AuthorizedKey, PasswordDigest, Users};
 use ringferry::crypto::{Ed25519Signer, Signer};
 use ringferry::ssh::{Role, numbers};
 
@@ -32,7 +32,7 @@ fn at_the_door(with_password: bool) -> Scene {
     let blob = listed().public_blob().to_vec();
     let key = AuthorizedKey { blob, ..AuthorizedKey::default() };
     let digest = with_password.then(|| PasswordDigest::of(std::str::from_utf8(PASSWORD).unwrap()));
-    scene.users = Some(SoleUser::new(KNOWN, vec![key], digest));
+    scene.users = Some(Users::sole(KNOWN, vec![key], digest));
     scene
 }
 

@@ -6,12 +6,18 @@
 //! same work and meets the same answer as a known one with a wrong key or password.
 
 pub mod authorized_keys;
+mod chains;
 pub mod limits;
-mod sole_user;
+mod login;
+mod rules;
+mod secrets;
 mod users;
 mod verdict;
 
 pub use authorized_keys::{AuthorizedKey, KeyFile, KeyOptions, KeyRules, RejectedLine};
-pub use sole_user::{PasswordDigest, SoleUser};
-pub use users::Users;
-pub use verdict::{Attempt, Authenticator, Verdict};
+pub use chains::{Chain, Chains, Progress, Questions, Step};
+pub use login::{Login, Proof};
+pub use rules::LoginRules;
+pub use secrets::{PasswordDigest, Secrets};
+pub use users::{Person, Users};
+pub use verdict::{Attempt, Authenticator, Given, Verdict, Work, judge};

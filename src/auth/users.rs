@@ -1,23 +1,57 @@
-//! Several users, each with keys.
+//! The users, and the verdicts on their attempts.
+
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
 use super::authorized_keys::Unfit;
-use super::{Attempt, Authenticator, AuthorizedKey, KeyOptions, Verdict};
+use super::chains::{self, Chains, Questions, Step};
+use super::login::{Login, Proof};
+use super::rules::LoginRules;
+use super::secrets::{Check, PasswordDigest, Secrets, Typed};
+use super::verdict::{Attempt, Authenticator, Given, Verdict, Work};
+use super::{AuthorizedKey, KeyOptions};
 use crate::crypto::fingerprint_sha256;
-use crate::ssh::{AuthMethod, AuthRequest};
 
-/// The users of a server and the keys each may log in with.
+/// One user: a name and what proves to be it.
+#[derive(Clone, Debug, Default)]
+pub struct Person {
+    /// The login name.
+    pub name: String,
+    /// Keys that prove it.
+    pub keys: Vec<AuthorizedKey>,
+    /// What else does.
+    pub secrets: Secrets,
+    /// Which proofs have to come together; `None`: as for everybody.
+    pub chains: Option<Chains>,
+    /// Shown just before a login succeeds.
+    pub message: Option<String>,
+}
+
+/// The users of a server and what each may log in with.
 ///
 /// A key counts for its user only, so what is kept is a digest of both together. An attempt makes
 /// one digest of the name and one of name and key, and compares each with every one there is, in
 /// constant time: neither the time nor the answer tells whether the name is known, whose the key
-/// is, or how near they came.
+/// is, or how near they came. A password is checked against somebody's, whoever it is for.
 #[derive(Clone, Default)]
 pub struct Users {
     names: Vec<[u8; 32]>,
     entries: Vec<Entry>,
+    /// In the order of `names`.
+    people: Vec<Known>,
+    /// The chains of those who have none of their own, and of names nobody has.
+    chains: Arc<Chains>,
+    rules: LoginRules,
+}
+
+/// A user, besides the name and the keys.
+#[derive(Clone)]
+struct Known {
+    secrets: Secrets,
+    chains: Option<Arc<Chains>>,
+    message: Option<String>,
 }
 
 /// A user's key, and what it is good for.
@@ -36,24 +70,50 @@ struct Found {
 }
 
 impl Users {
-    /// The users, by login name, with the keys of each.
-    pub fn new<'a>(users: impl IntoIterator<Item = (&'a str, &'a [AuthorizedKey])>) -> Self {
-        let mut made = Self::default();
-        for (name, keys) in users {
-            made.names.push(digest_of_name(name));
-            made.entries.extend(keys.iter().map(|key| Entry {
-                digest: digest_of_entry(name, &key.blob),
-                options: key.options.clone(),
+    /// These users.
+    #[must_use]
+    pub fn new(people: Vec<Person>, rules: LoginRules) -> Self {
+        let passwords = people.iter().any(|person| person.secrets.has_password());
+        let chains = Arc::new(rules.chains_where(passwords));
+        let mut made = Self { chains, rules, ..Self::default() };
+        for person in people {
+            made.names.push(digest_of_name(&person.name));
+            made.entries.extend(person.keys.into_iter().map(|key| Entry {
+                digest: digest_of_entry(&person.name, &key.blob),
+                options: key.options,
             }));
+            made.people.push(Known {
+                secrets: person.secrets,
+                chains: person.chains.map(Arc::new),
+                message: person.message,
+            });
         }
         made
     }
 
-    /// Whether somebody is called so.
-    pub(super) fn knows(&self, name: &str) -> Choice {
+    /// One user with these keys and, at times, a password that was made for one run.
+    #[must_use]
+    pub fn sole(name: &str, keys: Vec<AuthorizedKey>, digest: Option<PasswordDigest>) -> Self {
+        let secrets = Secrets { digest, ..Secrets::default() };
+        let person = Person { name: name.to_owned(), keys, secrets, ..Person::default() };
+        Self::new(vec![person], LoginRules::default())
+    }
+
+    /// The user who is called so.
+    fn find_person(&self, name: &str) -> Option<&Known> {
         let wanted = digest_of_name(name);
+        let mut found = None;
         // Every one is looked at, wherever the first that matches may be.
-        self.names.iter().fold(Choice::from(0), |found, one| found | one.ct_eq(&wanted))
+        for (known, one) in self.people.iter().zip(&self.names) {
+            if bool::from(one.ct_eq(&wanted)) {
+                found = Some(known);
+            }
+        }
+        found
+    }
+
+    fn chains_of<'a>(&'a self, known: Option<&'a Known>) -> &'a Arc<Chains> {
+        known.and_then(|known| known.chains.as_ref()).unwrap_or(&self.chains)
     }
 
     /// Whether somebody is called so and may log in with the key now and from there. A key may be
@@ -74,22 +134,70 @@ impl Users {
         found
     }
 
-    /// The verdict on a key that is offered, or proven: it is the same.
-    pub(super) fn judge_key(&self, user: &str, blob: &[u8], attempt: &Attempt) -> Verdict {
+    /// Whether the key is good for the user now and from there: offered or proven, it is the same.
+    fn judge_key(&self, user: &str, blob: &[u8], attempt: &Attempt) -> Result<(), String> {
         // Both are always asked, so that the work is the same for everybody.
-        let (known, found) = (self.knows(user), self.find(user, blob, attempt));
-        if bool::from(known & found.granted) {
-            return Verdict::Accept;
+        let (known, found) = (self.find_person(user).is_some(), self.find(user, blob, attempt));
+        if known && bool::from(found.granted) {
+            return Ok(());
         }
         let fingerprint = fingerprint_sha256(blob);
-        let cause = match (bool::from(known), found.unfit.filter(|_| found.listed.into())) {
+        Err(match (known, found.unfit.filter(|_| found.listed.into())) {
             (true, Some(unfit)) => format!("key {fingerprint} {unfit}"),
             (true, None) => format!("key {fingerprint} is not authorized"),
-            (false, _) => "no such user".to_owned(),
+            (false, _) => NO_SUCH_USER.to_owned(),
+        })
+    }
+
+    /// The questions that come next. Before anything is proved they are the same whoever it is.
+    fn questions(&self, user: &str, login: &Login) -> Option<Questions> {
+        let known = self.find_person(user);
+        let chains = match login.steps() {
+            [] => self.everybodys(),
+            _ => Box::new(std::iter::once(&**self.chains_of(known))),
         };
-        Verdict::Reject { cause }
+        let steps = chains.flat_map(|chains| chains.next(login.steps()));
+        steps.into_iter().find_map(|step| match step {
+            Step::Interactive(questions) => Some(questions),
+            Step::PublicKey | Step::Password => None,
+        })
+    }
+
+    /// The chains of all users.
+    fn everybodys(&self) -> Box<dyn Iterator<Item = &Chains> + '_> {
+        let own = self.people.iter().filter_map(|known| known.chains.as_deref());
+        Box::new(std::iter::once(&*self.chains).chain(own))
+    }
+
+    /// The verdict on what somebody has typed for `step`. The work is the same whoever it is.
+    fn judge_typed(
+        &self,
+        user: &str,
+        step: Step,
+        typed: Typed,
+        login: &Login,
+        now: i64,
+    ) -> Verdict {
+        let known = self.find_person(user);
+        let chains = Arc::clone(self.chains_of(known));
+        let check = self.check(user, known.map(|known| &known.secrets));
+        let (login, known) = (login.clone(), known.is_some());
+        let slow = check.is_slow();
+        let work = move || match check.judge(&typed, now) {
+            Ok(()) if known => login.advance(&chains, Proof::of(step)),
+            Err(cause) if known => Verdict::reject(cause),
+            _ => Verdict::reject(NO_SUCH_USER),
+        };
+        if slow { Verdict::Later(Work::new(work)) } else { work() }
+    }
+
+    fn check(&self, _user: &str, secrets: Option<&Secrets>) -> Check {
+        secrets.map(Secrets::check).unwrap_or_default()
     }
 }
+
+/// The cause in the log where a name is nobody's.
+const NO_SUCH_USER: &str = "no such user";
 
 impl std::fmt::Debug for Users {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -98,24 +206,60 @@ impl std::fmt::Debug for Users {
 }
 
 impl Authenticator for Users {
-    fn check(&self, request: &AuthRequest, attempt: &Attempt) -> Verdict {
-        match &request.method {
-            AuthMethod::KeyOffered { blob, .. } | AuthMethod::KeyVerified { blob, .. } => {
-                self.judge_key(&request.user, blob, attempt)
-            }
-            AuthMethod::Password(_) => {
-                let known = bool::from(self.knows(&request.user));
-                let cause = if known { "passwords are not enabled" } else { "no such user" };
-                Verdict::Reject { cause: cause.to_owned() }
-            }
-            AuthMethod::None | AuthMethod::Other(_) => {
-                Verdict::Reject { cause: "method is not offered".to_owned() }
-            }
+    fn methods(&self) -> Vec<&'static str> {
+        let first: Vec<Step> = self.everybodys().flat_map(|chains| chains.next(&[])).collect();
+        let offered = chains::methods(&first);
+        let order = ["publickey", "password", "keyboard-interactive"];
+        order.into_iter().filter(|name| offered.contains(name)).collect()
+    }
+
+    fn key_offered(&self, user: &str, blob: &[u8], login: &Login, attempt: &Attempt) -> Verdict {
+        let judged = self.judge_key(user, blob, attempt);
+        let wanted = login.wants_key(self.chains_of(self.find_person(user)), blob);
+        match judged {
+            Ok(()) if wanted => Verdict::Accept,
+            Ok(()) => Verdict::reject("no further key is wanted, or this one was used before"),
+            Err(cause) => Verdict::reject(cause),
         }
     }
 
-    fn methods(&self) -> Vec<&'static str> {
-        vec!["publickey"]
+    fn key_verified(&self, user: &str, blob: &[u8], login: &Login, attempt: &Attempt) -> Verdict {
+        let judged = self.judge_key(user, blob, attempt);
+        let chains = self.chains_of(self.find_person(user));
+        match judged {
+            Ok(()) => login.advance(chains, Proof::of_key(blob)),
+            Err(cause) => Verdict::reject(cause),
+        }
+    }
+
+    fn password(&self, user: &str, given: Given, login: &Login, attempt: &Attempt) -> Verdict {
+        let typed = Typed { password: Some(given), code: None };
+        self.judge_typed(user, Step::Password, typed, login, attempt.now)
+    }
+
+    fn interactive(&self, user: &str, login: &Login, _: &Attempt) -> Verdict {
+        match self.questions(user, login) {
+            Some(questions) => Verdict::Ask(self.rules.prompts(questions)),
+            None => Verdict::reject("there is nothing to ask"),
+        }
+    }
+
+    fn answers(&self, user: &str, given: Vec<Given>, login: &Login, attempt: &Attempt) -> Verdict {
+        let Some(questions) = self.questions(user, login) else {
+            return Verdict::reject("there was nothing to ask");
+        };
+        let mut given = given.into_iter();
+        let (password, code) = match questions {
+            Questions::Password => (given.next(), None),
+            Questions::Code => (None, given.next()),
+            Questions::PasswordAndCode => (given.next(), given.next()),
+        };
+        let typed = Typed { password, code };
+        self.judge_typed(user, Step::Interactive(questions), typed, login, attempt.now)
+    }
+
+    fn message(&self, user: &str) -> Option<String> {
+        self.find_person(user)?.message.clone()
     }
 }
 
@@ -129,117 +273,4 @@ fn digest_of_entry(name: &str, blob: &[u8]) -> [u8; 32] {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::net::Ipv4Addr;
-
-    use super::*;
-    use crate::auth::authorized_keys::{KeyRules, parse};
-    use jiff::tz::TimeZone;
-    use zeroize::Zeroizing;
-
-    fn key(byte: u8) -> AuthorizedKey {
-        AuthorizedKey { blob: vec![byte; 51], ..AuthorizedKey::default() }
-    }
-
-    fn users() -> Users {
-        let (ann, bob) = ([key(1), key(2)], [key(3)]);
-        Users::new([("ann", &ann[..]), ("bob", &bob[..]), ("eve", &[][..])])
-    }
-
-    fn ask(user: &str, method: AuthMethod) -> Verdict {
-        users().check(&AuthRequest { user: user.to_owned(), method }, &ATTEMPT)
-    }
-
-    const ATTEMPT: Attempt = Attempt { peer: std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), now: 5000 };
-
-    fn cause(verdict: Verdict) -> String {
-        match verdict {
-            Verdict::Reject { cause } => cause,
-            Verdict::Accept => panic!("accepted"),
-        }
-    }
-
-    fn offered(blob: Vec<u8>) -> AuthMethod {
-        AuthMethod::KeyOffered { algorithm: "ssh-ed25519".to_owned(), blob }
-    }
-
-    fn verified(blob: Vec<u8>) -> AuthMethod {
-        AuthMethod::KeyVerified { algorithm: "ssh-ed25519".to_owned(), blob }
-    }
-
-    #[test]
-    fn a_key_opens_for_its_own_user_only() {
-        let granted = [("ann", 1), ("ann", 2), ("bob", 3)];
-        for user in ["ann", "bob", "eve", "Ann", "", "an", "anna"] {
-            for byte in 0..5 {
-                for method in [offered, verified] {
-                    let verdict = ask(user, method(vec![byte; 51]));
-                    let accepted = verdict == Verdict::Accept;
-                    assert_eq!(accepted, granted.contains(&(user, byte)), "{user} {byte}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn the_log_tells_a_wrong_name_from_a_wrong_key() {
-        assert!(cause(ask("ann", verified(vec![3; 51]))).contains("is not authorized"));
-        assert!(cause(ask("eve", verified(vec![1; 51]))).contains("is not authorized"));
-        assert_eq!(cause(ask("mallory", verified(vec![1; 51]))), "no such user");
-        assert!(cause(ask("ann", verified(vec![1; 50]))).contains("is not authorized"));
-    }
-
-    #[test]
-    fn a_name_and_a_key_do_not_run_into_one_another() {
-        let whole = AuthorizedKey { blob: b"xy".to_vec(), ..AuthorizedKey::default() };
-        let users = Users::new([("a", &[whole][..]), ("ax", &[][..])]);
-        let ask = |user: &str, blob: &[u8]| {
-            let method = verified(blob.to_vec());
-            users.check(&AuthRequest { user: user.to_owned(), method }, &ATTEMPT)
-        };
-        assert_eq!(ask("a", b"xy"), Verdict::Accept);
-        assert_ne!(ask("ax", b"y"), Verdict::Accept);
-    }
-
-    /// A key may stand on several lines: one that permits is enough, as in sshd.
-    #[test]
-    fn options_of_a_key_are_asked_at_each_attempt() {
-        let key = "ssh-ed25519 \
-            AAAAC3NzaC1lZDI1NTE5AAAAIGILoQMasvjSnfyOJCTmHXeOzyU9GRwRHd0BA0lqPCy/";
-        let rules = KeyRules { rsa_bits_min: 3072, zone: TimeZone::UTC };
-        let lines = format!(
-            "from=\"10.0.0.0/8\" {key}\nfrom=\"192.0.2.1\",expiry-time=\"20010909Z\" {key}\n"
-        );
-        let keys = parse(lines.as_bytes(), &rules).keys;
-        let blob = keys[0].blob.clone();
-        let users = Users::new([("ann", &keys[..])]);
-        let ask = |user: &str, peer: &str, now: i64, method: fn(Vec<u8>) -> AuthMethod| {
-            let request = AuthRequest { user: user.to_owned(), method: method(blob.clone()) };
-            users.check(&request, &Attempt { peer: peer.parse().unwrap(), now })
-        };
-        for method in [offered, verified] {
-            assert_eq!(ask("ann", "10.1.1.1", i64::MAX, method), Verdict::Accept);
-            assert_eq!(ask("ann", "192.0.2.1", 0, method), Verdict::Accept);
-            assert!(cause(ask("ann", "192.0.2.2", 0, method)).contains("from this address"));
-            let late = cause(ask("ann", "192.0.2.1", 999_993_600, method));
-            assert!(late.contains("may not be used"), "the first line's reason: {late}");
-            assert_eq!(cause(ask("bob", "10.1.1.1", 0, method)), "no such user");
-        }
-    }
-
-    #[test]
-    fn passwords_and_other_methods_are_rejected() {
-        let password = || AuthMethod::Password(Zeroizing::new("sesame".to_owned()));
-        assert_eq!(cause(ask("ann", password())), "passwords are not enabled");
-        assert_eq!(cause(ask("mallory", password())), "no such user");
-        for method in [AuthMethod::None, AuthMethod::Other("hostbased".to_owned())] {
-            assert_eq!(cause(ask("ann", method)), "method is not offered");
-        }
-        assert_eq!(users().methods(), ["publickey"]);
-    }
-
-    #[test]
-    fn debug_output_holds_no_digest() {
-        assert_eq!(format!("{:?}", users()), "Users(3 with 3 keys)");
-    }
-}
+mod tests;

@@ -2,8 +2,9 @@
 //! of the users file (`accounts/several.rs`).
 //!
 //! [`Accounts`] is what was read and checked; nothing is opened or measured before
-//! [`Accounts::profiles`], so that `ringferry check` can stop halfway.
+//! [`profiles`], so that `ringferry check` can stop halfway.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,9 +15,10 @@ use zeroize::Zeroizing;
 use super::config::Config;
 use super::failure::Failure;
 use super::invoker::Invoker;
+use super::settings::login_rules;
 use super::usage;
 use super::user_keys::{self, UserKeys};
-use crate::auth::{Authenticator, KeyRules, PasswordDigest, SoleUser};
+use crate::auth::{Authenticator, KeyRules, PasswordDigest, Person, Secrets, Users};
 use crate::reactor::fs::{Links, Root, View};
 use crate::server::{Profile, Profiles};
 use crate::vfs::{Access, Ledger};
@@ -59,21 +61,38 @@ impl Accounts {
         let mounts = self.accounts.iter().flat_map(|account| &account.mounts);
         mounts.map(|(_, folder)| folder.as_path())
     }
+}
 
-    /// Opens the folders and counts what is in those that have a quota.
-    pub(crate) fn profiles(self) -> Result<Profiles, Failure> {
-        let mut profiles = Vec::new();
-        for account in self.accounts {
-            let name = account.name.clone();
-            profiles.push((name, account.profile()?));
-        }
-        Ok(Profiles::new(profiles))
+/// Opens the folders of `accounts` and counts what is in those that have a quota, unless it is
+/// among what is kept of the users there were.
+pub(crate) fn profiles(
+    accounts: Vec<Account>,
+    kept: &mut HashMap<String, Kept>,
+) -> Result<Profiles, Failure> {
+    let mut profiles = Vec::new();
+    let mut keeping = HashMap::new();
+    for account in accounts {
+        let name = account.name.clone();
+        let (profile, kept) = account.profile(kept.get(&name))?;
+        keeping.extend(kept.map(|kept| (name.clone(), kept)));
+        profiles.push((name, profile));
     }
+    *kept = keeping;
+    Ok(Profiles::new(profiles))
+}
+
+/// What outlives a reload: sessions that were there before go on counting in the same ledger.
+pub(crate) struct Kept {
+    mounts: Vec<(String, PathBuf)>,
+    ledger: Arc<Ledger>,
 }
 
 impl Account {
-    /// What the server needs to know of it.
-    pub(crate) fn profile(mut self) -> Result<Profile, Failure> {
+    /// What the server needs to know of it, and what is to be kept where there is a quota.
+    pub(crate) fn profile(
+        mut self,
+        before: Option<&Kept>,
+    ) -> Result<(Profile, Option<Kept>), Failure> {
         let mut mounts = Vec::new();
         for (path, folder) in &self.mounts {
             let root = Root::open(folder).map_err(|error| unopened(folder, &error))?;
@@ -83,9 +102,17 @@ impl Account {
             Failure::configuration(format!("the folders of {}: {error}", self.name))
         })?;
         if self.quota != Quota::default() {
-            self.access.quota = Some(Arc::new(self.ledger()?));
+            self.access.quota = Some(match before.filter(|kept| kept.mounts == self.mounts) {
+                Some(kept) => {
+                    kept.ledger.set_bounds(self.quota.bytes, self.quota.files);
+                    Arc::clone(&kept.ledger)
+                }
+                None => Arc::new(self.ledger()?),
+            });
         }
-        Ok(Profile { view: Arc::new(view), access: Arc::new(self.access) })
+        let ledger = self.access.quota.clone();
+        let kept = ledger.map(|ledger| Kept { mounts: self.mounts, ledger });
+        Ok((Profile { view: Arc::new(view), access: Arc::new(self.access) }, kept))
     }
 
     fn ledger(&self) -> Result<Ledger, Failure> {
@@ -138,6 +165,9 @@ pub(crate) fn sole(
         false => None,
     };
     let digest = password.as_deref().map(|password| PasswordDigest::of(password));
+    let secrets = Secrets { digest, ..Secrets::default() };
+    let person = Person { name: name.clone(), keys: found.keys, secrets, ..Person::default() };
+    let rules = login_rules(config);
     let mut access = Access::unrestricted();
     access.home = config.home.clone().into_bytes();
     access.read_only = config.read_only;
@@ -150,7 +180,7 @@ pub(crate) fn sole(
         quota: Quota::default(),
     };
     Ok(Accounts {
-        authenticator: Arc::new(SoleUser::new(name, found.keys, digest)),
+        authenticator: Arc::new(Users::new(vec![person], rules)),
         accounts: vec![account],
         password,
     })
@@ -227,7 +257,8 @@ mod tests {
         assert_eq!((account.name.as_str(), account.links), ("bob", Links::Refuse));
         assert_eq!((account.access.umask, account.access.read_only), (0o7, true));
         assert_eq!(account.access.home, b"/in");
-        assert!(made.profiles().unwrap().get("bob").is_some());
+        let profiles = profiles(made.accounts, &mut HashMap::new()).unwrap();
+        assert!(profiles.get("bob").is_some());
     }
 
     #[test]
@@ -236,9 +267,19 @@ mod tests {
         std::fs::write(folder.path().join("file"), "12345").unwrap();
         let mut made = sole_of("", folder.path());
         made.accounts[0].quota = Quota { bytes: Some(12), files: None };
-        let profiles = made.profiles().unwrap();
-        let ledger = profiles.get("ann").unwrap().access.quota.clone().unwrap();
-        assert_eq!((ledger.usage().bytes, ledger.usage().files), (5, 1));
-        assert_eq!((ledger.bytes_left(), ledger.files_left()), (Some(7), None));
+        let mut kept = HashMap::new();
+        let ledger = |made: Accounts, kept: &mut HashMap<_, _>| {
+            let profiles = profiles(made.accounts, kept).unwrap();
+            profiles.get("ann").unwrap().access.quota.clone().unwrap()
+        };
+        let first = ledger(made, &mut kept);
+        assert_eq!((first.usage().bytes, first.usage().files), (5, 1));
+        assert_eq!((first.bytes_left(), first.files_left()), (Some(7), None));
+        // Another reading of the same folders goes on in the same ledger, with its own bounds.
+        let mut made = sole_of("", folder.path());
+        made.accounts[0].quota = Quota { bytes: None, files: Some(3) };
+        let second = ledger(made, &mut kept);
+        assert!(Arc::ptr_eq(&first, &second));
+        assert_eq!((first.bytes_left(), first.files_left()), (None, Some(2)));
     }
 }

@@ -16,6 +16,7 @@ mod invoker;
 mod log;
 mod moduli;
 mod private_file;
+mod reload;
 mod serve;
 mod settings;
 mod sftp_server;

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use zeroize::Zeroizing;
 
@@ -14,8 +14,9 @@ use super::config::defs::DEFAULT_ROOT;
 use super::failure::Failure;
 use super::host_key::{self, HostKey, HostKeys, StatePlaces};
 use super::invoker::{Invoker, invoker};
+use super::reload::Reload;
 use super::settings::{self, settings};
-use super::{descriptors, log, moduli, signal, umask, user_keys};
+use super::{descriptors, log, moduli, private_file, signal, umask, user_keys};
 use crate::crypto::{self, Moduli, Preset};
 use crate::reactor::random_seed;
 use crate::server::{self, Ready, Stop};
@@ -38,7 +39,8 @@ pub(crate) fn serve(config: &Config) -> Result<(), Failure> {
     let moduli = moduli(config)?;
     let stop = Arc::new(Stop::new());
     let statistics = Arc::new(OnceLock::new());
-    signal::watch(Arc::clone(&stop), Arc::clone(&statistics))?;
+    let reload = Arc::new(OnceLock::new());
+    signal::watch(Arc::clone(&stop), Arc::clone(&statistics), Arc::clone(&reload))?;
 
     let shown = Shown::of(config, &accounts, &host_keys);
     let shards = settings::shards(config.shards);
@@ -47,10 +49,11 @@ pub(crate) fn serve(config: &Config) -> Result<(), Failure> {
         let _ = statistics.set(ready.statistics.clone());
         say(&shown.announcement(ready));
     };
-    let authenticator = Arc::clone(&accounts.authenticator);
-    let profiles = accounts.profiles()?;
-    let settings = settings(config, profiles, host_keys, moduli, authenticator);
-    check_transport(&settings.ssh.transport)?;
+    let ssh = settings::server_config(config, banner(config)?, host_keys, moduli);
+    check_transport(&ssh.transport)?;
+    let first = Reload::first((config, invoker, umask), accounts, ssh)?;
+    let settings = settings(config, first.roll());
+    let _ = reload.set(Mutex::new(first));
     let ended = server::run(settings, &mut ready, stop);
     ended.map_err(|error| Failure::runtime(error.to_string()))?;
     tracing::info!("stopped");
@@ -58,7 +61,11 @@ pub(crate) fn serve(config: &Config) -> Result<(), Failure> {
 }
 
 /// Who may log in: from the users file, or the sole user.
-fn accounts(config: &Config, invoker: &Invoker, umask: Umask) -> Result<Accounts, Failure> {
+pub(crate) fn accounts(
+    config: &Config,
+    invoker: &Invoker,
+    umask: Umask,
+) -> Result<Accounts, Failure> {
     if !config.users_file.as_os_str().is_empty() {
         return accounts::several(config, umask);
     }
@@ -181,6 +188,7 @@ fn legacy(config: &Config) -> Vec<&'static str> {
 /// Reads the files `config` names without making anything: what `check` checks beyond the values.
 pub(crate) fn check_files(config: &Config) -> Result<(), Failure> {
     let moduli = moduli(config)?;
+    banner(config)?;
     if !config.host_key.is_empty() {
         let host_keys = HostKeys::named(config)?;
         check_transport(&settings::transport(config, host_keys, moduli))?;
@@ -229,6 +237,22 @@ fn host_keys(config: &Config, accounts: &Accounts, invoker: &Invoker) -> Result<
     let key = host_key::load_or_make(&places, beside, random)?;
     HostKeys::new(vec![key], config)
 }
+
+/// What is shown before a login.
+fn banner(config: &Config) -> Result<Option<String>, Failure> {
+    let path = &config.banner;
+    if path.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    let failed =
+        |what: String| Failure::configuration(format!("banner {}: {what}", path.display()));
+    let bytes = private_file::read(path, BANNER_BYTES_MAX, 0)
+        .map_err(|refusal| failed(refusal.describe(BANNER_BYTES_MAX)))?;
+    String::from_utf8(bytes).map(Some).map_err(|_| failed("it is not UTF-8 text".to_owned()))
+}
+
+/// What OpenSSH's client shows of a banner.
+const BANNER_BYTES_MAX: usize = 8 * 1024;
 
 /// The groups for the group exchange; what of the files cannot be used is warned about.
 fn moduli(config: &Config) -> Result<Moduli, Failure> {

@@ -5,38 +5,18 @@ use std::time::Duration;
 
 use super::config::Config;
 use super::host_key::HostKeys;
-use crate::auth::Authenticator;
+use crate::auth::{Chain, Chains, LoginRules};
 use crate::crypto::Moduli;
 use crate::reactor::DriverChoice;
-use crate::server::{CryptoThreads, Names, PagePolicy, Profiles, Settings, Verbs};
-use crate::ssh::{ServerConfig, StrictKex, TransportConfig, WindowBudget};
+use crate::server::{CryptoThreads, CurrentRoll, Names, PagePolicy, Settings, Verbs};
+use crate::ssh::{Prompt, ServerConfig, StrictKex, TransportConfig, WindowBudget};
 
 /// Everything the server is told.
-pub(crate) fn settings(
-    config: &Config,
-    profiles: Profiles,
-    host_keys: HostKeys,
-    moduli: Moduli,
-    auth: Arc<dyn Authenticator>,
-) -> Settings {
-    let window_bytes_max = narrow(config.window_bytes_max);
-    let built_in = ServerConfig::default();
-    let ssh = ServerConfig {
-        transport: transport(config, host_keys, moduli),
-        methods: auth.methods(),
-        max_auth_tries: narrow(config.max_auth_tries),
-        auth_timeout: seconds(config.login_grace_time),
-        keepalive_interval: seconds(config.client_alive_interval),
-        keepalive_count_max: narrow(config.client_alive_count_max),
-        channels_max: wide(config.max_sessions),
-        window_bytes: built_in.window_bytes.min(window_bytes_max),
-        window_bytes_max,
-        window_budget: Arc::new(WindowBudget::new(config.window_budget_bytes)),
-        ..built_in
-    };
+pub(crate) fn settings(config: &Config, roll: Arc<CurrentRoll>) -> Settings {
     Settings {
         listen: config.listen.clone(),
-        profiles,
+        software_version: roll.get().ssh.transport.software_version.clone(),
+        roll,
         shards: shards(config.shards),
         crypto_threads: match config.crypto_threads {
             None => CryptoThreads::Auto,
@@ -47,14 +27,52 @@ pub(crate) fn settings(
             "poll" => DriverChoice::Poll,
             _ => DriverChoice::Auto,
         },
-        ssh: Arc::new(ssh),
-        authenticator: auth,
         names: Names::of_this_host(),
         verbs: Verbs::new(&config.enabled_exec),
         pages: PagePolicy::new(config.write_behind_bytes, config.file_cache == "drop"),
         connections_max: wide(config.max_connections),
         idle_timeout: seconds(config.idle_timeout),
     }
+}
+
+/// The SSH side of it, but for the methods, which depend on the users.
+pub(crate) fn server_config(
+    config: &Config,
+    banner: Option<String>,
+    host_keys: HostKeys,
+    moduli: Moduli,
+) -> ServerConfig {
+    let window_bytes_max = narrow(config.window_bytes_max);
+    let built_in = ServerConfig::default();
+    ServerConfig {
+        transport: transport(config, host_keys, moduli),
+        banner,
+        max_auth_tries: narrow(config.max_auth_tries),
+        auth_timeout: seconds(config.login_grace_time),
+        keepalive_interval: seconds(config.client_alive_interval),
+        keepalive_count_max: narrow(config.client_alive_count_max),
+        channels_max: wide(config.max_sessions),
+        window_bytes: built_in.window_bytes.min(window_bytes_max),
+        window_bytes_max,
+        window_budget: Arc::new(WindowBudget::new(config.window_budget_bytes)),
+        ..built_in
+    }
+}
+
+/// What holds for every login.
+pub(crate) fn login_rules(config: &Config) -> LoginRules {
+    LoginRules {
+        chains: chains(&config.authentication_methods),
+        instruction: config.interactive_instruction.clone(),
+        password_prompt: Prompt { text: config.password_prompt.clone(), echo: false },
+        code_prompt: Prompt { text: config.totp_prompt.clone(), echo: config.totp_echo },
+    }
+}
+
+/// The chains that a list of `authentication_methods` names, which was checked as it was read.
+pub(crate) fn chains(texts: &[String]) -> Option<Chains> {
+    let chains = texts.iter().filter_map(|text| Chain::parse(text).ok()).collect();
+    (!texts.is_empty()).then(|| Chains::new(chains))
 }
 
 /// The transport's part of it.
@@ -116,13 +134,46 @@ fn wide(value: u64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::SoleUser;
+    use crate::auth::Users;
     use crate::daemon::config::{Layer, load};
+    use crate::server::{Profiles, Roll};
 
-    fn made(text: &str) -> Settings {
+    /// What the server is told, and its SSH side.
+    struct Made {
+        settings: Settings,
+        ssh: Arc<ServerConfig>,
+    }
+
+    impl std::ops::Deref for Made {
+        type Target = Settings;
+
+        fn deref(&self) -> &Settings {
+            &self.settings
+        }
+    }
+
+    fn made(text: &str) -> Made {
         let config = load(&[Layer::File { name: "f", text }]).unwrap();
-        let auth = Arc::new(SoleUser::new("ann", vec![], None));
-        settings(&config, Profiles::default(), HostKeys::default(), Moduli::default(), auth)
+        let authenticator = Arc::new(Users::sole("ann", vec![], None));
+        let ssh = server_config(&config, None, HostKeys::default(), Moduli::default());
+        let roll = Roll { authenticator, profiles: Profiles::default(), ssh: Arc::new(ssh) };
+        let ssh = Arc::clone(&roll.ssh);
+        Made { settings: settings(&config, Arc::new(CurrentRoll::new(roll))), ssh }
+    }
+
+    #[test]
+    fn the_chains_and_prompts_reach_the_logins() {
+        let text = "authentication_methods = ['publickey,password', 'password']\n\
+                    interactive_instruction = 'hi'\npassword_prompt = 'pw'\n\
+                    totp_prompt = 'code'\ntotp_echo = false\n";
+        let rules = login_rules(&load(&[Layer::File { name: "f", text }]).unwrap());
+        let chains: Vec<_> = rules.chains.unwrap().iter().map(ToString::to_string).collect();
+        assert_eq!(chains, ["publickey,password", "password"]);
+        assert_eq!(rules.instruction, "hi");
+        assert_eq!(rules.password_prompt, Prompt { text: "pw".to_owned(), echo: false });
+        assert_eq!(rules.code_prompt, Prompt { text: "code".to_owned(), echo: false });
+        let rules = login_rules(&load(&[]).unwrap());
+        assert!(rules.chains.is_none() && rules.code_prompt.echo);
     }
 
     #[test]
@@ -177,7 +228,6 @@ mod tests {
         assert_eq!(ssh.transport.macs, ["hmac-sha2-512"]);
         assert_eq!(ssh.transport.kexes, ["ecdh-sha2-nistp256"]);
         assert_eq!(ssh.transport.rsa_bits_min, 2048);
-        assert_eq!(ssh.methods, ["publickey"]);
         let transport = &ssh.transport;
         assert_eq!(transport.rekey_interval, Some(Duration::from_secs(3_600)));
         assert_eq!(transport.ident_timeout, Duration::from_secs(3));

@@ -100,7 +100,8 @@ pub(crate) fn serve(arguments: &SftpServerArguments) -> Result<(), Failure> {
     umask::settle([&mut access]);
     let start = start(arguments.start.as_deref(), &invoker)?;
     let account = account(access, start, &invoker);
-    let served = serve_stdio(account.profile()?, &Names::of_this_host(), &invoker.name);
+    let (profile, _) = account.profile(None)?;
+    let served = serve_stdio(profile, &Names::of_this_host(), &invoker.name);
     match served {
         Err(_) if !arguments.log_to_stderr => Err(Failure::silent()),
         served => served.map_err(|error| Failure::runtime(error.to_string())),
@@ -292,6 +293,6 @@ mod tests {
         let account = account(Access::unrestricted(), b"/srv".to_vec(), &ann());
         assert_eq!(account.access.home, b"/srv");
         assert_eq!(account.mounts, [("/".to_owned(), PathBuf::from("/"))]);
-        assert!(account.profile().is_ok());
+        assert!(account.profile(None).is_ok());
     }
 }

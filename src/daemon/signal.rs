@@ -1,27 +1,39 @@
-//! SIGTERM and SIGINT: the first stops the server in order, the second at once. SIGUSR1: what the
-//! shards are doing goes to the log.
+//! SIGTERM and SIGINT: the first stops the server in order, the second at once. SIGHUP: the users
+//! are read again. SIGUSR1: what the shards are doing goes to the log.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1, SIGXFSZ};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
 use super::failure::Failure;
+use super::reload::Reload;
 use crate::server::{Statistics, Stop, imbalance_percent};
 
 /// Watches for signals on a thread of its own until the process ends.
 ///
 /// signal-hook keeps the handler to one write into a pipe; the thread reads the other end.
-pub(crate) fn watch(stop: Arc<Stop>, statistics: Arc<OnceLock<Statistics>>) -> Result<(), Failure> {
+pub(crate) fn watch(
+    stop: Arc<Stop>,
+    statistics: Arc<OnceLock<Statistics>>,
+    reload: Arc<OnceLock<Mutex<Reload>>>,
+) -> Result<(), Failure> {
     // SIGXFSZ ends a process whose write passes RLIMIT_FSIZE; handled, the write fails with EFBIG,
     // and that is one client's failure instead of everyone's.
     let failed = |error| Failure::runtime(format!("signals cannot be watched: {error}"));
-    let mut signals = Signals::new([SIGTERM, SIGINT, SIGUSR1, SIGXFSZ]).map_err(failed)?;
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGXFSZ]).map_err(failed)?;
     let watching = move || {
         let mut stopping = false;
         for signal in signals.forever().filter(|&signal| signal != SIGXFSZ) {
             if signal == SIGUSR1 {
                 statistics.get().inspect(|statistics| log(statistics));
+                continue;
+            }
+            if signal == SIGHUP {
+                // One that comes during the start asks for what is being done.
+                if let Some(reload) = reload.get() {
+                    reload.lock().unwrap_or_else(PoisonError::into_inner).again();
+                }
                 continue;
             }
             let signal = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };

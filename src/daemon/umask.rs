@@ -29,6 +29,26 @@ pub(crate) fn settle<'a>(users: impl IntoIterator<Item = &'a mut Access>) {
     }
 }
 
+/// The same once threads run: the process's umask, which `settle` has made, stays what it is for
+/// the sessions there are. `false` if somebody among these needs another one.
+pub(crate) fn settle_again<'a>(users: impl IntoIterator<Item = &'a mut Access>) -> bool {
+    let process = in_force();
+    users.into_iter().all(|access| {
+        let forced = access.file_mode.is_some() || access.directory_mode.is_some();
+        let fits = access.umask & process == process && (process == 0 || !forced);
+        // What the kernel takes off itself it also leaves alone where a folder has a default ACL.
+        access.umask &= !process;
+        fits
+    })
+}
+
+/// The process's umask, without changing it (Linux 4.7).
+fn in_force() -> Umask {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("Umask:"));
+    line.and_then(|octal| Umask::from_str_radix(octal.trim(), 8).ok()).unwrap_or(0)
+}
+
 /// The umask they all have. A forced mode is one that no umask touches, so it needs 0.
 fn common(users: &[&mut Access]) -> Option<Umask> {
     let first = users.first()?.umask;

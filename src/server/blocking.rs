@@ -15,13 +15,14 @@ use super::limits::{
 pub(super) type Work = Box<dyn FnOnce() + Send>;
 
 /// Hands work to threads that may block.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Blocking {
     shared: Arc<Shared>,
 }
 
-#[derive(Default)]
 struct Shared {
+    /// Jobs one user has running at once.
+    share: usize,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -41,7 +42,19 @@ struct Share {
     waiting: usize,
 }
 
+impl Default for Blocking {
+    fn default() -> Self {
+        Self::with_share(JOBS_PER_USER_MAX)
+    }
+}
+
 impl Blocking {
+    /// Threads of which one user has at most `share`.
+    pub(super) fn with_share(share: usize) -> Self {
+        let (state, changed) = (Mutex::default(), Condvar::new());
+        Self { shared: Arc::new(Shared { share, state, changed }) }
+    }
+
     /// Runs `work` as soon as a thread is free and `user` has less than his share running.
     ///
     /// Where too many of his wait, or no thread can be had at all, the work is dropped, and with it
@@ -87,7 +100,7 @@ impl Shared {
     fn serve(&self) {
         let mut state = self.lock();
         loop {
-            if let Some((user, work)) = state.next() {
+            if let Some((user, work)) = state.next(self.share) {
                 drop(state);
                 // A job that panics answers from its own drop; the thread goes on.
                 let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
@@ -112,10 +125,10 @@ impl Shared {
 
 impl State {
     /// The first job whose user may have one more.
-    fn next(&mut self) -> Option<(Arc<str>, Work)> {
+    fn next(&mut self, share: usize) -> Option<(Arc<str>, Work)> {
         let shares = &self.shares;
         let running = |user: &Arc<str>| shares.get(user).map_or(0, |share| share.running);
-        let index = self.waiting.iter().position(|(user, _)| running(user) < JOBS_PER_USER_MAX)?;
+        let index = self.waiting.iter().position(|(user, _)| running(user) < share)?;
         let (user, work) = self.waiting.remove(index)?;
         let share = self.shares.entry(Arc::clone(&user)).or_default();
         share.waiting = share.waiting.saturating_sub(1);

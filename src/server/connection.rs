@@ -6,6 +6,7 @@
 //! cancels what still runs and is [`gone`](Driver::is_gone) when the last completion has come back.
 
 mod events;
+mod login;
 mod output;
 
 use std::collections::BTreeSet;
@@ -16,15 +17,19 @@ use std::time::Instant;
 
 use rustix::io::Errno;
 
+use self::login::Tried;
 use super::inbound::Inbound;
 use super::job::{Finished, Jobs};
 use super::limits::{FLUSH_TIMEOUT, HEAVY_BYTES, HEAVY_TIME, STARVED_RETRY};
 use super::outbound::Outbound;
 use super::profile::Profile;
+use super::roll::Roll;
 use super::sealing::{Pace, Sealing};
 use super::session::{Party, Session};
 use super::settings::Settings;
 use super::turns::Weight;
+use super::verdicts::{Pending, Verdicts};
+use crate::auth::Login;
 use crate::reactor::{BufferPool, Done, Reactor, Socket, Token};
 use crate::ssh::{ChannelId, Connection, DisconnectReason};
 
@@ -32,6 +37,7 @@ use crate::ssh::{ChannelId, Connection, DisconnectReason};
 pub(super) struct Place<'a> {
     pub(super) settings: &'a Settings,
     pub(super) jobs: &'a Jobs,
+    pub(super) verdicts: &'a Verdicts,
     pub(super) reactor: &'a mut Reactor,
     pub(super) pool: &'a BufferPool,
     pub(super) sealing: &'a mut Sealing,
@@ -67,6 +73,12 @@ pub(super) struct Driver {
     socket: Socket,
     peer: SocketAddr,
     party: Rc<Party>,
+    /// What has been proved of the user.
+    login: Login,
+    /// Who decided last about a request to log in.
+    roll: Option<Arc<Roll>>,
+    /// A verdict that is being worked out, and on what.
+    judging: Option<(Pending, Tried)>,
     /// Known once the user has logged in.
     profile: Option<Arc<Profile>>,
     ssh: Connection,
@@ -119,6 +131,9 @@ impl Driver {
             socket,
             peer,
             party: Rc::new(Party { connection: number, peer: Some(peer), user: "".into() }),
+            login: Login::default(),
+            roll: None,
+            judging: None,
             profile: None,
             ssh,
             inbound: Inbound::default(),

@@ -1,5 +1,5 @@
-//! What reaches a shard from other threads: sockets that it is to serve, finished jobs, and
-//! trains that were sealed elsewhere.
+//! What reaches a shard from other threads: sockets that it is to serve, finished jobs, trains that
+//! were sealed elsewhere, and verdicts that took work.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -8,6 +8,7 @@ use std::sync::Mutex;
 
 use super::job::Finished;
 use super::sealing::SealedTrain;
+use super::verdicts::Judged;
 use crate::reactor::Waker;
 
 /// A connection that was accepted and not yet served.
@@ -23,6 +24,7 @@ pub(super) struct Mailbox {
     arrivals: Mutex<VecDeque<Arrival>>,
     finished: Mutex<Vec<Finished>>,
     sealed: Mutex<Vec<SealedTrain>>,
+    judged: Mutex<Vec<Judged>>,
     waker: Waker,
 }
 
@@ -32,6 +34,7 @@ impl Mailbox {
             arrivals: Mutex::default(),
             finished: Mutex::default(),
             sealed: Mutex::default(),
+            judged: Mutex::default(),
             waker,
         }
     }
@@ -66,6 +69,18 @@ impl Mailbox {
             all.push(train);
         }
         self.waker.wake();
+    }
+
+    /// A verdict on somebody who logs in on one of the shard's connections has come.
+    pub(super) fn judged(&self, judged: Judged) {
+        if let Ok(mut all) = self.judged.lock() {
+            all.push(judged);
+        }
+        self.waker.wake();
+    }
+
+    pub(super) fn take_judged(&self) -> Vec<Judged> {
+        self.judged.lock().map(|mut all| std::mem::take(&mut *all)).unwrap_or_default()
     }
 
     pub(super) fn take_sealed(&self) -> Vec<SealedTrain> {

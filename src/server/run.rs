@@ -16,6 +16,7 @@ use super::settings::Settings;
 use super::shard::{Parts, Shard};
 use super::statistics::Statistics;
 use super::stop::Stop;
+use super::verdicts::VerdictThreads;
 use crate::crypto::{ChaChaRandom, Random};
 use crate::reactor::{DriverInfo, Reactor, ReactorError, ReactorLimits, Waker, random_seed};
 
@@ -101,11 +102,11 @@ pub fn run(
         .map(|&address| listen(address).map_err(|error| ServerError::Listen { address, error }))
         .collect::<Result<Vec<Listener>, _>>()?;
     let addresses: Vec<SocketAddr> = listeners.iter().map(|own| own.address).collect();
-    let blocking = Blocking::default();
+    let (blocking, verdicts) = (Blocking::default(), VerdictThreads::new());
     let sealing = Pool::new(settings.crypto_threads)?;
     let mut started = Vec::new();
     for index in 0..settings.shards.max(1) {
-        started.push(start(index, &settings, &blocking, &sealing, &stop)?);
+        started.push(start(index, &settings, (&blocking, &verdicts), &sealing, &stop)?);
     }
     let mut seats = Vec::new();
     let mut driver = None;
@@ -137,14 +138,14 @@ pub fn run(
 fn start(
     index: usize,
     settings: &Arc<Settings>,
-    blocking: &Blocking,
+    (blocking, verdicts): (&Blocking, &VerdictThreads),
     sealing: &Option<Arc<Pool>>,
     stop: &Arc<Stop>,
 ) -> Result<Started, ServerError> {
     let (report_to, report) = channel();
     let (seat, seated) = channel::<Place>();
     let settings = Arc::clone(settings);
-    let blocking = blocking.clone();
+    let (blocking, verdicts) = (blocking.clone(), verdicts.clone());
     let sealing = sealing.clone();
     let stop = Arc::clone(stop);
     let body = move || {
@@ -165,6 +166,7 @@ fn start(
             index,
             settings,
             blocking,
+            verdicts,
             sealing,
             reactor,
             mailbox,

@@ -4,27 +4,23 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::auth::Authenticator;
 use crate::reactor::DriverChoice;
-use crate::server::{CryptoThreads, Names, PagePolicy, Profiles, Verbs};
-use crate::ssh::ServerConfig;
+use crate::server::{CryptoThreads, CurrentRoll, Names, PagePolicy, Verbs};
 
 /// Everything [`run`](super::run) needs; checked and complete.
 pub struct Settings {
     /// Addresses to listen on; port 0 lets the kernel pick one.
     pub listen: Vec<SocketAddr>,
-    /// What each user sees and may do; one without a profile cannot open a session.
-    pub profiles: Profiles,
+    /// Who may log in and what each is given; may be replaced while the server runs.
+    pub roll: Arc<CurrentRoll>,
+    /// What the server calls itself.
+    pub software_version: String,
     /// Threads that serve connections, at least 1.
     pub shards: usize,
     /// Threads that seal besides them.
     pub crypto_threads: CryptoThreads,
     /// Which driver the reactors run on.
     pub driver: DriverChoice,
-    /// The SSH side of it.
-    pub ssh: Arc<ServerConfig>,
-    /// Who may log in.
-    pub authenticator: Arc<dyn Authenticator>,
     /// Which commands clients may have carried out.
     pub verbs: Verbs,
     /// Names of users and groups, for directory listings.

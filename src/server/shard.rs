@@ -26,6 +26,7 @@ use super::sealing::{Pool, SealedTrain, Sealing};
 use super::settings::Settings;
 use super::stop::Stop;
 use super::turns::{Turns, Weight};
+use super::verdicts::{Judged, VerdictThreads, Verdicts};
 use crate::reactor::{
     BufferPool, Completion, Done, Op, PoolLimits, Reactor, Timers, Token, WAKE_TOKEN,
     thread_cpu_time,
@@ -39,6 +40,7 @@ pub(super) struct Shard {
     index: usize,
     settings: Arc<Settings>,
     jobs: Jobs,
+    verdicts: Verdicts,
     reactor: Reactor,
     pool: BufferPool,
     timers: Timers,
@@ -83,6 +85,7 @@ pub(super) struct Parts {
     pub(super) index: usize,
     pub(super) settings: Arc<Settings>,
     pub(super) blocking: Blocking,
+    pub(super) verdicts: VerdictThreads,
     pub(super) sealing: Option<Arc<Pool>>,
     pub(super) reactor: Reactor,
     pub(super) mailbox: Arc<Mailbox>,
@@ -102,11 +105,13 @@ impl Shard {
         };
         let (blocking, mailbox) = (parts.blocking, Arc::clone(&parts.mailbox));
         let sealing = Sealing::new(parts.sealing, Arc::clone(&mailbox));
+        let verdicts = Verdicts::new(parts.verdicts, Arc::clone(&mailbox));
         let jobs = Jobs::Elsewhere { blocking, mailbox };
         Self {
             index: parts.index,
             settings: parts.settings,
             jobs,
+            verdicts,
             reactor: parts.reactor,
             pool: BufferPool::new(limits),
             timers: Timers::new(),
@@ -182,6 +187,9 @@ impl Shard {
             for train in self.mailbox.take_sealed() {
                 self.train_sealed(clock.now, train);
             }
+            for judged in self.mailbox.take_judged() {
+                self.judged(clock, judged);
+            }
             return;
         }
         if token.0 & LISTENER != 0 {
@@ -219,6 +227,15 @@ impl Shard {
         }
     }
 
+    fn judged(&mut self, clock: Clock, judged: Judged) {
+        let slot = Driver::slot_of(judged.token);
+        let (drivers, turns, place) = self.split(clock);
+        if let Some(driver) = drivers.get_mut(slot) {
+            driver.verdict_came(&place, judged);
+            turns.add(slot, driver.weight(clock.now));
+        }
+    }
+
     fn accepted(&mut self, token: Token, done: Done) {
         let Some(acceptor) = self.acceptor.clone() else { return };
         match done {
@@ -242,7 +259,7 @@ impl Shard {
         let entry = self.drivers.vacant_entry();
         let slot = entry.key();
         let random = super::run::random();
-        let ssh = Connection::server(self.settings.ssh.clone(), random, now);
+        let ssh = Connection::server(self.settings.roll.get().ssh.clone(), random, now);
         entry.insert(Driver::new(
             arrival.number,
             u32::try_from(slot).unwrap_or(u32::MAX),
@@ -259,6 +276,7 @@ impl Shard {
         let place = Place {
             settings: &self.settings,
             jobs: &self.jobs,
+            verdicts: &self.verdicts,
             reactor: &mut self.reactor,
             pool: &self.pool,
             sealing: &mut self.sealing,

@@ -11,8 +11,9 @@ use super::transport::TransportConfig;
 pub struct ServerConfig {
     /// Identification, algorithms, host keys and rekey limits.
     pub transport: TransportConfig,
-    /// Authentication methods offered, in this order: of `publickey` and `password`. A request for
-    /// a method that is not here fails without asking the application.
+    /// Authentication methods offered, in this order: of `publickey`, `password` and
+    /// `keyboard-interactive`. A request for a method that is not here fails without asking the
+    /// application.
     pub methods: Vec<&'static str>,
     /// Text sent before the first answer to an authentication request. `None` sends nothing.
     pub banner: Option<String>,

@@ -54,6 +54,11 @@ pub enum Event {
     },
     /// Server: someone wants to log in. Answer with `handle_auth`.
     AuthRequest(AuthRequest),
+    /// Server: an attempt failed before the application was asked. It has been answered already;
+    /// this is for the log.
+    AuthRefused(RefusedAttempt),
+    /// Client: the server asks questions. Answer with `auth_answers`.
+    AuthPrompted(Prompts),
     /// Client: the attempt failed (or was one of several needed).
     AuthFailed {
         /// Methods that can continue.
@@ -191,8 +196,27 @@ pub enum AuthMethod {
         /// The public key as on the wire.
         blob: Vec<u8>,
     },
+    /// The peer wants to be asked (RFC 4256). Answer with [`AuthVerdict::Ask`].
+    Interactive,
+    /// Its answers to the questions of the last [`AuthVerdict::Ask`], as many as there were
+    /// questions.
+    Answers(Vec<Zeroizing<String>>),
     /// A method the core does not know. The core fails it itself; here for completeness.
     Other(String),
+}
+
+impl AuthMethod {
+    /// Its name (RFC 4252, RFC 4256).
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::None => "none",
+            Self::Password(_) => "password",
+            Self::KeyOffered { .. } | Self::KeyVerified { .. } => "publickey",
+            Self::Interactive | Self::Answers(_) => "keyboard-interactive",
+            Self::Other(name) => name,
+        }
+    }
 }
 
 impl std::fmt::Debug for AuthMethod {
@@ -203,16 +227,58 @@ impl std::fmt::Debug for AuthMethod {
             Self::Password(_) => f.write_str("Password(..)"),
             Self::KeyOffered { algorithm, .. } => write!(f, "KeyOffered({algorithm})"),
             Self::KeyVerified { algorithm, .. } => write!(f, "KeyVerified({algorithm})"),
+            Self::Interactive => f.write_str("Interactive"),
+            Self::Answers(answers) => write!(f, "Answers({})", answers.len()),
             Self::Other(name) => write!(f, "Other({name:?})"),
         }
     }
 }
 
+/// An attempt that failed before anybody was asked about it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct RefusedAttempt {
+    /// The name asked for.
+    pub user: String,
+    /// The method's name as the peer wrote it, shortened. Untrusted.
+    pub method: String,
+    /// The key it was about, as on the wire. Nobody has proved to hold it.
+    pub key: Option<Vec<u8>>,
+    /// Why it failed.
+    pub cause: &'static str,
+}
+
+/// Questions of `keyboard-interactive` (RFC 4256 3.2). A client must take all text as untrusted.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct Prompts {
+    /// A heading; may be empty.
+    pub name: String,
+    /// Words before the questions; may be empty.
+    pub instruction: String,
+    /// The questions, at most 16.
+    pub prompts: Vec<Prompt>,
+}
+
+/// One question.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Prompt {
+    /// Its text, such as `Password: `.
+    pub text: String,
+    /// Whether what is typed may be seen.
+    pub echo: bool,
+}
+
 /// The application's answer to an [`AuthRequest`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum AuthVerdict {
     /// Let the user in; for an offered key: go on and sign.
     Accept,
     /// Refuse this attempt. It counts towards `max_auth_tries`.
     Reject,
+    /// The proof holds, and another is wanted (RFC 4252 5.1). For an offered key it is a refusal.
+    Partial {
+        /// The methods that can continue. From here on no others are taken.
+        methods: Vec<&'static str>,
+    },
+    /// Ask this. For other methods than `keyboard-interactive` it is a refusal.
+    Ask(Prompts),
 }

@@ -33,7 +33,10 @@ pub use channel::WindowBudget;
 pub use config::{ClientConfig, ServerConfig};
 pub use connection::{Connection, DataFrame};
 pub use disconnect::{Disconnect, DisconnectReason};
-pub use event::{AuthMethod, AuthRequest, AuthVerdict, ChannelId, Event, Handled};
+pub use event::{
+    AuthMethod, AuthRequest, AuthVerdict, ChannelId, Event, Handled, Prompt, Prompts,
+    RefusedAttempt,
+};
 pub use packet::{FrameShape, SealError, SealJob};
 pub use requests::{ChannelRequest, GlobalRequest, TerminalModes, WindowSize, X11Cookie};
 pub use transport::{

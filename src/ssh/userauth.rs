@@ -6,10 +6,11 @@
 //! name this connection ever named.
 
 mod client;
+mod interactive;
 mod server;
 
 pub(crate) use client::{Attempt, ClientAuth, Offered};
-pub(crate) use server::{Decision, ServerAuth, Then};
+pub(crate) use server::{Decision, ServerAuth, Then, banner};
 
 use super::numbers::USERAUTH_REQUEST;
 use super::wire::Writer;

@@ -45,13 +45,13 @@ impl std::error::Error for OverQuota {}
 /// The lock is held for a few steps over a map, and while a file is asked for its size.
 #[derive(Debug)]
 pub struct Ledger {
-    bytes_max: Option<u64>,
-    files_max: Option<u64>,
     books: Mutex<Books>,
 }
 
 #[derive(Debug, Default)]
 struct Books {
+    bytes_max: Option<u64>,
+    files_max: Option<u64>,
     used: Usage,
     open: HashMap<FileId, OpenFile>,
 }
@@ -70,8 +70,14 @@ impl Ledger {
     /// A ledger that opens with `used`, as somebody measured it. `None` is no bound.
     #[must_use]
     pub fn new(bytes_max: Option<u64>, files_max: Option<u64>, used: Usage) -> Self {
-        let books = Mutex::new(Books { used, open: HashMap::new() });
-        Self { bytes_max, files_max, books }
+        let books = Books { bytes_max, files_max, used, open: HashMap::new() };
+        Self { books: Mutex::new(books) }
+    }
+
+    /// From here on these are the bounds. What is kept beyond them stays.
+    pub fn set_bounds(&self, bytes_max: Option<u64>, files_max: Option<u64>) {
+        let mut books = self.books();
+        (books.bytes_max, books.files_max) = (bytes_max, files_max);
     }
 
     /// What is counted now, what is under way included.
@@ -83,25 +89,25 @@ impl Ledger {
     /// How many bytes he may keep; `None` is no bound.
     #[must_use]
     pub fn bytes_max(&self) -> Option<u64> {
-        self.bytes_max
+        self.books().bytes_max
     }
 
     /// How many names he may keep; `None` is no bound.
     #[must_use]
     pub fn files_max(&self) -> Option<u64> {
-        self.files_max
+        self.books().files_max
     }
 
     /// How many bytes more he may keep; `None` is no bound.
     #[must_use]
     pub fn bytes_left(&self) -> Option<u64> {
-        self.bytes_max.map(|max| max.saturating_sub(self.usage().bytes))
+        self.bytes_max().map(|max| max.saturating_sub(self.usage().bytes))
     }
 
     /// How many names more he may keep; `None` is no bound.
     #[must_use]
     pub fn files_left(&self) -> Option<u64> {
-        self.files_max.map(|max| max.saturating_sub(self.usage().files))
+        self.files_max().map(|max| max.saturating_sub(self.usage().files))
     }
 
     /// A handle to a file was opened, or a request is about to change it by its path. `size` tells
@@ -119,7 +125,7 @@ impl Ledger {
     /// # Errors
     /// [`OverQuota::Bytes`]; nothing is counted then, and nothing may be written.
     pub fn grow(&self, id: FileId, end: u64) -> Result<(), OverQuota> {
-        self.books().grow(id, self.bytes_max, |size| size.max(end))
+        self.books().grow(id, |size| size.max(end))
     }
 
     /// `len` bytes are about to be written at the end of an open file.
@@ -127,7 +133,7 @@ impl Ledger {
     /// # Errors
     /// As [`grow`](Self::grow).
     pub fn append(&self, id: FileId, len: u64) -> Result<(), OverQuota> {
-        self.books().grow(id, self.bytes_max, |size| size.saturating_add(len))
+        self.books().grow(id, |size| size.saturating_add(len))
     }
 
     /// An open file is about to be cut or stretched to `size`, with no write under way.
@@ -135,7 +141,7 @@ impl Ledger {
     /// # Errors
     /// As [`grow`](Self::grow).
     pub fn set_size(&self, id: FileId, size: u64) -> Result<(), OverQuota> {
-        self.books().grow(id, self.bytes_max, |_| size)
+        self.books().grow(id, |_| size)
     }
 
     /// A write or a change of size failed, and the file has `size` bytes. While others hold the
@@ -179,7 +185,7 @@ impl Ledger {
     /// [`OverQuota::Files`]; nothing is counted then, and nothing may be made.
     pub fn made(&self) -> Result<(), OverQuota> {
         let mut books = self.books();
-        if self.files_max.is_some_and(|max| books.used.files >= max) {
+        if books.files_max.is_some_and(|max| books.used.files >= max) {
             return Err(OverQuota::Files);
         }
         books.used.files = books.used.files.saturating_add(1);
@@ -201,15 +207,10 @@ impl Ledger {
 impl Books {
     /// Gives an open file the size that `resized` makes of its own. A file that was never opened
     /// here has nobody who counts it.
-    fn grow(
-        &mut self,
-        id: FileId,
-        bytes_max: Option<u64>,
-        resized: impl FnOnce(u64) -> u64,
-    ) -> Result<(), OverQuota> {
+    fn grow(&mut self, id: FileId, resized: impl FnOnce(u64) -> u64) -> Result<(), OverQuota> {
         let Some(old) = self.open.get(&id).map(|file| file.size) else { return Ok(()) };
         let new = resized(old);
-        self.exchange(bytes_max, old, new)?;
+        self.exchange(old, new)?;
         if let Some(file) = self.open.get_mut(&id) {
             file.size = new;
         }
@@ -217,10 +218,10 @@ impl Books {
     }
 
     /// Counts `new` in place of `old` if that is within bounds. To need less always is.
-    fn exchange(&mut self, bytes_max: Option<u64>, old: u64, new: u64) -> Result<(), OverQuota> {
+    fn exchange(&mut self, old: u64, new: u64) -> Result<(), OverQuota> {
         let more = new.saturating_sub(old);
         let over = |max| self.used.bytes.saturating_add(more) > max;
-        if more > 0 && bytes_max.is_some_and(over) {
+        if more > 0 && self.bytes_max.is_some_and(over) {
             return Err(OverQuota::Bytes);
         }
         self.recount(old, new);

@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ringferry::auth::{Attempt, Authenticator, SoleUser, Verdict};
+use ringferry::auth::{Attempt, Login, Users, judge};
 use ringferry::crypto::{ChaChaRandom, Ed25519Signer, Preset};
 use ringferry::ssh::transport::{Item, Transport};
 use ringferry::ssh::{
@@ -59,7 +59,9 @@ pub(crate) struct Scene {
     /// What the application answers to whatever asks.
     pub(crate) accepts: bool,
     /// Who may log in, where that is not for `accepts` to say.
-    pub(crate) users: Option<SoleUser>,
+    pub(crate) users: Option<Users>,
+    /// What the peer has proved to them.
+    pub(crate) login: Login,
     /// Bytes for us that were not taken yet.
     pub(crate) input: Vec<u8>,
     peer_input: Vec<u8>,
@@ -87,6 +89,7 @@ impl Scene {
             farewell: None,
             accepts: true,
             users: None,
+            login: Login::default(),
             input: Vec::new(),
             peer_input: Vec::new(),
         }
@@ -200,10 +203,11 @@ impl Scene {
             Event::HostKeyOffered { .. } => self.ours.handle_host_key(self.now, true),
             Event::AuthRequest(request) => {
                 let attempt = Attempt { peer: Ipv4Addr::LOCALHOST.into(), now: 0 };
-                let verdict = match self.users.as_ref().map(|users| users.check(request, &attempt))
-                {
-                    Some(Verdict::Accept) => AuthVerdict::Accept,
-                    Some(Verdict::Reject { .. }) => AuthVerdict::Reject,
+                let verdict = match &self.users {
+                    Some(users) => {
+                        let judged = judge(users, request, &self.login, &attempt);
+                        self.login.answer(judged)
+                    }
                     None => verdict,
                 };
                 self.ours.handle_auth(self.now, verdict);

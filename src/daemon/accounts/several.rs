@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{Account, Accounts, Quota, Umask, key_rules, links};
-use crate::auth::{AuthorizedKey, KeyRules, Users, authorized_keys};
+use crate::auth::{AuthorizedKey, KeyRules, Person, Users, authorized_keys};
 use crate::daemon::config::{
     Config, Fault, FolderSettings, Table, UserSettings, UserTables, load_users,
 };
 use crate::daemon::failure::{Failure, USAGE};
 use crate::daemon::private_file::{self, Refusal};
+use crate::daemon::settings::{chains, login_rules};
 use crate::daemon::user_keys::{self, UserKeys};
 use crate::vfs::{Access, Grants, NamePatterns, Rule, SetstatIgnored};
 
@@ -32,9 +33,8 @@ pub(crate) fn several(config: &Config, umask: Umask) -> Result<Accounts, Failure
     if !faults.is_empty() {
         return Err(failure(faults));
     }
-    let keys = people.iter().map(|(account, keys)| (account.name.as_str(), &keys[..]));
-    let authenticator = Arc::new(Users::new(keys));
-    let accounts = people.into_iter().map(|(account, _)| account).collect();
+    let (accounts, people) = people.into_iter().unzip();
+    let authenticator = Arc::new(Users::new(people, login_rules(config)));
     Ok(Accounts { authenticator, accounts, password: None })
 }
 
@@ -68,7 +68,7 @@ struct Reading {
 }
 
 impl Reading {
-    fn user(&self, user: &UserTables, faults: &mut Vec<Fault>) -> (Account, Vec<AuthorizedKey>) {
+    fn user(&self, user: &UserTables, faults: &mut Vec<Fault>) -> (Account, Person) {
         let own = &user.user.value;
         let account = Account {
             name: user.name.clone(),
@@ -80,7 +80,14 @@ impl Reading {
                 files: unless_zero(own.quota_files),
             },
         };
-        (account, self.keys(user, faults))
+        let person = Person {
+            name: user.name.clone(),
+            keys: self.keys(user, faults),
+            chains: chains(&own.authentication_methods),
+            message: (!own.message.is_empty()).then(|| own.message.clone()),
+            ..Person::default()
+        };
+        (account, person)
     }
 
     fn access(&self, user: &UserTables, faults: &mut Vec<Fault>) -> Access {

@@ -3,6 +3,8 @@
 //! A new setting is a new row here and a field in [`Config`]; parsing, errors, the sample file and
 //! the manual follow. Names and meanings are sshd_config(5)'s where it has the setting.
 
+mod logins;
+
 use super::Config;
 use super::place::{Place, Unit};
 use super::read;
@@ -47,6 +49,7 @@ fn addendum(text: &str) -> Result<(), String> {
 }
 
 /// What the users file says in the same words.
+pub(super) use self::logins::{CHAINS, chain};
 pub(super) const CLIENT_PATH: &str = "an absolute path without . and .. and without a / at its end";
 pub(super) const UMASK_EMPTY: &str = "the umask the server was started with";
 pub(super) const SYMLINKS: &str = "Symbolic links inside what a client sees. follow: they lead \
@@ -203,6 +206,12 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
         default: || Value::text("text"),
         place: Place::Choice { at: |config| &mut config.log_format, among: &["text", "json"] },
     },
+    logins::AUTHENTICATION_METHODS,
+    logins::BANNER,
+    logins::INTERACTIVE_INSTRUCTION,
+    logins::PASSWORD_PROMPT,
+    logins::TOTP_PROMPT,
+    logins::TOTP_ECHO,
     Definition {
         key: "max_auth_tries",
         doc: "Authentication attempts a connection may fail before it is closed.",

@@ -40,6 +40,18 @@ pub struct Config {
     pub user: String,
     /// Files of public keys that may log in; empty: the invoking user's own.
     pub authorized_keys: Vec<PathBuf>,
+    /// Chains of methods, any of which lets a user in; empty: a key, or a password.
+    pub authentication_methods: Vec<String>,
+    /// The file of what is shown before a login; empty: nothing is.
+    pub banner: PathBuf,
+    /// What `keyboard-interactive` says before it asks.
+    pub interactive_instruction: String,
+    /// How it asks for the password.
+    pub password_prompt: String,
+    /// How it asks for the code of the second factor.
+    pub totp_prompt: String,
+    /// Whether the code may be seen as it is typed.
+    pub totp_echo: bool,
     /// Where relative paths of clients start, as they see it.
     pub home: String,
     /// Permission bits taken off what is made; none: the process's own.

@@ -64,6 +64,12 @@ pub(crate) enum Place<C = Config> {
         form: &'static str,
         check: fn(&str) -> Result<(), String>,
     },
+    /// A list of such texts with commas inside: on the command line they are parted by blanks.
+    Phrases {
+        at: At<C, Vec<String>>,
+        form: &'static str,
+        check: fn(&str) -> Result<(), String>,
+    },
     /// Permission bits in octal digits, as text: an integer would be read as decimal.
     Octal {
         at: At<C, Option<u32>>,
@@ -95,6 +101,7 @@ impl<C: Clone> Place<C> {
             self,
             Self::Names { .. }
                 | Self::Texts { .. }
+                | Self::Phrases { .. }
                 | Self::Words { .. }
                 | Self::Paths(_)
                 | Self::AbsolutePaths(_)
@@ -125,7 +132,7 @@ impl<C: Clone> Place<C> {
             ),
             Self::Login(_) => "a login name: printable characters without blanks".to_owned(),
             Self::Text { form, .. } => (*form).to_owned(),
-            Self::Texts { form, .. } => format!("a list of {form}"),
+            Self::Texts { form, .. } | Self::Phrases { form, .. } => format!("a list of {form}"),
             Self::Octal { max, empty, .. } => {
                 format!("octal digits in quotes, up to \"{max:04o}\"; empty: {empty}")
             }
@@ -158,7 +165,7 @@ impl<C: Clone> Place<C> {
             Self::Names { at, kind } => *at(config) = Selection::read(value, &(kind.known)())?,
             Self::Login(at) => *at(config) = read::login(value)?,
             Self::Text { at, check, .. } => *at(config) = read::checked(value, *check)?,
-            Self::Texts { at, check, .. } => {
+            Self::Texts { at, check, .. } | Self::Phrases { at, check, .. } => {
                 *at(config) = read::each(value, |item| read::checked(item, *check))?;
             }
             Self::Octal { at, max, .. } => *at(config) = read::octal(value, *max)?,
@@ -193,7 +200,9 @@ impl<C: Clone> Place<C> {
             Self::Names { at, .. } => at(config).show(),
             Self::Login(at) => quote(at(config)),
             Self::Text { at, .. } => quote(at(config)),
-            Self::Texts { at, .. } => list(at(config).iter().map(|text| quote(text))),
+            Self::Texts { at, .. } | Self::Phrases { at, .. } => {
+                list(at(config).iter().map(|text| quote(text)))
+            }
             Self::Octal { at, .. } => {
                 quote(&at(config).map_or(String::new(), |bits| format!("{bits:04o}")))
             }
@@ -218,6 +227,9 @@ impl<C: Clone> Place<C> {
             && let Ok(value) = DeValue::parse(trimmed)
         {
             return Value::from_toml(value.get_ref());
+        }
+        if matches!(self, Self::Phrases { .. }) {
+            return Value::texts(trimmed.split_whitespace());
         }
         if self.is_list() {
             let items = trimmed.split(',').map(str::trim).filter(|item| !item.is_empty());
@@ -262,6 +274,9 @@ mod tests {
         assert_eq!(paths.argument("/a,/b"), Value::texts(["/a", "/b"]));
         assert_eq!(paths.argument("[\"/a,b\"]"), Value::texts(["/a,b"]));
         assert_eq!(paths.argument(""), Value::List(vec![]));
+        let at: At<Config, Vec<String>> = |config| &mut config.authentication_methods;
+        let phrases: Place = Place::Phrases { at, form: "", check: |_| Ok(()) };
+        assert_eq!(phrases.argument("a,b c"), Value::texts(["a,b", "c"]));
         let flag: Place = Place::Flag(|config| &mut config.read_only);
         assert_eq!(flag.argument("true"), Value::Flag(true));
         assert_eq!(flag.argument("yes"), Value::text("yes"));

@@ -33,6 +33,10 @@ pub struct UserSettings {
     pub authorized_keys: Vec<String>,
     /// Files of such lines.
     pub authorized_keys_files: Vec<PathBuf>,
+    /// Chains of methods, any of which lets the user in; empty: as for everybody.
+    pub authentication_methods: Vec<String>,
+    /// Shown just before a login succeeds; empty: nothing is.
+    pub message: String,
     /// Where relative paths start.
     pub home: String,
     /// Whether every request that would change something is refused.

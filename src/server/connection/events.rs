@@ -5,13 +5,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::{Driver, Place};
-use crate::auth::{Attempt, Verdict};
 use crate::server::profile::Profile;
 use crate::server::run;
 use crate::server::session::{Asked, Command, Party, Session, Site, parse};
-use crate::ssh::{
-    AuthMethod, AuthRequest, AuthVerdict, ChannelId, ChannelRequest, DisconnectReason, Event,
-};
+use crate::ssh::{ChannelId, ChannelRequest, DisconnectReason, Event};
 
 /// The side stream of RFC 4254 5.2 that is standard error.
 const STDERR: u32 = 1;
@@ -121,6 +118,7 @@ impl Driver {
             Event::Connected { peer_ident } => self.peer_ident = peer_ident,
             Event::KexDone { first } => self.keys_exchanged(first),
             Event::AuthRequest(request) => self.authenticate(place, &request),
+            Event::AuthRefused(refused) => self.refused_attempt(refused),
             Event::ChannelOpenRequested { .. } => self.ssh.handle_channel_verdict(place.now, true),
             Event::ChannelRequest { channel, request } => {
                 self.channel_request(place, channel, &request);
@@ -131,7 +129,7 @@ impl Driver {
                 }
             }
             Event::Closed { channel } => self.channel_closed(place, channel),
-            Event::Authenticated { user } => self.authenticated(place, user),
+            Event::Authenticated { user } => self.authenticated(user),
             Event::Disconnected { by_peer, reason, description } => {
                 let who = if by_peer { "peer disconnected" } else { "disconnected" };
                 let cause = format!("{who} (reason {reason}): {}", description);
@@ -142,7 +140,7 @@ impl Driver {
         }
     }
 
-    fn authenticated(&mut self, place: &Place<'_>, user: String) {
+    fn authenticated(&mut self, user: String) {
         let info = self.ssh.info();
         tracing::info!(
             connection = self.number,
@@ -156,7 +154,8 @@ impl Driver {
             sent = %info.sent.names(),
             "authenticated"
         );
-        self.profile = place.settings.profiles.get(&user).cloned();
+        let roll = self.roll.take();
+        self.profile = roll.and_then(|roll| roll.profiles.get(&user).cloned());
         let (connection, peer) = (self.number, Some(self.peer));
         self.party = Rc::new(Party { connection, peer, user: user.into() });
     }
@@ -165,39 +164,6 @@ impl Driver {
         let info = self.ssh.info();
         tracing::debug!(connection = self.number, peer = %self.peer, keys = ?info, "exchanged");
         self.rekeys += u64::from(!first);
-    }
-
-    fn authenticate(&mut self, place: &Place<'_>, request: &AuthRequest) {
-        let attempt = Attempt { peer: self.peer.ip(), now: place.wall_clock };
-        let verdict = place.settings.authenticator.check(request, &attempt);
-        let verdict = match verdict {
-            Verdict::Accept => AuthVerdict::Accept,
-            Verdict::Reject { cause } => {
-                self.log_refused(request, &cause.to_string());
-                AuthVerdict::Reject
-            }
-        };
-        self.ssh.handle_auth(place.now, verdict);
-    }
-
-    /// The one line that a log watcher needs: address, user, method and cause together.
-    ///
-    /// A key that is only asked about is no failed login: clients offer every key they hold.
-    fn log_refused(&self, request: &AuthRequest, cause: &str) {
-        let (method, key) = match &request.method {
-            AuthMethod::None => ("none", None),
-            AuthMethod::Password(_) => ("password", None),
-            AuthMethod::KeyOffered { blob, .. } | AuthMethod::KeyVerified { blob, .. } => {
-                ("publickey", Some(crate::crypto::fingerprint_sha256(blob)))
-            }
-            AuthMethod::Other(name) => (name.as_str(), None),
-        };
-        let (connection, peer, user) = (self.number, self.peer, &request.user);
-        if matches!(request.method, AuthMethod::KeyOffered { .. }) {
-            tracing::info!(connection, %peer, %user, method, key, cause, "key not accepted");
-        } else {
-            tracing::warn!(connection, %peer, %user, method, key, cause, "authentication refused");
-        }
     }
 
     fn channel_request(&mut self, place: &Place<'_>, channel: ChannelId, request: &ChannelRequest) {
@@ -239,8 +205,8 @@ impl Driver {
         channel: ChannelId,
         request: &ChannelRequest,
     ) -> bool {
-        let own_ident = &place.settings.ssh.transport.software_version;
         let seed = run::random_number();
+        let own_ident = &place.settings.software_version;
         self.sessions.push(Session::new(channel, &self.peer_ident, own_ident, seed));
         self.log_request(request, "sftp session opened");
         true

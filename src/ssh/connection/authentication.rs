@@ -11,7 +11,7 @@ use crate::crypto::Signer;
 use crate::ssh::disconnect::Disconnect;
 use crate::ssh::event::{AuthVerdict, Event};
 use crate::ssh::transport::{PUBLICKEY_HOSTBOUND, SERVER_SIG_ALGS, Transport};
-use crate::ssh::userauth::{Attempt, Binding, Decision, Offered, Then};
+use crate::ssh::userauth::{Attempt, Binding, Decision, Offered, Then, banner};
 
 impl Connection {
     /// Server: answers [`Event::AuthRequest`]. Accepting a proof logs the user in and
@@ -34,6 +34,14 @@ impl Connection {
                 self.keepalive.start(now);
                 self.events.push_back(event);
             }
+        }
+    }
+
+    /// Server, while [`Event::AuthRequest`] waits for its answer: text that is shown before it
+    /// (RFC 4252 5.4), shortened to 8 KiB.
+    pub fn show_banner(&mut self, text: &str) {
+        if !self.closed && self.awaiting == Awaiting::Auth {
+            self.transport.queue(&banner(text));
         }
     }
 
@@ -69,6 +77,24 @@ impl Connection {
     /// [`auth_publickey`](Self::auth_publickey).
     pub fn auth_password(&mut self, user: &str, password: &str) {
         self.attempt(user, Attempt::Password(Zeroizing::new(password.to_owned())));
+    }
+
+    /// Client: logs in as `user` by answering what the server asks with [`Event::AuthPrompted`];
+    /// otherwise as [`auth_publickey`](Self::auth_publickey).
+    pub fn auth_interactive(&mut self, user: &str) {
+        self.attempt(user, Attempt::Interactive);
+    }
+
+    /// Client: answers [`Event::AuthPrompted`], one answer a question. Without a question this does
+    /// nothing.
+    pub fn auth_answers(&mut self, answers: &[Zeroizing<String>]) {
+        let Side::Client { auth } = &mut self.side else { return };
+        if self.closed {
+            return;
+        }
+        if let Some(message) = auth.info_response(answers) {
+            self.transport.queue(&message);
+        }
     }
 
     /// Client: logs in as `user` without proof, which usually only shows the methods; otherwise as
@@ -113,16 +139,27 @@ impl Connection {
         if let Some(banner) = answer.banner {
             self.transport.queue(&banner);
         }
-        Ok(match answer.then {
-            Then::Reply(message) => {
+        Ok(self.go_on(answer.then))
+    }
+
+    /// Server: handles USERAUTH_INFO_RESPONSE from after its number.
+    pub(super) fn info_response(&mut self, body: &[u8]) -> Result<Option<Event>, Disconnect> {
+        let Side::Server { config, auth } = &mut self.side else { return Ok(None) };
+        let then = auth.info_response(body, config)?;
+        Ok(self.go_on(then))
+    }
+
+    fn go_on(&mut self, then: Then) -> Option<Event> {
+        match then {
+            Then::Reply(message, refused) => {
                 self.transport.queue(&message);
-                None
+                refused.map(Event::AuthRefused)
             }
             Then::Ask(request) => {
                 self.awaiting = Awaiting::Auth;
                 Some(Event::AuthRequest(request))
             }
-        })
+        }
     }
 
     pub(super) fn logged_in(&mut self, user: String) -> Event {

@@ -52,6 +52,7 @@ impl Connection {
                 self.phase = Phase::Auth;
                 Ok(None)
             }
+            (Side::Server { .. }, numbers::USERAUTH_INFO_RESPONSE) => self.info_response(body),
             (Side::Server { .. }, _) => self.userauth_request(body),
             (Side::Client { auth }, numbers::SERVICE_ACCEPT) => {
                 auth.service_accept(body)?;
@@ -67,6 +68,9 @@ impl Connection {
             (Side::Client { auth }, numbers::USERAUTH_SUCCESS) => {
                 let user = auth.success(body)?;
                 Ok(Some(self.logged_in(user)))
+            }
+            (Side::Client { auth }, numbers::USERAUTH_INFO_REQUEST) => {
+                auth.info_request(body).map(|prompts| Some(Event::AuthPrompted(prompts)))
             }
             (Side::Client { .. }, _) => ClientAuth::banner(body).map(Some),
         }

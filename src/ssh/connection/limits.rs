@@ -12,6 +12,12 @@ pub(crate) const USER_BYTES_MAX: usize = 256;
 /// A password in bytes. Hashing cost grows with it, and OpenSSH stops at 1024 too.
 pub(crate) const PASSWORD_BYTES_MAX: usize = 1024;
 
+/// Questions in one INFO_REQUEST. A server here asks two; PAM modules ask for a handful.
+pub(crate) const PROMPTS_MAX: usize = 16;
+
+/// A method's name as far as it is kept for the log; OpenSSH's longest has 34 bytes.
+pub(crate) const METHOD_BYTES_MAX: usize = 64;
+
 /// A public key blob in bytes: RSA with 16384 bits needs 2.1 KiB, a certificate over one about 6.
 pub(crate) const KEY_BLOB_BYTES_MAX: usize = 16 * 1024;
 

@@ -45,6 +45,8 @@ fn to_server(phase: Phase, number: u8) -> Action {
     match (phase, number) {
         (Phase::Service | Phase::Auth, SERVICE_REQUEST) => Action::Handle,
         (Phase::Auth, USERAUTH_REQUEST) => Action::Handle,
+        // Without a question the core ends the connection.
+        (Phase::Auth, USERAUTH_INFO_RESPONSE) => Action::Handle,
         (Phase::Service | Phase::Auth, _) => Action::Disconnect,
         // RFC 4252 5.3: requests sent before the client saw SUCCESS.
         (Phase::Open, USERAUTH_REQUEST) => Action::Ignore,
@@ -57,6 +59,8 @@ fn to_client(phase: Phase, number: u8) -> Action {
     match (phase, number) {
         (Phase::Service, SERVICE_ACCEPT) => Action::Handle,
         (Phase::Auth, USERAUTH_FAILURE | USERAUTH_SUCCESS | USERAUTH_BANNER) => Action::Handle,
+        // Only a client that tries keyboard-interactive takes it.
+        (Phase::Auth, USERAUTH_INFO_REQUEST) => Action::Handle,
         (Phase::Service | Phase::Auth, _) => Action::Disconnect,
         (Phase::Open, ..=79) => Action::Disconnect,
         (Phase::Open, number) => connection(number),
@@ -81,9 +85,9 @@ mod tests {
     fn handled(role: Role, phase: Phase) -> Vec<u8> {
         match (role, phase) {
             (Role::Server, Phase::Service) => vec![5],
-            (Role::Server, Phase::Auth) => vec![5, 50],
+            (Role::Server, Phase::Auth) => vec![5, 50, 61],
             (Role::Client, Phase::Service) => vec![6],
-            (Role::Client, Phase::Auth) => vec![51, 52, 53],
+            (Role::Client, Phase::Auth) => vec![51, 52, 53, 60],
             (_, Phase::Open) => [vec![80, 81, 82], (90..=100).collect::<Vec<_>>()].concat(),
         }
     }

@@ -8,6 +8,7 @@ mod cves;
 mod gate;
 mod globals;
 mod hostkeys;
+mod interactive;
 mod login;
 mod matrix;
 mod opening;

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::{Binding, USERAUTH_SERVICE, publickey_request, request_head, signed_data};
+use super::{Binding, USERAUTH_SERVICE, interactive};
+use super::{publickey_request, request_head, signed_data};
 use crate::crypto::Signer;
 use crate::ssh::connection::limits::{AUTH_METHODS_MAX, TEXT_BYTES_MAX};
 use crate::ssh::disconnect::{Disconnect, DisconnectReason};
-use crate::ssh::event::Event;
+use crate::ssh::event::{Event, Prompts};
 use crate::ssh::numbers;
 use crate::ssh::wire::{Reader, WireError, Writer};
 
@@ -20,6 +21,8 @@ pub(crate) enum Attempt {
     PublicKey(Arc<dyn Signer>),
     /// With a password.
     Password(Zeroizing<String>),
+    /// With answers to what the server asks (RFC 4256).
+    Interactive,
 }
 
 /// What the server has said in EXT_INFO about how keys log in.
@@ -39,6 +42,10 @@ pub(crate) struct ClientAuth {
     waiting: Option<(String, Attempt)>,
     /// The user of the attempt under way.
     under_way: Option<String>,
+    /// It is one by questions and answers.
+    interactive: bool,
+    /// Questions that wait for answers.
+    asked: bool,
 }
 
 impl ClientAuth {
@@ -76,7 +83,14 @@ impl ClientAuth {
             return Ok(None);
         }
         let Some((user, attempt)) = self.waiting.take() else { return Ok(None) };
+        (self.interactive, self.asked) = (matches!(attempt, Attempt::Interactive), false);
         let message = match attempt {
+            Attempt::Interactive => {
+                let mut message = request_head(&user, "keyboard-interactive");
+                message.put_string(b"");
+                message.put_string(b"");
+                message
+            }
             Attempt::None => request_head(&user, "none"),
             Attempt::Password(password) => {
                 let mut message = request_head(&user, "password");
@@ -88,6 +102,27 @@ impl ClientAuth {
         };
         self.under_way = Some(user);
         Ok(Some(Zeroizing::new(message)))
+    }
+
+    /// Handles USERAUTH_INFO_REQUEST from after its number.
+    pub(crate) fn info_request(&mut self, body: &[u8]) -> Result<Prompts, Disconnect> {
+        if self.under_way.is_none() || !self.interactive || self.asked {
+            return Err(unasked("USERAUTH_INFO_REQUEST"));
+        }
+        let prompts = interactive::read_request(body)
+            .map_err(|error| malformed("USERAUTH_INFO_REQUEST", error))?
+            .ok_or_else(|| Disconnect::protocol("the server asks too many questions at once"))?;
+        self.asked = true;
+        Ok(prompts)
+    }
+
+    /// The message that answers it; `None` if nothing was asked.
+    pub(crate) fn info_response(
+        &mut self,
+        answers: &[Zeroizing<String>],
+    ) -> Option<Zeroizing<Vec<u8>>> {
+        let asked = std::mem::take(&mut self.asked);
+        asked.then(|| interactive::info_response(answers))
     }
 
     /// Handles USERAUTH_SUCCESS: the user logged in.

@@ -2,16 +2,18 @@
 
 use zeroize::Zeroizing;
 
+use super::interactive::{self, Response};
 use super::{
     Binding, CONNECTION_SERVICE, HOSTBOUND, USERAUTH_SERVICE, publickey_request, signed_data,
 };
 use crate::crypto;
 use crate::ssh::config::ServerConfig;
 use crate::ssh::connection::limits::{
-    AUTH_REQUESTS_MAX, KEY_BLOB_BYTES_MAX, PASSWORD_BYTES_MAX, USER_BYTES_MAX,
+    AUTH_REQUESTS_MAX, KEY_BLOB_BYTES_MAX, METHOD_BYTES_MAX, PASSWORD_BYTES_MAX, PROMPTS_MAX,
+    TEXT_BYTES_MAX, USER_BYTES_MAX,
 };
 use crate::ssh::disconnect::{Disconnect, DisconnectReason};
-use crate::ssh::event::{AuthMethod, AuthRequest, AuthVerdict};
+use crate::ssh::event::{AuthMethod, AuthRequest, AuthVerdict, Prompts, RefusedAttempt};
 use crate::ssh::numbers;
 use crate::ssh::wire::{Reader, WireError, Writer};
 
@@ -27,7 +29,11 @@ pub(crate) struct ServerAuth {
     banner_sent: bool,
     /// The signatures taken from this user, where they are not those of the configuration.
     algorithms: Option<Vec<&'static str>>,
+    /// The methods that can continue, once a part of what is wanted has been proved.
+    methods: Option<Vec<&'static str>>,
     asked: Option<Asked>,
+    /// How many questions wait for the peer's answers.
+    prompted: Option<usize>,
 }
 
 /// What the application is deciding, and so what Accept means.
@@ -37,6 +43,8 @@ enum Asked {
     Key { algorithm: String, blob: Vec<u8> },
     /// The proof is complete. Accept logs in. A key's proof names its algorithm.
     Proof { algorithm: Option<String> },
+    /// What shall be asked, or whether the answers are right.
+    Interactive,
 }
 
 /// What comes of one request.
@@ -53,8 +61,8 @@ pub(crate) struct Answer {
 pub(crate) enum Then {
     /// The application decides; [`ServerAuth::decide`] takes its verdict.
     Ask(AuthRequest),
-    /// The core decided: send this.
-    Reply(Vec<u8>),
+    /// The core decided: send this, and tell the application what was refused.
+    Reply(Vec<u8>, Option<RefusedAttempt>),
 }
 
 /// What comes of a verdict.
@@ -74,7 +82,13 @@ pub(crate) enum Decision {
 /// A request's method after everything the core can check was checked.
 enum Checked {
     Ask(AuthMethod, Asked),
-    Fail,
+    Fail(&'static str, Option<Vec<u8>>),
+}
+
+impl Checked {
+    fn fail(cause: &'static str) -> Self {
+        Self::Fail(cause, None)
+    }
 }
 
 impl ServerAuth {
@@ -105,22 +119,59 @@ impl ServerAuth {
         self.attempts += 1;
         let request = Request::read(body).map_err(|error| malformed("USERAUTH_REQUEST", error))?;
         let user = self.same_user(&request)?;
+        // RFC 4256 3.1: another request lets go of the questions of the last one.
+        self.prompted = None;
         let banner = self.banner(config);
         let taken = self.algorithms.as_ref().unwrap_or(&config.transport.signature_algorithms);
-        let checked = check_method(&user, &request, binding, config, taken)
+        let offered = self.methods.as_ref().unwrap_or(&config.methods);
+        let rules = Rules { offered, taken, rsa_bits_min: config.transport.rsa_bits_min };
+        let checked = rules
+            .check(&user, &request, binding)
             .map_err(|error| malformed("USERAUTH_REQUEST", error))?;
         let then = match checked {
             Checked::Ask(method, asked) => {
                 self.asked = Some(asked);
                 Then::Ask(AuthRequest { user, method })
             }
-            Checked::Fail => {
+            Checked::Fail(cause, key) => {
                 // RFC 4252 5.2: clients open with `none` to learn the methods; that costs nothing.
                 let free = request.method == b"none" && self.attempts == 1;
-                Then::Reply(self.fail(config, !free)?)
+                let method = match request.method {
+                    method if method == HOSTBOUND.as_bytes() => b"publickey",
+                    method => method.get(..METHOD_BYTES_MAX).unwrap_or(method),
+                };
+                let method = String::from_utf8_lossy(method).into_owned();
+                let refused = RefusedAttempt { user, method, key, cause };
+                Then::Reply(self.fail(config, !free)?, (!free).then_some(refused))
             }
         };
         Ok(Answer { banner, then })
+    }
+
+    /// Handles USERAUTH_INFO_RESPONSE from after its number.
+    pub(crate) fn info_response(
+        &mut self,
+        body: &[u8],
+        config: &ServerConfig,
+    ) -> Result<Then, Disconnect> {
+        self.count_request()?;
+        let Some(asked) = self.prompted.take() else {
+            return Err(Disconnect::protocol("USERAUTH_INFO_RESPONSE without a question"));
+        };
+        let user = self.user.clone().unwrap_or_default();
+        let response = interactive::read_response(body, asked)
+            .map_err(|error| malformed("USERAUTH_INFO_RESPONSE", error))?;
+        Ok(match response {
+            Response::Answers(answers) => {
+                self.asked = Some(Asked::Interactive);
+                Then::Ask(AuthRequest { user, method: AuthMethod::Answers(answers) })
+            }
+            Response::Unfit(cause) => {
+                let method = AuthMethod::Interactive.name().to_owned();
+                let refused = RefusedAttempt { user, method, key: None, cause };
+                Then::Reply(self.fail(config, true)?, Some(refused))
+            }
+        })
     }
 
     /// Takes the application's verdict on the last [`Then::Ask`]; `None` if nothing was asked.
@@ -133,6 +184,7 @@ impl ServerAuth {
         let algorithm = match &asked {
             Asked::Key { algorithm, .. } => Some(algorithm),
             Asked::Proof { algorithm } => algorithm.as_ref(),
+            Asked::Interactive => None,
         };
         // The application may have ruled it out after it was asked.
         let taken = |name: &String| {
@@ -141,18 +193,36 @@ impl ServerAuth {
         };
         let verdict = if algorithm.is_none_or(taken) { verdict } else { AuthVerdict::Reject };
         Some(match (verdict, asked) {
-            (AuthVerdict::Accept, Asked::Proof { .. }) => Ok(Decision::Success {
-                user: self.user.clone().unwrap_or_default(),
-                message: vec![numbers::USERAUTH_SUCCESS],
-            }),
+            (AuthVerdict::Accept, Asked::Proof { .. } | Asked::Interactive) => {
+                Ok(Decision::Success {
+                    user: self.user.clone().unwrap_or_default(),
+                    message: vec![numbers::USERAUTH_SUCCESS],
+                })
+            }
             (AuthVerdict::Accept, Asked::Key { algorithm, blob }) => {
                 let mut message = vec![numbers::USERAUTH_PK_OK];
                 message.put_string(algorithm.as_bytes());
                 message.put_string(&blob);
                 Ok(Decision::Reply(message))
             }
-            (AuthVerdict::Reject, _) => self.fail(config, true).map(Decision::Reply),
+            (AuthVerdict::Partial { methods }, Asked::Proof { .. } | Asked::Interactive) => {
+                let message = failure(&methods, true);
+                self.methods = Some(methods);
+                Ok(Decision::Reply(message))
+            }
+            (AuthVerdict::Ask(prompts), Asked::Interactive) => self.ask(&prompts, config),
+            (AuthVerdict::Reject | AuthVerdict::Partial { .. } | AuthVerdict::Ask(_), _) => {
+                self.fail(config, true).map(Decision::Reply)
+            }
         })
+    }
+
+    fn ask(&mut self, prompts: &Prompts, config: &ServerConfig) -> Result<Decision, Disconnect> {
+        if prompts.prompts.len() > PROMPTS_MAX {
+            return self.fail(config, true).map(Decision::Reply);
+        }
+        self.prompted = Some(prompts.prompts.len());
+        Ok(Decision::Reply(interactive::info_request(prompts)))
     }
 
     /// From here on, takes these signatures only.
@@ -203,11 +273,7 @@ impl ServerAuth {
         if std::mem::replace(&mut self.banner_sent, true) {
             return None;
         }
-        let text = config.banner.as_deref().filter(|text| !text.is_empty())?;
-        let mut message = vec![numbers::USERAUTH_BANNER];
-        message.put_string(text.as_bytes());
-        message.put_string(b"");
-        Some(message)
+        config.banner.as_deref().filter(|text| !text.is_empty()).map(banner)
     }
 
     fn fail(&mut self, config: &ServerConfig, counts: bool) -> Result<Vec<u8>, Disconnect> {
@@ -215,11 +281,28 @@ impl ServerAuth {
         if self.failures >= config.max_auth_tries.max(1) {
             return Err(too_many(format!("{} failed attempts to log in", self.failures)));
         }
-        let mut message = vec![numbers::USERAUTH_FAILURE];
-        message.put_name_list(config.methods.iter().copied());
-        message.put_bool(false);
-        Ok(message)
+        Ok(failure(self.methods.as_ref().unwrap_or(&config.methods), false))
     }
+}
+
+/// USERAUTH_BANNER (RFC 4252 5.4), in no language in particular.
+pub(crate) fn banner(text: &str) -> Vec<u8> {
+    let mut end = text.len().min(TEXT_BYTES_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let mut message = vec![numbers::USERAUTH_BANNER];
+    message.put_string(text.get(..end).unwrap_or_default().as_bytes());
+    message.put_string(b"");
+    message
+}
+
+/// RFC 4252 5.1.
+fn failure(methods: &[&'static str], partial: bool) -> Vec<u8> {
+    let mut message = vec![numbers::USERAUTH_FAILURE];
+    message.put_name_list(methods.iter().copied());
+    message.put_bool(partial);
+    message
 }
 
 /// A USERAUTH_REQUEST, its method-specific part unread.
@@ -241,78 +324,90 @@ impl<'a> Request<'a> {
     }
 }
 
-fn check_method(
-    user: &str,
-    request: &Request<'_>,
-    binding: Binding<'_>,
-    config: &ServerConfig,
-    taken: &[&'static str],
-) -> Result<Checked, WireError> {
-    let offered = |name| config.methods.contains(&name);
-    let rsa_bits_min = config.transport.rsa_bits_min;
-    match request.method {
-        b"publickey" if offered("publickey") => {
-            check_publickey(user, request.details.clone(), binding, taken, rsa_bits_min, false)
+/// What holds for one request.
+struct Rules<'a> {
+    /// The methods that can continue.
+    offered: &'a [&'static str],
+    /// The signatures that are taken.
+    taken: &'a [&'static str],
+    rsa_bits_min: usize,
+}
+
+impl Rules<'_> {
+    fn check(
+        &self,
+        user: &str,
+        request: &Request<'_>,
+        binding: Binding<'_>,
+    ) -> Result<Checked, WireError> {
+        let offers = |name| self.offered.contains(&name);
+        let details = request.details.clone();
+        match request.method {
+            b"publickey" if offers("publickey") => self.publickey(user, details, binding, false),
+            method if method == HOSTBOUND.as_bytes() && offers("publickey") => {
+                self.publickey(user, details, binding, true)
+            }
+            b"password" if offers("password") => check_password(details),
+            b"keyboard-interactive" if offers("keyboard-interactive") => check_interactive(details),
+            _ => Ok(Checked::fail("the method is not offered")),
         }
-        method if method == HOSTBOUND.as_bytes() && offered("publickey") => {
-            check_publickey(user, request.details.clone(), binding, taken, rsa_bits_min, true)
+    }
+
+    /// RFC 4252 7: with a signature it is a proof, without one a question. Host-bound, it also
+    /// names the host key that the client believes to log in to.
+    fn publickey(
+        &self,
+        user: &str,
+        mut details: Reader<'_>,
+        binding: Binding<'_>,
+        hostbound: bool,
+    ) -> Result<Checked, WireError> {
+        let signed = details.bool()?;
+        let algorithm = details.string()?;
+        let blob = details.string()?;
+        let host_key = if hostbound { Some(details.string()?) } else { None };
+        let signature = if signed { Some(details.string()?) } else { None };
+        details.end()?;
+        let shown = || Some(blob.get(..KEY_BLOB_BYTES_MAX).unwrap_or(blob).to_vec());
+        if host_key.is_some_and(|named| named != binding.host_key) {
+            return Ok(Checked::Fail("the request is bound to another host key", shown()));
         }
-        b"password" if offered("password") => check_password(request.details.clone()),
-        _ => Ok(Checked::Fail),
+        let Some(algorithm) = self.usable_algorithm(algorithm, blob) else {
+            return Ok(Checked::Fail("the key or its signature algorithm is not taken", shown()));
+        };
+        let (name, key) = (algorithm.to_owned(), blob.to_vec());
+        let Some(signature) = signature else {
+            let asked = Asked::Key { algorithm: name.clone(), blob: key.clone() };
+            return Ok(Checked::Ask(AuthMethod::KeyOffered { algorithm: name, blob: key }, asked));
+        };
+        // The data is rebuilt from what was parsed: what is verified is what is acted on.
+        let request = publickey_request(user, algorithm, blob, host_key);
+        let data = signed_data(binding.session_id, &request);
+        Ok(match crypto::verify(blob, algorithm, &data, signature) {
+            Ok(()) => {
+                let asked = Asked::Proof { algorithm: Some(name.clone()) };
+                Checked::Ask(AuthMethod::KeyVerified { algorithm: name, blob: key }, asked)
+            }
+            Err(_) => Checked::Fail("the signature is wrong", shown()),
+        })
+    }
+
+    /// The algorithm, if it is taken and the key is of the type and size it needs.
+    fn usable_algorithm(&self, algorithm: &[u8], blob: &[u8]) -> Option<&'static str> {
+        let algorithm = self.taken.iter().copied().find(|name| name.as_bytes() == algorithm)?;
+        let fits = blob.len() <= KEY_BLOB_BYTES_MAX
+            && crypto::key_type_of(blob) == Some(crypto::key_type_for_algorithm(algorithm))
+            && crypto::check_key_size(blob, self.rsa_bits_min).is_ok();
+        fits.then_some(algorithm)
     }
 }
 
-/// RFC 4252 7: with a signature it is a proof, without one a question. Host-bound, it also names
-/// the host key that the client believes to log in to.
-fn check_publickey(
-    user: &str,
-    mut details: Reader<'_>,
-    binding: Binding<'_>,
-    taken: &[&'static str],
-    rsa_bits_min: usize,
-    hostbound: bool,
-) -> Result<Checked, WireError> {
-    let signed = details.bool()?;
-    let algorithm = details.string()?;
-    let blob = details.string()?;
-    let host_key = if hostbound { Some(details.string()?) } else { None };
-    let signature = if signed { Some(details.string()?) } else { None };
+/// RFC 4256 3.1. What the peer would like to be asked by (submethods) counts for nothing.
+fn check_interactive(mut details: Reader<'_>) -> Result<Checked, WireError> {
+    details.string()?;
+    details.string()?;
     details.end()?;
-    if host_key.is_some_and(|named| named != binding.host_key) {
-        return Ok(Checked::Fail);
-    }
-    let Some(algorithm) = usable_algorithm(algorithm, blob, taken, rsa_bits_min) else {
-        return Ok(Checked::Fail);
-    };
-    let (name, key) = (algorithm.to_owned(), blob.to_vec());
-    let Some(signature) = signature else {
-        let asked = Asked::Key { algorithm: name.clone(), blob: key.clone() };
-        return Ok(Checked::Ask(AuthMethod::KeyOffered { algorithm: name, blob: key }, asked));
-    };
-    // The data is rebuilt from what was parsed: what is verified is what is acted on.
-    let request = publickey_request(user, algorithm, blob, host_key);
-    let data = signed_data(binding.session_id, &request);
-    Ok(match crypto::verify(blob, algorithm, &data, signature) {
-        Ok(()) => {
-            let asked = Asked::Proof { algorithm: Some(name.clone()) };
-            Checked::Ask(AuthMethod::KeyVerified { algorithm: name, blob: key }, asked)
-        }
-        Err(_) => Checked::Fail,
-    })
-}
-
-/// The algorithm, if it is taken and the key is of the type and size it needs.
-fn usable_algorithm(
-    algorithm: &[u8],
-    blob: &[u8],
-    taken: &[&'static str],
-    rsa_bits_min: usize,
-) -> Option<&'static str> {
-    let algorithm = taken.iter().copied().find(|name| name.as_bytes() == algorithm)?;
-    let fits = blob.len() <= KEY_BLOB_BYTES_MAX
-        && crypto::key_type_of(blob) == Some(crypto::key_type_for_algorithm(algorithm))
-        && crypto::check_key_size(blob, rsa_bits_min).is_ok();
-    fits.then_some(algorithm)
+    Ok(Checked::Ask(AuthMethod::Interactive, Asked::Interactive))
 }
 
 /// RFC 4252 8. A request to change the password fails: there is nothing here to change.
@@ -323,13 +418,16 @@ fn check_password(mut details: Reader<'_>) -> Result<Checked, WireError> {
         details.string()?;
     }
     details.end()?;
+    if changes {
+        return Ok(Checked::fail("passwords are not changed here"));
+    }
     let text = std::str::from_utf8(password).ok().filter(|text| text.len() <= PASSWORD_BYTES_MAX);
     Ok(match text {
-        Some(text) if !changes => {
+        Some(text) => {
             let password = Zeroizing::new(text.to_owned());
             Checked::Ask(AuthMethod::Password(password), Asked::Proof { algorithm: None })
         }
-        _ => Checked::Fail,
+        None => Checked::fail("the password is too long or not UTF-8"),
     })
 }
 

@@ -56,13 +56,13 @@ fn named(user: &str, service: &[u8], method: &str) -> Vec<u8> {
 fn asked(answer: Answer) -> AuthRequest {
     match answer.then {
         Then::Ask(request) => request,
-        Then::Reply(message) => panic!("replied {message:?}"),
+        Then::Reply(message, _) => panic!("replied {message:?}"),
     }
 }
 
 fn replied(answer: Answer) -> Vec<u8> {
     match answer.then {
-        Then::Reply(message) => message,
+        Then::Reply(message, _) => message,
         Then::Ask(request) => panic!("asked {request:?}"),
     }
 }

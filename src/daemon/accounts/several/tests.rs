@@ -1,10 +1,11 @@
+use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use tempfile::TempDir;
 
 use super::*;
-use crate::auth::{Attempt, KeyRules, Verdict};
+use crate::auth::{Attempt, KeyRules, Login, Verdict, judge};
 use crate::daemon::config::{Layer, load};
 use crate::reactor::fs::Links;
 use crate::ssh::{AuthMethod, AuthRequest};
@@ -61,7 +62,7 @@ fn logs_in(accounts: &Accounts, user: &str, line: &str) -> bool {
     let method = AuthMethod::KeyVerified { algorithm: "ssh-ed25519".to_owned(), blob };
     let request = AuthRequest { user: user.to_owned(), method };
     let attempt = Attempt { peer: std::net::Ipv4Addr::LOCALHOST.into(), now: 0 };
-    accounts.authenticator.check(&request, &attempt) == Verdict::Accept
+    judge(&*accounts.authenticator, &request, &Login::default(), &attempt) == Verdict::Accept
 }
 
 #[test]
@@ -91,7 +92,8 @@ fn each_user_has_his_own_keys_folders_and_rights() {
     assert_eq!((ann.access.free_bytes_min, ann.access.read_only), (5, false));
     assert_eq!((bob.access.umask, bob.access.read_only), (0o22, true));
     assert_eq!(bob.quota, Quota::default());
-    let profiles = accounts.profiles().unwrap();
+    let profiles = crate::daemon::accounts::profiles(accounts.accounts, &mut HashMap::new());
+    let profiles = profiles.unwrap();
     assert!(profiles.get("ann").unwrap().access.quota.is_some());
     assert!(profiles.get("bob").unwrap().access.quota.is_none());
     assert!(profiles.get("eve").is_none());

@@ -1,7 +1,9 @@
 //! The keys of the users file, table by table: what `defs.rs` above is for the configuration.
 
 use super::{FolderSettings, MountSettings, UserSettings};
-use crate::daemon::config::defs::{CLIENT_PATH, Definition, SYMLINKS, SYMLINKS_AMONG, UMASK_EMPTY};
+use crate::daemon::config::defs::{
+    self, CHAINS, CLIENT_PATH, Definition, SYMLINKS, SYMLINKS_AMONG, UMASK_EMPTY,
+};
 use crate::daemon::config::place::{Place, Unit};
 use crate::daemon::config::read;
 use crate::daemon::config::value::Value;
@@ -48,6 +50,13 @@ const SETSTAT: &[&str] = &["mode", "owner", "times"];
 
 const MODE_EMPTY: &str = "what the client asks for";
 
+fn message(text: &str) -> Result<(), String> {
+    if text.len() > MESSAGE_BYTES_MAX { Err("it is longer than 8 KiB".to_owned()) } else { Ok(()) }
+}
+
+/// What clients are shown at most before a login.
+const MESSAGE_BYTES_MAX: usize = 8 * 1024;
+
 static USER_KEYS: &[Definition<UserSettings>] = &[
     Definition {
         key: "root",
@@ -71,6 +80,27 @@ static USER_KEYS: &[Definition<UserSettings>] = &[
         doc: "Files of such lines. Lines that are no key are passed over with a warning.",
         default: || Value::List(vec![]),
         place: Place::AbsolutePaths(|user| &mut user.authorized_keys_files),
+    },
+    Definition {
+        key: "authentication_methods",
+        doc: "Chains of methods, any one of which lets the user in, instead of those of the \
+              configuration.",
+        default: || Value::List(vec![]),
+        place: Place::Phrases {
+            at: |user| &mut user.authentication_methods,
+            form: CHAINS,
+            check: defs::chain,
+        },
+    },
+    Definition {
+        key: "message",
+        doc: "Text shown to the user just before a login succeeds.",
+        default: || Value::text(""),
+        place: Place::Text {
+            at: |user| &mut user.message,
+            form: "text of up to 8 KiB",
+            check: message,
+        },
     },
     Definition {
         key: "home",

@@ -10,11 +10,11 @@ use crate::crypto::{Ed25519Signer, Signer};
 use crate::ssh::wire::Writer;
 use crate::ssh::{AuthMethod, AuthVerdict, Event, ServerConfig, numbers};
 
-fn key(seed: u8) -> Arc<Ed25519Signer> {
+pub(super) fn key(seed: u8) -> Arc<Ed25519Signer> {
     Arc::new(Ed25519Signer::from_seed([seed; 32]))
 }
 
-fn assert_logged_in(pair: &Pair, user: &str) {
+pub(super) fn assert_logged_in(pair: &Pair, user: &str) {
     for end in [&pair.client, &pair.server] {
         assert!(end.connection.is_authenticated(), "{:?}", end.events);
         assert_eq!(end.connection.user(), Some(user));

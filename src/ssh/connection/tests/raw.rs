@@ -18,6 +18,10 @@ pub(super) struct Raw {
     pub(super) events: Vec<Event>,
     /// What the application answers to whatever asks.
     pub(super) accepts: bool,
+    /// What it answers to logins instead.
+    pub(super) verdict: Option<AuthVerdict>,
+    /// What it shows before that.
+    pub(super) message: Option<String>,
     pub(super) now: Instant,
     ours_input: Vec<u8>,
     peer_input: Vec<u8>,
@@ -49,6 +53,8 @@ impl Raw {
             heard: Vec::new(),
             events: Vec::new(),
             accepts: true,
+            verdict: None,
+            message: None,
             now,
             ours_input: Vec::new(),
             peer_input: Vec::new(),
@@ -174,7 +180,12 @@ impl Raw {
         let verdict = if self.accepts { AuthVerdict::Accept } else { AuthVerdict::Reject };
         match event {
             Event::HostKeyOffered { .. } => self.ours.handle_host_key(self.now, self.accepts),
-            Event::AuthRequest(_) => self.ours.handle_auth(self.now, verdict),
+            Event::AuthRequest(_) => {
+                if let Some(text) = &self.message {
+                    self.ours.show_banner(text);
+                }
+                self.ours.handle_auth(self.now, self.verdict.clone().unwrap_or(verdict));
+            }
             Event::ChannelOpenRequested { .. } => {
                 self.ours.handle_channel_verdict(self.now, self.accepts);
             }

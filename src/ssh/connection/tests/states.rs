@@ -12,8 +12,8 @@ use super::pair::{random, transport};
 use crate::ssh::transport::{Item, Role, StrictKex, Transport};
 use crate::ssh::wire::Writer;
 use crate::ssh::{
-    AuthVerdict, ChannelRequest, ClientConfig, Connection, Event, GlobalRequest, ServerConfig,
-    TransportConfig, numbers,
+    AuthMethod, AuthVerdict, ChannelRequest, ClientConfig, Connection, Event, GlobalRequest,
+    Prompt, Prompts, ServerConfig, TransportConfig, numbers,
 };
 
 const MANUAL: &str = include_str!("../../../manual/states.md");
@@ -60,7 +60,9 @@ impl Stage {
         let config = quick(strict_kex);
         let (ours, other) = match role {
             Role::Server => {
-                let config = Arc::new(ServerConfig::new(config.clone()));
+                let methods = vec!["publickey", "password", "keyboard-interactive"];
+                let config = ServerConfig { methods, ..ServerConfig::new(config.clone()) };
+                let config = Arc::new(config);
                 (Connection::server(config, random(1), now), Role::Client)
             }
             Role::Client => {
@@ -97,6 +99,9 @@ impl Stage {
     fn react(&mut self, event: Event) {
         match &event {
             Event::HostKeyOffered { .. } => self.ours.handle_host_key(self.now, true),
+            Event::AuthRequest(request) if request.method == AuthMethod::Interactive => {
+                self.ours.handle_auth(self.now, AuthVerdict::Ask(question()));
+            }
             Event::AuthRequest(_) => self.ours.handle_auth(self.now, AuthVerdict::Accept),
             Event::ChannelOpenRequested { .. } => self.ours.handle_channel_verdict(self.now, true),
             _ => {}
@@ -227,6 +232,22 @@ impl Stage {
             }
             "service" => Self::keyed(role),
             "login" => Self::in_login(role),
+            "login, asked" => {
+                let mut stage = Self::keyed(role);
+                stage.say(&body(match role {
+                    Role::Server => numbers::SERVICE_REQUEST,
+                    Role::Client => numbers::SERVICE_ACCEPT,
+                }));
+                match role {
+                    Role::Server => stage.say(&interactive()),
+                    Role::Client => {
+                        stage.ours.auth_interactive("alice");
+                        stage.ours.poll_transmit(stage.now, &mut stage.withheld);
+                    }
+                }
+                stage.give();
+                stage
+            }
             "login, nothing asked" => {
                 let mut stage = Self::keyed(role);
                 stage.say(&body(numbers::SERVICE_ACCEPT));
@@ -308,6 +329,20 @@ fn about(number: u8, fields: &[u32]) -> Vec<u8> {
     message
 }
 
+fn question() -> Prompts {
+    let prompts = vec![Prompt { text: "why? ".to_owned(), echo: true }];
+    Prompts { prompts, ..Prompts::default() }
+}
+
+/// A login by questions.
+fn interactive() -> Vec<u8> {
+    let mut message = vec![numbers::USERAUTH_REQUEST];
+    for text in [&b"alice"[..], b"ssh-connection", b"keyboard-interactive", b"", b""] {
+        message.put_string(text);
+    }
+    message
+}
+
 /// A message by this number that says something sensible.
 fn body(number: u8) -> Vec<u8> {
     let mut message = match number {
@@ -320,7 +355,7 @@ fn body(number: u8) -> Vec<u8> {
         numbers::USERAUTH_REQUEST => &[b"alice", b"ssh-connection", b"password"],
         numbers::USERAUTH_FAILURE => &[b"publickey,password"],
         numbers::USERAUTH_BANNER => &[b"be nice", b""],
-        numbers::USERAUTH_PK_OK => &[b"ssh-ed25519", b"key"],
+        numbers::USERAUTH_INFO_REQUEST => &[b"", b"", b""],
         numbers::GLOBAL_REQUEST => &[b"keepalive@openssh.com"],
         numbers::CHANNEL_OPEN => &[b"session"],
         numbers::CHANNEL_REQUEST => &[b"winadj@putty.projects.tartarus.org"],
@@ -351,6 +386,7 @@ fn body(number: u8) -> Vec<u8> {
             message.put_string(b"secret");
         }
         numbers::USERAUTH_FAILURE => message.put_bool(false),
+        numbers::USERAUTH_INFO_REQUEST => message.put_u32(0),
         numbers::GLOBAL_REQUEST | numbers::CHANNEL_REQUEST => message.put_bool(true),
         numbers::CHANNEL_OPEN => {
             [40, 1000, 1000].into_iter().for_each(|field| message.put_u32(field));
@@ -470,10 +506,10 @@ fn every_number_in_every_state(role: Role, states: usize) {
 
 #[test]
 fn every_number_in_every_state_of_a_server_is_as_the_manual_says() {
-    every_number_in_every_state(Role::Server, 12);
+    every_number_in_every_state(Role::Server, 13);
 }
 
 #[test]
 fn every_number_in_every_state_of_a_client_is_as_the_manual_says() {
-    every_number_in_every_state(Role::Client, 13);
+    every_number_in_every_state(Role::Client, 14);
 }

@@ -1,0 +1,132 @@
+//! What one connection has proved so far.
+
+use sha2::{Digest, Sha256};
+
+use super::chains::{Chains, Progress, Step};
+use super::verdict::Verdict;
+use crate::ssh::AuthVerdict;
+
+/// The proofs of one connection, in their order. They are worth nothing to any other user name:
+/// the protocol core ends a connection that changes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Login {
+    steps: Vec<Step>,
+    keys: Vec<[u8; 32]>,
+}
+
+/// One proof that holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proof {
+    step: Step,
+    /// SHA-256 of the key that signed.
+    key: Option<[u8; 32]>,
+}
+
+impl Proof {
+    /// A password, or answers.
+    #[must_use]
+    pub fn of(step: Step) -> Self {
+        Self { step, key: None }
+    }
+
+    /// A signature by this key.
+    #[must_use]
+    pub fn of_key(blob: &[u8]) -> Self {
+        Self { step: Step::PublicKey, key: Some(Sha256::digest(blob).into()) }
+    }
+}
+
+impl Login {
+    /// What was proved.
+    #[must_use]
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// What the protocol core is to be told. A proof is taken down; work is done at once.
+    pub fn answer(&mut self, verdict: Verdict) -> AuthVerdict {
+        match verdict {
+            Verdict::Accept => AuthVerdict::Accept,
+            Verdict::Partial { proof, methods } => {
+                self.record(proof);
+                AuthVerdict::Partial { methods }
+            }
+            Verdict::Ask(prompts) => AuthVerdict::Ask(prompts),
+            Verdict::Reject { .. } => AuthVerdict::Reject,
+            Verdict::Later(work) => self.answer(work.run()),
+        }
+    }
+
+    /// Takes a proof down.
+    pub fn record(&mut self, proof: Proof) {
+        self.steps.push(proof.step);
+        self.keys.extend(proof.key);
+    }
+
+    /// The verdict on one more proof, where any of `chains` lets the user in. Each proof was judged
+    /// by its own restrictions (`from=`, `expiry-time=`, those of a certificate), so whoever
+    /// is let in satisfies all of them.
+    #[must_use]
+    pub fn advance(&self, chains: &Chains, proof: Proof) -> Verdict {
+        if proof.key.is_some_and(|key| self.keys.contains(&key)) {
+            return Verdict::reject("the key was used before in this login");
+        }
+        let steps: Vec<Step> = self.steps.iter().copied().chain([proof.step]).collect();
+        match chains.progress(&steps) {
+            Progress::Complete => Verdict::Accept,
+            Progress::Wanted(methods) => Verdict::Partial { proof, methods },
+            Progress::Off => Verdict::reject(format!(
+                "{} alone is not in authentication_methods",
+                proof.step.method()
+            )),
+        }
+    }
+
+    /// Whether the key could be the next proof.
+    #[must_use]
+    pub fn wants_key(&self, chains: &Chains, blob: &[u8]) -> bool {
+        let fresh = Proof::of_key(blob).key.is_none_or(|key| !self.keys.contains(&key));
+        fresh && chains.next(&self.steps).contains(&Step::PublicKey)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::Chain;
+
+    fn chains(text: &str) -> Chains {
+        Chains::new(vec![Chain::parse(text).unwrap()])
+    }
+
+    fn partial(verdict: Verdict) -> (Proof, Vec<&'static str>) {
+        match verdict {
+            Verdict::Partial { proof, methods } => (proof, methods),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn two_keys_are_two_keys() {
+        let (chains, mut login) = (chains("publickey,publickey"), Login::default());
+        let (proof, methods) = partial(login.advance(&chains, Proof::of_key(b"one")));
+        assert_eq!(methods, ["publickey"]);
+        login.record(proof);
+        assert!(!login.wants_key(&chains, b"one") && login.wants_key(&chains, b"two"));
+        let again = login.advance(&chains, Proof::of_key(b"one"));
+        assert!(matches!(again, Verdict::Reject { .. }), "{again:?}");
+        assert_eq!(login.advance(&chains, Proof::of_key(b"two")), Verdict::Accept);
+    }
+
+    #[test]
+    fn a_proof_out_of_place_is_none() {
+        let (chains, mut login) = (chains("publickey,password"), Login::default());
+        let early = login.advance(&chains, Proof::of(Step::Password));
+        assert!(matches!(early, Verdict::Reject { .. }), "{early:?}");
+        let (proof, methods) = partial(login.advance(&chains, Proof::of_key(b"key")));
+        assert_eq!(methods, ["password"]);
+        login.record(proof);
+        assert!(!login.wants_key(&chains, b"other"));
+        assert_eq!(login.advance(&chains, Proof::of(Step::Password)), Verdict::Accept);
+    }
+}

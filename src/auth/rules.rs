@@ -1,0 +1,52 @@
+//! What holds for every login, whoever it is.
+
+use super::chains::{Chain, Chains, Questions, Step};
+use crate::ssh::{Prompt, Prompts};
+
+/// What holds for every login.
+#[derive(Clone, Debug)]
+pub struct LoginRules {
+    /// The chains of users who have none of their own. `None`: a key, or the password if anybody
+    /// has one.
+    pub chains: Option<Chains>,
+    /// What `keyboard-interactive` says before its questions; may be empty.
+    pub instruction: String,
+    /// How it asks for the password.
+    pub password_prompt: Prompt,
+    /// How it asks for the code of the second factor.
+    pub code_prompt: Prompt,
+}
+
+impl Default for LoginRules {
+    fn default() -> Self {
+        Self {
+            chains: None,
+            instruction: String::new(),
+            password_prompt: Prompt { text: "Password: ".to_owned(), echo: false },
+            code_prompt: Prompt { text: "Verification code: ".to_owned(), echo: true },
+        }
+    }
+}
+
+impl LoginRules {
+    /// The questions of a step.
+    pub(super) fn prompts(&self, questions: Questions) -> Prompts {
+        let (password, code) = (self.password_prompt.clone(), self.code_prompt.clone());
+        let prompts = match questions {
+            Questions::Password => vec![password],
+            Questions::Code => vec![code],
+            Questions::PasswordAndCode => vec![password, code],
+        };
+        Prompts { name: String::new(), instruction: self.instruction.clone(), prompts }
+    }
+
+    /// The chains of users who have none of their own.
+    pub(super) fn chains_where(&self, passwords: bool) -> Chains {
+        let built_in = || {
+            let password = [Step::Password, Step::Interactive(Questions::Password)];
+            let steps = password.into_iter().filter(|_| passwords);
+            Chains::new([Step::PublicKey].into_iter().chain(steps).map(Chain::of).collect())
+        };
+        self.chains.clone().unwrap_or_else(built_in)
+    }
+}

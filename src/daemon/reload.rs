@@ -1,0 +1,96 @@
+//! SIGHUP: who may log in is read again, from the users file or the files of keys.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::accounts::{self, Accounts, Kept, Umask};
+use super::config::Config;
+use super::failure::Failure;
+use super::invoker::Invoker;
+use super::serve;
+use super::umask;
+use crate::server::{CurrentRoll, Roll};
+use crate::ssh::ServerConfig;
+
+/// Reads the users again and puts them in the place of those there are, or leaves everything as it
+/// is.
+pub(crate) struct Reload {
+    config: Config,
+    invoker: Invoker,
+    umask: Umask,
+    roll: Arc<CurrentRoll>,
+    kept: HashMap<String, Kept>,
+    /// Why it cannot be done.
+    unable: Option<&'static str>,
+}
+
+impl Reload {
+    /// Makes the first roll of `accounts`, and what is needed to make the next.
+    pub(crate) fn first(
+        (config, invoker, umask): (&Config, Invoker, Umask),
+        accounts: Accounts,
+        ssh: ServerConfig,
+    ) -> Result<Self, Failure> {
+        let made = accounts.password.is_some();
+        let mut kept = HashMap::new();
+        let roll = roll(accounts, ssh, &mut kept)?;
+        Ok(Self {
+            config: config.clone(),
+            invoker,
+            umask,
+            roll: Arc::new(CurrentRoll::new(roll)),
+            kept,
+            unable: made.then_some("the password was made for this run, and would be another"),
+        })
+    }
+
+    /// The roll that holds.
+    pub(crate) fn roll(&self) -> Arc<CurrentRoll> {
+        Arc::clone(&self.roll)
+    }
+
+    /// Reads again.
+    pub(crate) fn again(&mut self) {
+        match self.read() {
+            Ok(users) => tracing::info!(users, "reloaded: logins from here on find these users"),
+            Err(failure) => {
+                let cure = failure.cure.as_deref();
+                for cause in &failure.causes {
+                    tracing::error!(cause, cure, "not reloaded: the users stay as they were");
+                }
+            }
+        }
+    }
+
+    fn read(&mut self) -> Result<usize, Failure> {
+        if let Some(why) = self.unable {
+            return Err(Failure::configuration(why.to_owned()));
+        }
+        let mut accounts = serve::accounts(&self.config, &self.invoker, self.umask)?;
+        if !umask::settle_again(accounts.accounts.iter_mut().map(|account| &mut account.access)) {
+            let what = "a umask or a forced mode takes off less than all users' umask did at the \
+                        start";
+            return Err(Failure::configuration(what.to_owned()).cure("restart the server"));
+        }
+        if accounts.password.is_some() {
+            return Err(Failure::configuration("there is no key left in ~/.ssh".to_owned()));
+        }
+        let users = accounts.accounts.len();
+        let ssh = (*self.roll.get().ssh).clone();
+        // What stays is kept even if a folder further down cannot be opened.
+        let roll = roll(accounts, ssh, &mut self.kept)?;
+        self.roll.replace(roll);
+        Ok(users)
+    }
+}
+
+fn roll(
+    accounts: Accounts,
+    ssh: ServerConfig,
+    kept: &mut HashMap<String, Kept>,
+) -> Result<Roll, Failure> {
+    let authenticator = Arc::clone(&accounts.authenticator);
+    let ssh = ServerConfig { methods: authenticator.methods(), ..ssh };
+    let profiles = accounts::profiles(accounts.accounts, kept)?;
+    Ok(Roll { authenticator, profiles, ssh: Arc::new(ssh) })
+}

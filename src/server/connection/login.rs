@@ -1,0 +1,112 @@
+//! Logging in: requests put to the authenticator, its verdicts told to the protocol core.
+
+use crate::auth::{Attempt, Verdict, judge};
+use crate::crypto::fingerprint_sha256;
+use crate::server::verdicts::{Judged, Pending};
+use crate::ssh::{AuthMethod, AuthRequest, RefusedAttempt};
+
+use super::{Driver, Place};
+
+/// What an attempt was, for the log.
+pub(super) struct Tried {
+    user: String,
+    method: String,
+    /// The fingerprint of the key it is about.
+    key: Option<String>,
+    /// The key was only asked about.
+    offered: bool,
+}
+
+impl Tried {
+    fn of(request: &AuthRequest) -> Self {
+        let key = match &request.method {
+            AuthMethod::KeyOffered { blob, .. } | AuthMethod::KeyVerified { blob, .. } => {
+                Some(fingerprint_sha256(blob))
+            }
+            _ => None,
+        };
+        Self {
+            user: request.user.clone(),
+            method: request.method.name().to_owned(),
+            key,
+            offered: matches!(request.method, AuthMethod::KeyOffered { .. }),
+        }
+    }
+}
+
+impl Driver {
+    /// Puts a request to whoever decides.
+    pub(super) fn authenticate(&mut self, place: &Place<'_>, request: &AuthRequest) {
+        let attempt = Attempt { peer: self.peer.ip(), now: place.wall_clock };
+        let roll = place.settings.roll.get();
+        let verdict = judge(&*roll.authenticator, request, &self.login, &attempt);
+        self.roll = Some(roll);
+        let tried = Tried::of(request);
+        match verdict {
+            Verdict::Later(work) => {
+                let pending = place.verdicts.start(self.socket_token(), work);
+                self.judging = Some((pending, tried));
+            }
+            verdict => self.judged(place, verdict, tried),
+        }
+    }
+
+    /// A verdict that took work has come; [`progress`](Self::progress) is to follow.
+    pub(in crate::server) fn verdict_came(&mut self, place: &Place<'_>, judged: Judged) {
+        let waits = |(pending, _): &mut (Pending, Tried)| pending.number == judged.number;
+        if let Some((_, tried)) = self.judging.take_if(waits) {
+            self.judged(place, judged.verdict, tried);
+        }
+    }
+
+    fn judged(&mut self, place: &Place<'_>, verdict: Verdict, tried: Tried) {
+        match &verdict {
+            Verdict::Accept if !tried.offered => self.show_message(&tried.user),
+            Verdict::Partial { methods, .. } => self.log_partial(&tried, &methods.join(",")),
+            Verdict::Reject { cause } => self.log_refused(&tried, cause),
+            _ => {}
+        }
+        let verdict = self.login.answer(verdict);
+        self.ssh.handle_auth(place.now, verdict);
+    }
+
+    fn log_partial(&self, tried: &Tried, wanted: &str) {
+        let (connection, peer, user) = (self.number, self.peer, tried.user.as_str());
+        let (method, key) = (tried.method.as_str(), tried.key.as_deref());
+        tracing::info!(connection, %peer, user, method, key, wanted, "one proof of several");
+    }
+
+    /// What the user is to read before the first session.
+    fn show_message(&mut self, user: &str) {
+        let message = self.roll.as_ref().and_then(|roll| roll.authenticator.message(user));
+        if let Some(text) = message {
+            self.ssh.show_banner(&text);
+        }
+    }
+
+    /// An attempt that the protocol core has refused itself.
+    pub(super) fn refused_attempt(&mut self, refused: RefusedAttempt) {
+        let tried = Tried {
+            user: refused.user,
+            method: refused.method,
+            key: refused.key.map(|blob| fingerprint_sha256(&blob)),
+            offered: false,
+        };
+        self.log_refused(&tried, refused.cause);
+    }
+
+    /// The one line that a log watcher needs: address, user, method and cause together. Its form is
+    /// what `contrib/fail2ban` matches; what the peer chose comes after the address.
+    ///
+    /// A key that is only asked about is no failed login: clients offer every key they hold.
+    fn log_refused(&self, tried: &Tried, cause: &str) {
+        let (connection, peer) = (self.number, self.peer);
+        let Tried { user, method, key, offered } = tried;
+        let key = key.as_deref();
+        if *offered {
+            tracing::info!(connection, %peer, %user, method, key, cause, "key not accepted");
+        } else {
+            tracing::warn!(connection, %peer, %user, method, key, cause, "authentication refused");
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Verdicts that take work: done on threads of their own, so that no shard waits for a hash.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use super::blocking::Blocking;
+use super::limits::VERDICTS_AT_ONCE_MAX;
+use super::mailbox::Mailbox;
+use crate::auth::{Verdict, Work};
+use crate::reactor::Token;
+
+/// Where the verdicts of one shard's connections are worked out.
+pub(super) struct Verdicts {
+    threads: VerdictThreads,
+    mailbox: Arc<Mailbox>,
+}
+
+/// The threads, shared by all shards.
+#[derive(Clone)]
+pub(super) struct VerdictThreads {
+    blocking: Blocking,
+    /// All verdicts share alike: whoever tries to log in is nobody yet.
+    everybody: Arc<str>,
+}
+
+impl VerdictThreads {
+    pub(super) fn new() -> Self {
+        Self { blocking: Blocking::with_share(VERDICTS_AT_ONCE_MAX), everybody: "".into() }
+    }
+}
+
+/// A verdict on its way back to its connection.
+pub(super) struct Judged {
+    pub(super) token: Token,
+    pub(super) number: VerdictNumber,
+    pub(super) verdict: Verdict,
+}
+
+/// Tells a verdict from any other of this process.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct VerdictNumber(u64);
+
+/// A verdict that is being worked out; nobody waits for it any more once this is dropped.
+pub(super) struct Pending {
+    pub(super) number: VerdictNumber,
+    unwanted: Arc<AtomicBool>,
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        self.unwanted.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Verdicts {
+    pub(super) fn new(threads: VerdictThreads, mailbox: Arc<Mailbox>) -> Self {
+        Self { threads, mailbox }
+    }
+
+    /// Has `work` done elsewhere; the verdict comes back under `token`.
+    pub(super) fn start(&self, token: Token, work: Work) -> Pending {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let number = VerdictNumber(NEXT.fetch_add(1, Ordering::Relaxed));
+        let unwanted = Arc::new(AtomicBool::new(false));
+        let mut report =
+            Report { mailbox: Arc::clone(&self.mailbox), token, number, verdict: None };
+        let seen = Arc::clone(&unwanted);
+        let work = move || {
+            let report = &mut report;
+            // Its client may have gone while it waited for its turn.
+            if !seen.load(Ordering::Relaxed) {
+                report.verdict = Some(work.run());
+            }
+        };
+        self.threads.blocking.run(&self.threads.everybody, Box::new(work));
+        Pending { number, unwanted }
+    }
+}
+
+/// Delivers the verdict when it goes, whatever became of the work.
+struct Report {
+    mailbox: Arc<Mailbox>,
+    token: Token,
+    number: VerdictNumber,
+    verdict: Option<Verdict>,
+}
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        let cause = "the server could not judge it: too many logins at once, or a fault of its own";
+        let failed = || Verdict::Reject { cause: cause.to_owned() };
+        let verdict = self.verdict.take().unwrap_or_else(failed);
+        self.mailbox.judged(Judged { token: self.token, number: self.number, verdict });
+    }
+}

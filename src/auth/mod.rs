@@ -1,4 +1,5 @@
-//! Who may log in: the users, their keys, the password, and the verdict on an attempt.
+//! Who may log in: the users, their keys, passwords and one-time codes, and the verdict on an
+//! attempt.
 //!
 //! PURE: bytes and values in, a [`Verdict`] out. It reads no file (the daemon hands it their
 //! bytes), keeps no clock and checks no signature: the protocol core has verified that before it
@@ -9,15 +10,19 @@ pub mod authorized_keys;
 mod chains;
 pub mod limits;
 mod login;
+pub mod password;
 mod rules;
 mod secrets;
+mod totp;
 mod users;
 mod verdict;
 
 pub use authorized_keys::{AuthorizedKey, KeyFile, KeyOptions, KeyRules, RejectedLine};
 pub use chains::{Chain, Chains, Progress, Questions, Step};
 pub use login::{Login, Proof};
+pub use password::{PasswordCheck, PasswordHash};
 pub use rules::LoginRules;
-pub use secrets::{PasswordDigest, Secrets};
+pub use secrets::{PasswordDigest, Problem, Secrets, UsedCodes};
+pub use totp::{Totp, TotpState};
 pub use users::{Person, Users};
 pub use verdict::{Attempt, Authenticator, Given, Verdict, Work, judge};

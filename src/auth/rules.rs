@@ -1,6 +1,7 @@
 //! What holds for every login, whoever it is.
 
 use super::chains::{Chain, Chains, Questions, Step};
+use super::secrets::UsedCodes;
 use crate::ssh::{Prompt, Prompts};
 
 /// What holds for every login.
@@ -15,6 +16,11 @@ pub struct LoginRules {
     pub password_prompt: Prompt,
     /// How it asks for the code of the second factor.
     pub code_prompt: Prompt,
+    /// The codes that have let somebody in; the same over reloads.
+    pub used_codes: UsedCodes,
+    /// 32 random bytes, drawn at the start: they decide whose hash stands in for a password that is
+    /// nobody's.
+    pub stand_in_secret: [u8; 32],
 }
 
 impl Default for LoginRules {
@@ -24,6 +30,8 @@ impl Default for LoginRules {
             instruction: String::new(),
             password_prompt: Prompt { text: "Password: ".to_owned(), echo: false },
             code_prompt: Prompt { text: "Verification code: ".to_owned(), echo: true },
+            used_codes: UsedCodes::default(),
+            stand_in_secret: [0; 32],
         }
     }
 }

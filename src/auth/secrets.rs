@@ -1,9 +1,14 @@
-//! What a user knows: a password, a second factor.
+//! What a user knows or holds besides keys, and whether what was typed is it.
+
+use std::collections::HashMap;
+use std::fmt::{self, Display};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::verdict::Given;
+use super::{PasswordCheck, PasswordHash, Totp, TotpState};
 
 /// SHA-256 of a password of high entropy: one made by the server for one run. A password people
 /// choose needs a slow hash instead.
@@ -22,76 +27,230 @@ impl PasswordDigest {
     }
 }
 
-impl std::fmt::Debug for PasswordDigest {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for PasswordDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("PasswordDigest(..)")
     }
 }
 
-/// What one user knows.
+/// What a user's table says of passwords and one-time codes. Its `Debug` shows neither.
 #[derive(Clone, Debug, Default)]
 pub struct Secrets {
     /// A password the server made for itself.
     pub digest: Option<PasswordDigest>,
+    /// The hash of the password, if the user has one.
+    pub password: Option<PasswordHash>,
+    /// The second factor, if the user has one.
+    pub totp: Option<Totp>,
 }
 
 impl Secrets {
     /// Whether there is a password.
     #[must_use]
     pub fn has_password(&self) -> bool {
-        self.digest.is_some()
+        self.digest.is_some() || self.password.is_some()
+    }
+}
+
+/// What is wrong with a hash, a secret or a password. It does not repeat them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem(String);
+
+impl Problem {
+    pub(super) fn new(cause: impl Into<String>) -> Self {
+        Self(cause.into())
+    }
+}
+
+impl Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+/// The one-time codes that have let somebody in, so that none does twice: one state a user, over
+/// all connections and reloads. A restart forgets them.
+#[derive(Clone, Debug, Default)]
+pub struct UsedCodes(Arc<Mutex<HashMap<String, TotpState>>>);
+
+impl UsedCodes {
+    /// Whether the code is right and was not used. Only one that is `wanted` becomes used.
+    fn verify(&self, user: &str, totp: &Totp, code: &str, now: i64, wanted: bool) -> bool {
+        let mut states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = states.get(user).copied().unwrap_or_default();
+        let right = totp.verify(code, now, &mut state);
+        if right && wanted {
+            states.insert(user.to_owned(), state);
+        }
+        right
     }
 }
 
 /// What somebody has typed to log in.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Typed {
     pub(super) password: Option<Given>,
     pub(super) code: Option<Given>,
 }
 
-/// What it is compared with. The default fits nothing.
-#[derive(Debug, Default)]
+/// What it is compared with. It owns all of that, so that the work can be done on another thread.
 pub(super) struct Check {
-    digest: Option<PasswordDigest>,
+    user: String,
+    password: Password,
+    has_password: bool,
+    totp: Option<Totp>,
+    used_codes: UsedCodes,
 }
 
-impl Secrets {
-    pub(super) fn check(&self) -> Check {
-        Check { digest: self.digest.clone() }
-    }
+enum Password {
+    /// Quick: a digest, or one that fits nothing.
+    Digest(PasswordDigest),
+    /// Slow.
+    Hash(PasswordCheck),
 }
+
+/// The second factor of those who have none: the work is done, and counts for nothing.
+static NOBODYS_TOTP: LazyLock<Option<Totp>> = LazyLock::new(|| Totp::of([0; 20]).ok());
 
 impl Check {
+    /// For a user with these secrets, or, without any, for a name nobody has.
+    pub(super) fn new(
+        user: &str,
+        secrets: Option<&Secrets>,
+        stand_ins: &StandIns,
+        used_codes: &UsedCodes,
+    ) -> Self {
+        let digest = secrets.and_then(|own| own.digest.clone());
+        let hash = secrets.and_then(|own| own.password.as_ref());
+        let password = match (digest, hash) {
+            (Some(digest), _) => Password::Digest(digest),
+            (None, Some(hash)) => Password::Hash(PasswordCheck::of(hash)),
+            (None, None) => stand_ins.password(user),
+        };
+        Self {
+            user: user.to_owned(),
+            password,
+            has_password: secrets.is_some_and(Secrets::has_password),
+            totp: secrets.and_then(|own| own.totp.clone()),
+            used_codes: used_codes.clone(),
+        }
+    }
+
     /// Whether [`judge`](Self::judge) takes long.
-    pub(super) fn is_slow(&self) -> bool {
-        false
+    pub(super) fn is_slow(&self, typed: &Typed) -> bool {
+        typed.password.is_some() && matches!(self.password, Password::Hash(_))
     }
 
     /// # Errors
     /// What is wrong, for the log.
-    pub(super) fn judge(&self, typed: &Typed, _now: i64) -> Result<(), &'static str> {
-        let (Some(given), None) = (&typed.password, &typed.code) else {
-            return Err("the user has no second factor");
-        };
-        let nobodys = PasswordDigest([0; 32]);
-        let right = self.digest.as_ref().unwrap_or(&nobodys).is_of(given);
-        match (&self.digest, right) {
-            (Some(_), true) => Ok(()),
-            (Some(_), false) => Err("wrong password"),
-            (None, _) => Err("the user has no password"),
+    pub(super) fn judge(&self, typed: &Typed, now: i64) -> Result<(), &'static str> {
+        let password = typed.password.as_ref().map(|given| self.is_password(given));
+        // A code is not used up by a wrong password: it would tell that it was right.
+        let wanted = password != Some(false);
+        let code = typed.code.as_ref().map(|given| self.is_code(given, now, wanted));
+        match (password, code) {
+            (None, None) => Err("nothing was typed"),
+            (Some(false), _) if !self.has_password => Err("the user has no password"),
+            (Some(false), _) => Err("wrong password"),
+            (_, Some(false)) if self.totp.is_none() => Err("the user has no second factor"),
+            (_, Some(false)) => Err("wrong code, or one that was used before"),
+            _ => Ok(()),
         }
+    }
+
+    fn is_password(&self, given: &str) -> bool {
+        let right = match &self.password {
+            Password::Digest(digest) => digest.is_of(given),
+            Password::Hash(check) => check.run(given),
+        };
+        right & self.has_password
+    }
+
+    fn is_code(&self, given: &str, now: i64, wanted: bool) -> bool {
+        let totp = self.totp.as_ref().or(NOBODYS_TOTP.as_ref());
+        let wanted = wanted && self.totp.is_some();
+        let right = totp.is_some_and(|it| self.used_codes.verify(&self.user, it, given, now, wanted));
+        right & self.totp.is_some()
+    }
+}
+
+/// What stands in for the passwords of those who have none.
+#[derive(Clone, Default)]
+pub(super) struct StandIns {
+    /// The hashes of all users.
+    pub(super) hashes: Vec<PasswordHash>,
+    /// Which of them a name gets nobody can tell beforehand.
+    pub(super) secret: [u8; 32],
+    /// Those who have a password have one that was made for this run.
+    pub(super) quick: bool,
+}
+
+impl StandIns {
+    fn password(&self, user: &str) -> Password {
+        if self.quick {
+            return Password::Digest(PasswordDigest([0; 32]));
+        }
+        Password::Hash(PasswordCheck::stand_in(&self.hashes, user, &self.secret))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use zeroize::Zeroizing;
+
     use super::*;
+
+    fn given(text: &str) -> Option<Given> {
+        Some(Zeroizing::new(text.to_owned()))
+    }
+
+    fn with_totp(used: &UsedCodes) -> Check {
+        let (digest, totp) = (Some(PasswordDigest::of("sesame")), Totp::of([7; 20]).ok());
+        let secrets = Secrets { digest, totp, ..Secrets::default() };
+        Check::new("ann", Some(&secrets), &StandIns::default(), used)
+    }
 
     #[test]
     fn debug_output_holds_no_digest() {
         let secrets = Secrets { digest: Some(PasswordDigest::of("sesame")), ..Secrets::default() };
         assert!(format!("{secrets:?}").contains("PasswordDigest(..)"));
         assert!(PasswordDigest::of("a").is_of("a") && !PasswordDigest::of("a").is_of("b"));
+    }
+
+    #[test]
+    fn a_code_is_used_up_by_a_login_and_by_nothing_else() {
+        let (now, used) = (1_000_000, UsedCodes::default());
+        let code = Totp::of([7; 20]).unwrap().code(now);
+        let judge = |password: &str, code: &str| {
+            let typed = Typed { password: given(password), code: given(code) };
+            with_totp(&used).judge(&typed, now)
+        };
+        assert_eq!(judge("wrong", &code), Err("wrong password"));
+        assert!(judge("sesame", "000000").is_err());
+        assert_eq!(judge("sesame", &code), Ok(()));
+        assert_eq!(judge("sesame", &code), Err("wrong code, or one that was used before"));
+        let later = Totp::of([7; 20]).unwrap().code(now + 60);
+        let typed = Typed { password: given("sesame"), code: given(&later) };
+        assert_eq!(with_totp(&used).judge(&typed, now + 60), Ok(()));
+    }
+
+    /// The stand-ins' own secrets are known to whoever reads this file.
+    #[test]
+    fn what_stands_in_lets_nobody_in() {
+        let code = Totp::of([0; 20]).unwrap().code(500);
+        let used = UsedCodes::default();
+        for secrets in [None, Some(Secrets::default())] {
+            for quick in [true, false] {
+                let stand_ins = StandIns { quick, ..StandIns::default() };
+                let check = Check::new("ann", secrets.as_ref(), &stand_ins, &used);
+                let typed = Typed { password: None, code: given(&code) };
+                assert_eq!(check.judge(&typed, 500), Err("the user has no second factor"));
+                let typed = Typed { password: given("x"), code: None };
+                assert_eq!(check.is_slow(&typed), !quick);
+                assert_eq!(check.judge(&typed, 500), Err("the user has no password"));
+            }
+        }
     }
 }

@@ -9,7 +9,7 @@ use super::authorized_keys::Unfit;
 use super::chains::{self, Chains, Questions, Step};
 use super::login::{Login, Proof};
 use super::rules::LoginRules;
-use super::secrets::{Check, PasswordDigest, Secrets, Typed};
+use super::secrets::{Check, PasswordDigest, Secrets, StandIns, Typed};
 use super::verdict::{Attempt, Authenticator, Given, Verdict, Work};
 use super::{AuthorizedKey, KeyOptions};
 use crate::crypto::fingerprint_sha256;
@@ -44,6 +44,7 @@ pub struct Users {
     /// The chains of those who have none of their own, and of names nobody has.
     chains: Arc<Chains>,
     rules: LoginRules,
+    stand_ins: StandIns,
 }
 
 /// A user, besides the name and the keys.
@@ -75,7 +76,13 @@ impl Users {
     pub fn new(people: Vec<Person>, rules: LoginRules) -> Self {
         let passwords = people.iter().any(|person| person.secrets.has_password());
         let chains = Arc::new(rules.chains_where(passwords));
-        let mut made = Self { chains, rules, ..Self::default() };
+        let hashes = people.iter().filter_map(|person| person.secrets.password.clone());
+        let stand_ins = StandIns {
+            hashes: hashes.collect(),
+            secret: rules.stand_in_secret,
+            quick: people.iter().any(|person| person.secrets.digest.is_some()),
+        };
+        let mut made = Self { chains, rules, stand_ins, ..Self::default() };
         for person in people {
             made.names.push(digest_of_name(&person.name));
             made.entries.extend(person.keys.into_iter().map(|key| Entry {
@@ -180,19 +187,16 @@ impl Users {
     ) -> Verdict {
         let known = self.find_person(user);
         let chains = Arc::clone(self.chains_of(known));
-        let check = self.check(user, known.map(|known| &known.secrets));
+        let secrets = known.map(|known| &known.secrets);
+        let check = Check::new(user, secrets, &self.stand_ins, &self.rules.used_codes);
         let (login, known) = (login.clone(), known.is_some());
-        let slow = check.is_slow();
+        let slow = check.is_slow(&typed);
         let work = move || match check.judge(&typed, now) {
             Ok(()) if known => login.advance(&chains, Proof::of(step)),
             Err(cause) if known => Verdict::reject(cause),
             _ => Verdict::reject(NO_SUCH_USER),
         };
         if slow { Verdict::Later(Work::new(work)) } else { work() }
-    }
-
-    fn check(&self, _user: &str, secrets: Option<&Secrets>) -> Check {
-        secrets.map(Secrets::check).unwrap_or_default()
     }
 }
 

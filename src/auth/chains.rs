@@ -36,6 +36,15 @@ impl Step {
         }
     }
 
+    /// What it asks, if it asks anything.
+    #[must_use]
+    pub fn questions(self) -> Option<Questions> {
+        match self {
+            Self::Interactive(questions) => Some(questions),
+            Self::PublicKey | Self::Password => None,
+        }
+    }
+
     /// Whether the user needs a password for it.
     #[must_use]
     pub fn needs_password(self) -> bool {
@@ -161,6 +170,12 @@ impl Chains {
             }
         }
         next
+    }
+
+    /// What `keyboard-interactive` asks before anything is proved.
+    #[must_use]
+    pub fn first_questions(&self) -> Option<Questions> {
+        self.next(&[]).into_iter().find_map(Step::questions)
     }
 
     /// Where `passed` leads.

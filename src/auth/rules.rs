@@ -48,11 +48,16 @@ impl LoginRules {
         Prompts { name: String::new(), instruction: self.instruction.clone(), prompts }
     }
 
-    /// The chains of users who have none of their own.
-    pub(super) fn chains_where(&self, passwords: bool) -> Chains {
+    /// The chains of users who have none of their own, where somebody has a password or not, and
+    /// where chains of others begin with `questions`: everybody is asked the same at first.
+    pub(super) fn chains_where(&self, passwords: bool, questions: Option<Questions>) -> Chains {
         let built_in = || {
             let password = [Step::Password, Step::Interactive(Questions::Password)];
-            let steps = password.into_iter().filter(|_| passwords);
+            let fits = |step: &Step| match (step, questions) {
+                (Step::Interactive(own), Some(others)) => *own == others,
+                _ => true,
+            };
+            let steps = password.into_iter().filter(|_| passwords).filter(fits);
             Chains::new([Step::PublicKey].into_iter().chain(steps).map(Chain::of).collect())
         };
         self.chains.clone().unwrap_or_else(built_in)

@@ -45,6 +45,12 @@ pub struct Secrets {
 }
 
 impl Secrets {
+    /// Whether there is anything that others must not know.
+    #[must_use]
+    pub fn has_any(&self) -> bool {
+        self.has_password() || self.totp.is_some()
+    }
+
     /// Whether there is a password.
     #[must_use]
     pub fn has_password(&self) -> bool {
@@ -171,7 +177,8 @@ impl Check {
     fn is_code(&self, given: &str, now: i64, wanted: bool) -> bool {
         let totp = self.totp.as_ref().or(NOBODYS_TOTP.as_ref());
         let wanted = wanted && self.totp.is_some();
-        let right = totp.is_some_and(|it| self.used_codes.verify(&self.user, it, given, now, wanted));
+        let right =
+            totp.is_some_and(|it| self.used_codes.verify(&self.user, it, given, now, wanted));
         right & self.totp.is_some()
     }
 }

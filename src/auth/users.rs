@@ -29,6 +29,16 @@ pub struct Person {
     pub message: Option<String>,
 }
 
+impl Person {
+    /// Whether there is something that could prove the step.
+    #[must_use]
+    pub fn has_for(&self, step: Step) -> bool {
+        (step != Step::PublicKey || !self.keys.is_empty())
+            && (!step.needs_password() || self.secrets.has_password())
+            && (!step.needs_code() || self.secrets.totp.is_some())
+    }
+}
+
 /// The users of a server and what each may log in with.
 ///
 /// A key counts for its user only, so what is kept is a digest of both together. An attempt makes
@@ -75,7 +85,9 @@ impl Users {
     #[must_use]
     pub fn new(people: Vec<Person>, rules: LoginRules) -> Self {
         let passwords = people.iter().any(|person| person.secrets.has_password());
-        let chains = Arc::new(rules.chains_where(passwords));
+        let mut own = people.iter().filter_map(|person| person.chains.as_ref());
+        let questions = own.find_map(Chains::first_questions);
+        let chains = Arc::new(rules.chains_where(passwords, questions));
         let hashes = people.iter().filter_map(|person| person.secrets.password.clone());
         let stand_ins = StandIns {
             hashes: hashes.collect(),
@@ -164,10 +176,7 @@ impl Users {
             _ => Box::new(std::iter::once(&**self.chains_of(known))),
         };
         let steps = chains.flat_map(|chains| chains.next(login.steps()));
-        steps.into_iter().find_map(|step| match step {
-            Step::Interactive(questions) => Some(questions),
-            Step::PublicKey | Step::Password => None,
-        })
+        steps.into_iter().find_map(Step::questions)
     }
 
     /// The chains of all users.

@@ -15,10 +15,9 @@ use zeroize::Zeroizing;
 use super::config::Config;
 use super::failure::Failure;
 use super::invoker::Invoker;
-use super::settings::login_rules;
 use super::usage;
 use super::user_keys::{self, UserKeys};
-use crate::auth::{Authenticator, KeyRules, PasswordDigest, Person, Secrets, Users};
+use crate::auth::{Authenticator, KeyRules, LoginRules, PasswordDigest, Person, Secrets, Users};
 use crate::reactor::fs::{Links, Root, View};
 use crate::server::{Profile, Profiles};
 use crate::vfs::{Access, Ledger};
@@ -149,14 +148,15 @@ pub(crate) fn sole(
     root: PathBuf,
     invoker: &Invoker,
     umask: Umask,
+    rules: &LoginRules,
     random: impl FnOnce() -> Result<[u8; 32], Failure>,
 ) -> Result<Accounts, Failure> {
     let name = if config.user.is_empty() { &invoker.name } else { &config.user };
     let named = !config.authorized_keys.is_empty();
-    let rules = key_rules(config);
+    let keys = key_rules(config);
     let found: UserKeys = match named {
-        true => user_keys::named(&config.authorized_keys, &rules)?,
-        false => user_keys::of_invoker(invoker, &rules),
+        true => user_keys::named(&config.authorized_keys, &keys)?,
+        false => user_keys::of_invoker(invoker, &keys),
     };
     found.warn();
     // Where files are named, keys were meant: a password would open a door nobody asked for.
@@ -167,7 +167,6 @@ pub(crate) fn sole(
     let digest = password.as_deref().map(|password| PasswordDigest::of(password));
     let secrets = Secrets { digest, ..Secrets::default() };
     let person = Person { name: name.clone(), keys: found.keys, secrets, ..Person::default() };
-    let rules = login_rules(config);
     let mut access = Access::unrestricted();
     access.home = config.home.clone().into_bytes();
     access.read_only = config.read_only;
@@ -180,7 +179,7 @@ pub(crate) fn sole(
         quota: Quota::default(),
     };
     Ok(Accounts {
-        authenticator: Arc::new(Users::new(vec![person], rules)),
+        authenticator: Arc::new(Users::new(vec![person], rules.clone())),
         accounts: vec![account],
         password,
     })
@@ -237,7 +236,8 @@ mod tests {
     fn sole_of(text: &str, folder: &Path) -> Accounts {
         let config = load(&[Layer::File { name: "f", text }]).unwrap();
         let invoker = Invoker { name: "ann".to_owned(), home: None };
-        sole(&config, folder.to_path_buf(), &invoker, 0o27, || Ok([0; 32])).unwrap()
+        sole(&config, folder.to_path_buf(), &invoker, 0o27, &LoginRules::default(), || Ok([0; 32]))
+            .unwrap()
     }
 
     #[test]

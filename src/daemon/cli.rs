@@ -8,6 +8,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::config::{Config, Layer, key_table, load, render};
 use super::failure::{Failure, USAGE};
+use super::passwd::{self, PasswdArguments};
 use super::sftp_server::{self, SftpServerArguments};
 use super::{algorithms, private_file, serve};
 
@@ -30,6 +31,12 @@ enum Command {
     Check(ConfigArguments),
     /// Speak SFTP on stdin and stdout, for sshd's `Subsystem sftp` or `sftp -D`
     SftpServer(SftpServerArguments),
+    /// Hash a password for the users file, or make a secret of one-time codes
+    ///
+    /// Asks for a password twice, or takes the line on stdin where that is no terminal, and prints
+    /// the line `password_hash = "..."` for the user's table in the users file: an argon2id hash.
+    /// Hashes by bcrypt, yescrypt and sha-crypt are taken there too, but not made here.
+    Passwd(PasswdArguments),
     /// Print the built-in algorithms, by kind, in order of preference
     Algorithms,
 }
@@ -88,6 +95,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Serve(arguments) => serve_command(&arguments),
         Command::Check(arguments) => check(&arguments),
         Command::SftpServer(arguments) => sftp_server_command(&arguments),
+        Command::Passwd(arguments) => passwd::lines(&arguments).and_then(|lines| print(&lines)),
         Command::Algorithms => print(&algorithms::list()),
     };
     match ended {

@@ -15,6 +15,7 @@ mod host_key;
 mod invoker;
 mod log;
 mod moduli;
+mod passwd;
 mod private_file;
 mod reload;
 mod serve;

@@ -9,15 +9,23 @@ use super::failure::Failure;
 use super::invoker::Invoker;
 use super::serve;
 use super::umask;
+use crate::auth::LoginRules;
 use crate::server::{CurrentRoll, Roll};
 use crate::ssh::ServerConfig;
+
+/// What users are read from.
+pub(crate) struct Source {
+    pub(crate) config: Config,
+    pub(crate) invoker: Invoker,
+    pub(crate) umask: Umask,
+    /// Cloned for each reading: what it shares goes on.
+    pub(crate) rules: LoginRules,
+}
 
 /// Reads the users again and puts them in the place of those there are, or leaves everything as it
 /// is.
 pub(crate) struct Reload {
-    config: Config,
-    invoker: Invoker,
-    umask: Umask,
+    source: Source,
     roll: Arc<CurrentRoll>,
     kept: HashMap<String, Kept>,
     /// Why it cannot be done.
@@ -27,7 +35,7 @@ pub(crate) struct Reload {
 impl Reload {
     /// Makes the first roll of `accounts`, and what is needed to make the next.
     pub(crate) fn first(
-        (config, invoker, umask): (&Config, Invoker, Umask),
+        source: Source,
         accounts: Accounts,
         ssh: ServerConfig,
     ) -> Result<Self, Failure> {
@@ -35,9 +43,7 @@ impl Reload {
         let mut kept = HashMap::new();
         let roll = roll(accounts, ssh, &mut kept)?;
         Ok(Self {
-            config: config.clone(),
-            invoker,
-            umask,
+            source,
             roll: Arc::new(CurrentRoll::new(roll)),
             kept,
             unable: made.then_some("the password was made for this run, and would be another"),
@@ -66,7 +72,8 @@ impl Reload {
         if let Some(why) = self.unable {
             return Err(Failure::configuration(why.to_owned()));
         }
-        let mut accounts = serve::accounts(&self.config, &self.invoker, self.umask)?;
+        let Source { config, invoker, umask, rules } = &self.source;
+        let mut accounts = serve::accounts(config, invoker, *umask, rules)?;
         if !umask::settle_again(accounts.accounts.iter_mut().map(|account| &mut account.access)) {
             let what = "a umask or a forced mode takes off less than all users' umask did at the \
                         start";

@@ -14,9 +14,10 @@ use super::config::defs::DEFAULT_ROOT;
 use super::failure::Failure;
 use super::host_key::{self, HostKey, HostKeys, StatePlaces};
 use super::invoker::{Invoker, invoker};
-use super::reload::Reload;
+use super::reload::{Reload, Source};
 use super::settings::{self, settings};
 use super::{descriptors, log, moduli, private_file, signal, umask, user_keys};
+use crate::auth::LoginRules;
 use crate::crypto::{self, Moduli, Preset};
 use crate::reactor::random_seed;
 use crate::server::{self, Ready, Stop};
@@ -29,7 +30,8 @@ pub(crate) fn serve(config: &Config) -> Result<(), Failure> {
     let umask = umask::take();
     let invoker = invoker();
     descriptors::raise_limit();
-    let mut accounts = accounts(config, &invoker, umask)?;
+    let rules = settings::login_rules(config, random()?);
+    let mut accounts = accounts(config, &invoker, umask, &rules)?;
     umask::settle(accounts.accounts.iter_mut().map(|account| &mut account.access));
     let host_keys = host_keys(config, &accounts, &invoker)?;
     warn_of_exposed_files(config, host_keys.keys(), &accounts);
@@ -51,7 +53,8 @@ pub(crate) fn serve(config: &Config) -> Result<(), Failure> {
     };
     let ssh = settings::server_config(config, banner(config)?, host_keys, moduli);
     check_transport(&ssh.transport)?;
-    let first = Reload::first((config, invoker, umask), accounts, ssh)?;
+    let first =
+        Reload::first(Source { config: config.clone(), invoker, umask, rules }, accounts, ssh)?;
     let settings = settings(config, first.roll());
     let _ = reload.set(Mutex::new(first));
     let ended = server::run(settings, &mut ready, stop);
@@ -65,12 +68,13 @@ pub(crate) fn accounts(
     config: &Config,
     invoker: &Invoker,
     umask: Umask,
+    rules: &LoginRules,
 ) -> Result<Accounts, Failure> {
     if !config.users_file.as_os_str().is_empty() {
-        return accounts::several(config, umask);
+        return accounts::several(config, umask, rules);
     }
     let root = root(&config.root)?;
-    accounts::sole(config, root, invoker, umask, random)
+    accounts::sole(config, root, invoker, umask, rules, random)
 }
 
 /// What is printed once connections are accepted.
@@ -194,7 +198,8 @@ pub(crate) fn check_files(config: &Config) -> Result<(), Failure> {
         check_transport(&settings::transport(config, host_keys, moduli))?;
     }
     if !config.users_file.as_os_str().is_empty() {
-        return accounts::several(config, umask::NOBODYS).map(|_| ());
+        let rules = settings::login_rules(config, [0; 32]);
+        return accounts::several(config, umask::NOBODYS, &rules).map(|_| ());
     }
     user_keys::named(&config.authorized_keys, &accounts::key_rules(config))?.warn();
     if config.root != Path::new(DEFAULT_ROOT) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::config::Config;
 use super::host_key::HostKeys;
-use crate::auth::{Chain, Chains, LoginRules};
+use crate::auth::{Chain, Chains, LoginRules, UsedCodes};
 use crate::crypto::Moduli;
 use crate::reactor::DriverChoice;
 use crate::server::{CryptoThreads, CurrentRoll, Names, PagePolicy, Settings, Verbs};
@@ -60,12 +60,14 @@ pub(crate) fn server_config(
 }
 
 /// What holds for every login.
-pub(crate) fn login_rules(config: &Config) -> LoginRules {
+pub(crate) fn login_rules(config: &Config, stand_in_secret: [u8; 32]) -> LoginRules {
     LoginRules {
         chains: chains(&config.authentication_methods),
         instruction: config.interactive_instruction.clone(),
         password_prompt: Prompt { text: config.password_prompt.clone(), echo: false },
         code_prompt: Prompt { text: config.totp_prompt.clone(), echo: config.totp_echo },
+        used_codes: UsedCodes::default(),
+        stand_in_secret,
     }
 }
 
@@ -166,14 +168,15 @@ mod tests {
         let text = "authentication_methods = ['publickey,password', 'password']\n\
                     interactive_instruction = 'hi'\npassword_prompt = 'pw'\n\
                     totp_prompt = 'code'\ntotp_echo = false\n";
-        let rules = login_rules(&load(&[Layer::File { name: "f", text }]).unwrap());
+        let rules = login_rules(&load(&[Layer::File { name: "f", text }]).unwrap(), [7; 32]);
         let chains: Vec<_> = rules.chains.unwrap().iter().map(ToString::to_string).collect();
         assert_eq!(chains, ["publickey,password", "password"]);
         assert_eq!(rules.instruction, "hi");
         assert_eq!(rules.password_prompt, Prompt { text: "pw".to_owned(), echo: false });
         assert_eq!(rules.code_prompt, Prompt { text: "code".to_owned(), echo: false });
-        let rules = login_rules(&load(&[]).unwrap());
+        let rules = login_rules(&load(&[]).unwrap(), [7; 32]);
         assert!(rules.chains.is_none() && rules.code_prompt.echo);
+        assert_eq!(rules.stand_in_secret, [7; 32]);
     }
 
     #[test]

@@ -270,6 +270,6 @@ fn debug_output_holds_no_hash() {
     assert_eq!(format!("{hash:?}"), "PasswordHash(bcrypt ..)");
     let shown = format!("{:?}", PasswordCheck::of(&hash));
     assert!(!shown.contains("abcdef"), "{shown}");
-    let secrets = crate::auth::Secrets { password: Some(hash), totp: None };
+    let secrets = crate::auth::Secrets { password: Some(hash), ..Default::default() };
     assert!(!format!("{secrets:?}").contains("abcdef"));
 }

@@ -39,6 +39,7 @@ fn ask(user: &str, method: AuthMethod) -> Verdict {
 fn cause(verdict: Verdict) -> String {
     match verdict {
         Verdict::Reject { cause } => cause,
+        Verdict::Later(work) => cause(work.run()),
         other => panic!("{other:?}"),
     }
 }
@@ -88,6 +89,60 @@ fn a_name_and_a_key_do_not_run_into_one_another() {
     let users = of_keys(vec![person("a", &[whole]), person("ax", &[])]);
     assert_eq!(ask_of(&users, "a", verified(b"xy".to_vec())), Verdict::Accept);
     assert_ne!(ask_of(&users, "ax", verified(b"y".to_vec())), Verdict::Accept);
+}
+
+/// A known hash: of "correct horse", by crypt.crypt.
+const HASH: &str = "$2b$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e";
+
+fn with_hash(name: &str) -> Person {
+    let password = crate::auth::PasswordHash::parse(HASH).ok();
+    Person { secrets: Secrets { password, ..Secrets::default() }, ..person(name, &[]) }
+}
+
+#[test]
+fn a_hashed_password_takes_work_whoever_it_is_for() {
+    let users = of_keys(vec![with_hash("ann"), person("bob", &[key(1)])]);
+    for proof in [password, |text: &str| answers(&[text])] {
+        let judged = |user: &str, text: &str| match ask_of(&users, user, proof(text)) {
+            Verdict::Later(work) => work.run(),
+            verdict => panic!("at once: {verdict:?}"),
+        };
+        assert_eq!(judged("ann", "correct horse"), Verdict::Accept);
+        assert_eq!(cause(judged("ann", "battery")), "wrong password");
+        for text in ["correct horse", "battery"] {
+            assert_eq!(cause(judged("bob", text)), "the user has no password");
+            assert_eq!(cause(judged("mallory", text)), "no such user");
+        }
+    }
+}
+
+/// Before anything is proved, what is offered and asked does not tell who is who.
+#[test]
+fn everybody_is_asked_the_same_at_first() {
+    let chain = |text: &str| Some(Chains::new(vec![Chain::parse(text).unwrap()]));
+    let totp = crate::auth::Totp::of([7; 20]).ok();
+    let ann = with_hash("ann");
+    let secrets = Secrets { totp, ..ann.secrets.clone() };
+    let chains = chain("keyboard-interactive:password+totp");
+    let users = of_keys(vec![Person { secrets, chains, ..ann }, with_hash("bob")]);
+    assert_eq!(users.methods(), ["publickey", "password", "keyboard-interactive"]);
+    let asked = |user| ask_of(&users, user, AuthMethod::Interactive);
+    assert!(matches!(asked("ann"), Verdict::Ask(prompts) if prompts.prompts.len() == 2));
+    assert_eq!(asked("ann"), asked("bob"));
+    assert_eq!(asked("ann"), asked("mallory"));
+    let code = crate::auth::Totp::of([7; 20]).unwrap().code(ATTEMPT.now);
+    let judged = |user| match ask_of(&users, user, answers(&["correct horse", &code])) {
+        Verdict::Later(work) => work.run(),
+        verdict => panic!("at once: {verdict:?}"),
+    };
+    assert_eq!(judged("ann"), Verdict::Accept);
+    assert_eq!(cause(judged("bob")), "the user has no second factor");
+    assert_eq!(cause(judged("mallory")), "no such user");
+    // The password alone is right for bob, and only for him.
+    let alone = |user| cause(ask_of(&users, user, password("correct horse")));
+    assert!(alone("ann").contains("authentication_methods"));
+    let Verdict::Later(work) = ask_of(&users, "bob", password("correct horse")) else { panic!() };
+    assert_eq!(work.run(), Verdict::Accept);
 }
 
 /// A key may stand on several lines: one that permits is enough, as in sshd.

@@ -1,16 +1,20 @@
 //! The users of a users file: its tables together with what only the host can tell.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{Account, Accounts, Quota, Umask, key_rules, links};
-use crate::auth::{AuthorizedKey, KeyRules, Person, Users, authorized_keys};
+use crate::auth::{
+    AuthorizedKey, Chain, Chains, KeyRules, LoginRules, PasswordHash, Person, Secrets, Totp, Users,
+    authorized_keys,
+};
 use crate::daemon::config::{
     Config, Fault, FolderSettings, Table, UserSettings, UserTables, load_users,
 };
 use crate::daemon::failure::{Failure, USAGE};
 use crate::daemon::private_file::{self, Refusal};
-use crate::daemon::settings::{chains, login_rules};
+use crate::daemon::settings::chains;
 use crate::daemon::user_keys::{self, UserKeys};
 use crate::vfs::{Access, Grants, NamePatterns, Rule, SetstatIgnored};
 
@@ -20,22 +24,59 @@ const FILE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Who may write the file decides who may log in.
 const MODE_SUSPECT: u32 = 0o022;
 
+/// Who may read the file learns secrets, or what guesses at passwords can be tried on.
+const MODE_TELLING: u32 = 0o044;
+
 /// Everybody whom the users file of `config` names. All that is wrong with it is told at once.
-pub(crate) fn several(config: &Config, umask: Umask) -> Result<Accounts, Failure> {
+pub(crate) fn several(
+    config: &Config,
+    umask: Umask,
+    rules: &LoginRules,
+) -> Result<Accounts, Failure> {
     let name = config.users_file.display().to_string();
     let text = read(&config.users_file)?;
     let tables = load_users(&name, &text).map_err(failure)?;
-    let reading = Reading { umask, read_only: config.read_only, keys: key_rules(config) };
+    let everybodys = rules.chains.as_ref();
+    let read_only = config.read_only;
+    let reading = Reading { umask, read_only, keys: key_rules(config), everybodys };
     let (mut faults, mut people) = (Vec::new(), Vec::new());
     for user in &tables {
         people.push(reading.user(user, &mut faults));
     }
+    let own = tables.iter().zip(&people).map(|(user, (_, person))| (user, person));
+    faults.extend(first_questions(own, rules));
     if !faults.is_empty() {
         return Err(failure(faults));
     }
+    if people.iter().any(|(_, person)| person.secrets.has_any()) {
+        readable(&config.users_file).inspect(|warning| user_keys::warn(warning));
+    }
     let (accounts, people) = people.into_iter().unzip();
-    let authenticator = Arc::new(Users::new(people, login_rules(config)));
+    let authenticator = Arc::new(Users::new(people, rules.clone()));
     Ok(Accounts { authenticator, accounts, password: None })
+}
+
+/// Before anything is proved everybody is asked the same, known or not: chains that begin with
+/// `keyboard-interactive` have to agree on what it asks.
+fn first_questions<'a>(
+    people: impl Iterator<Item = (&'a UserTables, &'a Person)>,
+    rules: &LoginRules,
+) -> Vec<Fault> {
+    let mut first = rules.chains.as_ref().and_then(Chains::first_questions);
+    let mut faults = Vec::new();
+    for (user, person) in people {
+        let own = person.chains.as_ref().and_then(Chains::first_questions);
+        if let (Some(own), Some(first)) = (own, first)
+            && own != first
+        {
+            let what = "keyboard-interactive comes first here and asks something else than for \
+                        others; before anything is proved everybody must be asked the same, or \
+                        strangers would learn who is who";
+            faults.push(user.user.fault("authentication_methods", what));
+        }
+        first = first.or(own);
+    }
+    faults
 }
 
 fn failure(faults: Vec<Fault>) -> Failure {
@@ -60,14 +101,32 @@ fn read(path: &Path) -> Result<String, Failure> {
     String::from_utf8(bytes).map_err(|_| failed("it is not UTF-8 text".to_owned()))
 }
 
+/// What to say where others than the server can read the file. Its group is fine where that is how
+/// the server itself reads a file that is somebody else's.
+fn readable(path: &Path) -> Option<String> {
+    let metadata = std::fs::metadata(path).ok()?;
+    let own = metadata.uid() == rustix::process::geteuid().as_raw();
+    let telling = if own { MODE_TELLING } else { MODE_TELLING & 0o007 };
+    let mode = metadata.mode() & 0o777;
+    let (shown, whom) = (path.display(), if own { "go-r" } else { "o-r" });
+    (mode & telling != 0).then(|| {
+        format!(
+            "users_file {shown}: it holds password hashes or secrets, and others may read it (mode \
+             {mode:04o}); chmod {whom} {shown}"
+        )
+    })
+}
+
 /// What holds for all users.
-struct Reading {
+struct Reading<'a> {
     umask: Umask,
     read_only: bool,
     keys: KeyRules,
+    /// The chains of those who have none of their own.
+    everybodys: Option<&'a Chains>,
 }
 
-impl Reading {
+impl Reading<'_> {
     fn user(&self, user: &UserTables, faults: &mut Vec<Fault>) -> (Account, Person) {
         let own = &user.user.value;
         let account = Account {
@@ -80,13 +139,17 @@ impl Reading {
                 files: unless_zero(own.quota_files),
             },
         };
+        let secrets = secrets(&user.user, faults);
         let person = Person {
             name: user.name.clone(),
             keys: self.keys(user, faults),
             chains: chains(&own.authentication_methods),
             message: (!own.message.is_empty()).then(|| own.message.clone()),
-            ..Person::default()
+            secrets,
         };
+        if let Some(why) = self.locked_out(&person) {
+            user_keys::warn(&user.user.fault("authorized_keys", why).to_string());
+        }
         (account, person)
     }
 
@@ -108,6 +171,26 @@ impl Reading {
         access
     }
 
+    /// Why the user cannot log in, however the proofs are put together.
+    fn locked_out(&self, person: &Person) -> Option<String> {
+        let name = &person.name;
+        let Some(chains) = person.chains.as_ref().or(self.everybodys) else {
+            let nothing = person.keys.is_empty() && !person.secrets.has_password();
+            let why = || format!("there is no usable key or password: {name} cannot log in");
+            return nothing.then(why);
+        };
+        let complete = |chain: &Chain| chain.steps().iter().all(|step| person.has_for(*step));
+        let lacks = !chains.iter().any(complete);
+        lacks.then(|| {
+            let texts: Vec<_> = chains.iter().map(ToString::to_string).collect();
+            format!(
+                "{name} cannot log in: for none of authentication_methods ({}) there is all that \
+                 is needed of keys, password_hash and totp_secret",
+                texts.join(" ")
+            )
+        })
+    }
+
     fn keys(&self, user: &UserTables, faults: &mut Vec<Fault>) -> Vec<AuthorizedKey> {
         let mut found = UserKeys::default();
         self.key_lines(&user.user, &mut found, faults);
@@ -116,10 +199,6 @@ impl Reading {
                 let what = format!("{}: {}", path.display(), user_keys::describe(&refusal));
                 faults.push(user.user.item_fault("authorized_keys_files", at, what));
             }
-        }
-        if found.keys.is_empty() {
-            let what = format!("there is no usable key: {} cannot log in", user.name);
-            found.warnings.push(user.user.fault("authorized_keys", what).to_string());
         }
         found.warn();
         found.keys
@@ -144,6 +223,25 @@ impl Reading {
             faults.push(user.item_fault("authorized_keys", at, what));
         }
     }
+}
+
+/// The password and the one-time codes of a user.
+fn secrets(user: &Table<UserSettings>, faults: &mut Vec<Fault>) -> Secrets {
+    let mut made = Secrets::default();
+    let (hash, secret) = (&user.value.password_hash, &user.value.totp_secret);
+    if !hash.is_empty() {
+        match PasswordHash::parse(hash.as_str()) {
+            Ok(hash) => made.password = Some(hash),
+            Err(problem) => faults.push(user.fault("password_hash", problem.to_string())),
+        }
+    }
+    if !secret.is_empty() {
+        match Totp::parse(secret.as_str()) {
+            Ok(totp) => made.totp = Some(totp),
+            Err(problem) => faults.push(user.fault("totp_secret", problem.to_string())),
+        }
+    }
+    made
 }
 
 /// The folders a user sees, absolute and without links in their names.

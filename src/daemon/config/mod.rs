@@ -16,6 +16,7 @@ mod load;
 mod place;
 pub(crate) mod read;
 mod render;
+mod secret;
 mod selection;
 mod users;
 mod value;
@@ -23,8 +24,10 @@ mod value;
 pub use fault::Fault;
 pub use load::{Layer, load};
 pub use render::{key_table, render};
+pub use secret::SecretText;
 use selection::Kind;
 pub use selection::Selection;
+pub(crate) use users::login_name;
 pub use users::{FolderSettings, MountSettings, Table, UserSettings, UserTables, load_users};
 
 /// The effective configuration. What each field means, and its range, stands in `defs.rs`.

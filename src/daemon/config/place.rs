@@ -8,6 +8,7 @@ use toml::de::DeValue;
 
 use super::Config;
 use super::read;
+use super::secret::SecretText;
 use super::selection::{Kind, Selection};
 use super::value::{Value, quote};
 
@@ -70,6 +71,11 @@ pub(crate) enum Place<C = Config> {
         form: &'static str,
         check: fn(&str) -> Result<(), String>,
     },
+    /// Text of a form that is told, which is not shown and which others check.
+    Secret {
+        at: At<C, SecretText>,
+        form: &'static str,
+    },
     /// Permission bits in octal digits, as text: an integer would be read as decimal.
     Octal {
         at: At<C, Option<u32>>,
@@ -131,7 +137,7 @@ impl<C: Clone> Place<C> {
                 (kind.known)().join(", ")
             ),
             Self::Login(_) => "a login name: printable characters without blanks".to_owned(),
-            Self::Text { form, .. } => (*form).to_owned(),
+            Self::Text { form, .. } | Self::Secret { form, .. } => (*form).to_owned(),
             Self::Texts { form, .. } | Self::Phrases { form, .. } => format!("a list of {form}"),
             Self::Octal { max, empty, .. } => {
                 format!("octal digits in quotes, up to \"{max:04o}\"; empty: {empty}")
@@ -168,6 +174,7 @@ impl<C: Clone> Place<C> {
             Self::Texts { at, check, .. } | Self::Phrases { at, check, .. } => {
                 *at(config) = read::each(value, |item| read::checked(item, *check))?;
             }
+            Self::Secret { at, .. } => *at(config) = SecretText::read(value)?,
             Self::Octal { at, max, .. } => *at(config) = read::octal(value, *max)?,
             Self::Words { at, among } => *at(config) = read::words(value, &among())?,
             Self::OptionalPath(at) => *at(config) = read::optional_path(value)?,
@@ -203,6 +210,7 @@ impl<C: Clone> Place<C> {
             Self::Texts { at, .. } | Self::Phrases { at, .. } => {
                 list(at(config).iter().map(|text| quote(text)))
             }
+            Self::Secret { .. } => quote(""),
             Self::Octal { at, .. } => {
                 quote(&at(config).map_or(String::new(), |bits| format!("{bits:04o}")))
             }

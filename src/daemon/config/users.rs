@@ -10,6 +10,7 @@ use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
 use super::fault::{Fault, plain};
+use super::secret::SecretText;
 use super::value::{Value, quote};
 use crate::vfs::NamePatterns;
 use crate::vfs::limits::RULES_MAX;
@@ -37,6 +38,10 @@ pub struct UserSettings {
     pub authentication_methods: Vec<String>,
     /// Shown just before a login succeeds; empty: nothing is.
     pub message: String,
+    /// The hash of a password.
+    pub password_hash: SecretText,
+    /// The secret of one-time codes.
+    pub totp_secret: SecretText,
     /// Where relative paths start.
     pub home: String,
     /// Whether every request that would change something is refused.
@@ -409,8 +414,8 @@ fn shown(name: &str) -> String {
     if !name.is_empty() && name.chars().all(bare) { name.to_owned() } else { quote(name) }
 }
 
-/// Names end up in logs and, by `~NAME`, in paths.
-fn login_name(name: &str) -> Result<(), String> {
+/// What a login name may be. Names end up in logs and, by `~NAME`, in paths.
+pub(crate) fn login_name(name: &str) -> Result<(), String> {
     match name {
         "" => Err("a login name is empty".to_owned()),
         "." | ".." => Err(format!("{name} is no login name")),

@@ -3,12 +3,13 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use tempfile::TempDir;
+use zeroize::Zeroizing;
 
 use super::*;
 use crate::auth::{Attempt, KeyRules, Login, Verdict, judge};
 use crate::daemon::config::{Layer, load};
 use crate::reactor::fs::Links;
-use crate::ssh::{AuthMethod, AuthRequest};
+use crate::ssh::{AuthMethod, AuthRequest, AuthVerdict};
 use crate::vfs::{FsOp, Kind, Target};
 
 const KEY: &str =
@@ -45,7 +46,7 @@ impl Scene {
     }
 
     fn read(&self) -> Result<Accounts, Failure> {
-        several(&self.config(""), 0o22)
+        several(&self.config(""), 0o22, &LoginRules::default())
     }
 
     /// Everything that is said about it, without its folder.
@@ -118,7 +119,7 @@ fn a_table_of_a_folder_holds_there_and_nowhere_else() {
 #[test]
 fn a_server_that_is_read_only_is_so_for_everybody() {
     let scene = Scene::new("[users.ann]\nroot = 'DIR/a'\n");
-    let accounts = several(&scene.config("read_only = true"), 0).unwrap();
+    let accounts = several(&scene.config("read_only = true"), 0, &LoginRules::default()).unwrap();
     assert!(accounts.accounts[0].access.read_only);
 }
 
@@ -150,6 +151,75 @@ fn what_only_the_host_can_tell_names_its_line_too() {
     assert!(scene.said().contains(
         &"DIR/users.toml:12: users.ann.mounts.folder: DIR/keys is not a folder".to_owned()
     ));
+}
+
+/// crypt.crypt of "correct horse", as in tests/fixtures/auth.
+const HASH: &str = "$2b$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e";
+const SECRET: &str = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP";
+
+#[test]
+fn passwords_and_one_time_codes_are_read_and_not_shown() {
+    let scene = Scene::new(&format!(
+        "[users.ann]\nroot = 'DIR/a'\npassword_hash = '{HASH}'\ntotp_secret = '{SECRET}'\n\
+         authentication_methods = 'keyboard-interactive:password+totp'\n\
+         [users.bob]\nroot = 'DIR/b'\n"
+    ));
+    let accounts = scene.read().unwrap();
+    let now = 1_000_000;
+    let code = Totp::parse(SECRET).unwrap().code(now);
+    let asks = |user: &str, password: &str, code: &str| {
+        let given = |text: &str| Zeroizing::new(text.to_owned());
+        let attempt = Attempt { peer: std::net::Ipv4Addr::LOCALHOST.into(), now };
+        let method = AuthMethod::Answers(vec![given(password), given(code)]);
+        let request = AuthRequest { user: user.to_owned(), method };
+        let mut login = Login::default();
+        let verdict = judge(&*accounts.authenticator, &request, &login, &attempt);
+        login.answer(verdict)
+    };
+    assert_eq!(asks("ann", "correct horse", "000000"), AuthVerdict::Reject);
+    assert_eq!(asks("ann", "battery", &code), AuthVerdict::Reject);
+    assert_eq!(asks("bob", "correct horse", &code), AuthVerdict::Reject);
+    assert_eq!(asks("ann", "correct horse", &code), AuthVerdict::Accept);
+    let shown = format!("{:?}", accounts.accounts[0].access);
+    assert!(!shown.contains("$2b$") && !shown.contains("JBSW"), "{shown}");
+}
+
+#[test]
+fn mistakes_in_hashes_and_secrets_name_their_line_and_do_not_repeat_them() {
+    let scene = Scene::new(
+        "[users.ann]\nroot = 'DIR/a'\npassword_hash = 'sesame'\ntotp_secret = 'JBSWY3DPEHPK3PXP'\n\
+         [users.bob]\nroot = 'DIR/b'\n\
+         password_hash = '$2b$31$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e'\n",
+    );
+    let said = scene.said();
+    let [hash, secret, cost] = &said[..] else { panic!("{said:#?}") };
+    let start = "DIR/users.toml:3: users.ann.password_hash: it is no password hash of a form";
+    assert!(hash.starts_with(start) && hash.contains("`ringferry passwd`"), "{hash}");
+    let start = "DIR/users.toml:4: users.ann.totp_secret: the secret has 80 bits; allowed: 128";
+    assert!(secret.starts_with(start), "{secret}");
+    let start = "DIR/users.toml:7: users.bob.password_hash: bcrypt's cost is 31; allowed: 4 to 16";
+    assert_eq!(cost, start);
+    let all = said.concat();
+    assert!(!all.contains("sesame") && !all.contains("JBSW") && !all.contains("abcdef"), "{all}");
+}
+
+#[test]
+fn a_file_that_others_may_read_is_told_of() {
+    let scene = Scene::new("");
+    let path = scene.folder.path().join("users.toml");
+    let said = |mode: u32| {
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        readable(&path)
+    };
+    assert_eq!((said(0o600), said(0o711)), (None, None));
+    for mode in [0o640, 0o604, 0o644] {
+        let warning = said(mode).unwrap();
+        assert!(warning.contains(&format!("(mode {mode:04o}); chmod go-r ")), "{warning}");
+    }
+    // Somebody else's file, which the server reads as one of its group.
+    std::os::unix::fs::chown(&path, Some(1234), None).unwrap();
+    assert_eq!(said(0o640), None);
+    assert!(said(0o644).unwrap().contains("chmod o-r "));
 }
 
 #[test]

@@ -103,6 +103,25 @@ static USER_KEYS: &[Definition<UserSettings>] = &[
         },
     },
     Definition {
+        key: "password_hash",
+        doc: "The hash of the user's password, as ringferry passwd prints it.",
+        default: || Value::text(""),
+        place: Place::Secret {
+            at: |user| &mut user.password_hash,
+            form: "the hash of a password, from ringferry passwd",
+        },
+    },
+    Definition {
+        key: "totp_secret",
+        doc: "The secret of the one-time codes that an app makes for the user (TOTP), as ringferry \
+              passwd --totp prints it: in base32, or as an otpauth:// URI.",
+        default: || Value::text(""),
+        place: Place::Secret {
+            at: |user| &mut user.totp_secret,
+            form: "a secret of one-time codes, from ringferry passwd --totp NAME",
+        },
+    },
+    Definition {
         key: "home",
         doc: "Where relative paths and ~ start, as the user sees it.",
         default: || Value::text("/"),

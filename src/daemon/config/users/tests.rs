@@ -24,7 +24,8 @@ fn fault(text: &str) -> String {
 fn a_user_has_what_the_file_says_and_defaults_for_the_rest() {
     let users = loaded(
         "[users.ann]\nroot = '/srv/ann'\nauthorized_keys = ['k1', 'k2']\n\
-         authorized_keys_files = '/etc/keys'\nhome = '/in'\nread_only = true\numask = '022'\n\
+         authorized_keys_files = '/etc/keys'\npassword_hash = 'hash'\n\
+         totp_secret = 'secret'\nhome = '/in'\nread_only = true\numask = '022'\n\
          file_mode = '0640'\ndirectory_mode = '1750'\nignore_setstat = ['mode', 'times']\n\
          symlinks = 'refuse'\nquota_bytes = '10G'\nquota_files = 1000\nfree_bytes_min = '1M'\n\
          [[users.ann.mounts]]\npath = '/in'\nfolder = '/data/in'\n\
@@ -38,6 +39,9 @@ fn a_user_has_what_the_file_says_and_defaults_for_the_rest() {
     assert_eq!(ann.root, Path::new("/srv/ann"));
     assert_eq!(ann.authorized_keys, ["k1", "k2"]);
     assert_eq!(ann.authorized_keys_files, [Path::new("/etc/keys")]);
+    assert_eq!((ann.password_hash.as_str(), ann.totp_secret.as_str()), ("hash", "secret"));
+    let shown = format!("{ann:?}");
+    assert!(!shown.contains("\"hash\"") && !shown.contains("\"secret\""), "{shown}");
     assert_eq!((ann.home.as_str(), ann.read_only, ann.symlinks), ("/in", true, "refuse"));
     assert_eq!(ann.umask, Some(0o22));
     assert_eq!((ann.file_mode, ann.directory_mode), (Some(0o640), Some(0o1750)));
@@ -106,6 +110,16 @@ fn every_mistake_names_its_line_its_key_and_what_is_allowed() {
             "[users.ann]\nroot = '/'\nhome = 'in'",
             "3: users.ann.home: \"in\" does not start with /; allowed: an absolute path without . \
              and .. and without a / at its end",
+        ),
+        (
+            "[users.ann]\nroot = '/'\npassword_hash = ''",
+            "3: users.ann.password_hash: it is empty; allowed: the hash of a password, from \
+             ringferry passwd",
+        ),
+        (
+            "[users.ann]\nroot = '/'\ntotp_secret = 234567",
+            "3: users.ann.totp_secret: it is not a string; allowed: a secret of one-time codes, \
+             from ringferry passwd --totp NAME",
         ),
         ("[users.ann]\nroot = '/'\numask = 022", "3: unexpected leading zero"),
         (

@@ -114,11 +114,16 @@ const ROWS: &[(&str, Held)] = &[
             "cve_2024_45337_a_probed_key_is_not_the_key_that_signs",
             "cve_2024_45337_a_hostbound_probe_is_not_the_key_that_signs",
             "cve_2024_45337_a_key_probed_and_another_that_signs",
+            "cve_2024_45337_no_way_round_the_signature",
         ]),
     ),
     (
         "CVE-2026-46595, CVE-2026-56854 x/crypto: options of a key skipped by another method",
-        By(&["options_of_a_key_are_asked_at_each_attempt"]),
+        By(&[
+            "options_of_a_key_are_asked_at_each_attempt",
+            "options_in_front_of_an_authority_hold_for_its_certificates",
+            "what_a_certificate_says_of_itself_counts_whoever_signed_it",
+        ]),
     ),
     (
         "CVE-2026-39828 x/crypto, Dropbear 2026.9x: restrictions lost on the way",
@@ -129,6 +134,11 @@ const ROWS: &[(&str, Held)] = &[
         By(&[
             "commit_openssh_10_3_a_comma_is_in_no_principal",
             "commit_openssh_10_3_no_principals_are_nobody",
+            "commit_openssh_10_3_a_comma_makes_no_two_principals",
+            "commit_openssh_10_3_a_comma_in_a_principal_names_nobody",
+            "commit_openssh_10_3_without_principals_it_is_for_nobody",
+            "commit_openssh_10_3_no_principals_are_no_user",
+            "commit_openssh_10_3_no_way_in_with_a_bad_certificate",
         ]),
     ),
     (
@@ -138,10 +148,20 @@ const ROWS: &[(&str, Held)] = &[
             "garbage_is_rejected_and_the_rest_of_the_file_counts",
         ]),
     ),
-    ("CVE-2026-39829 x/crypto: huge RSA keys", By(&["cve_2026_39829_rsa_keys_outside_the_bounds"])),
+    (
+        "CVE-2026-39829 x/crypto: huge RSA keys",
+        By(&[
+            "cve_2026_39829_rsa_keys_outside_the_bounds",
+            "cve_2026_39829_a_certificate_signs_no_certificate",
+            "cve_2020_9283_cve_2026_39829_malformed_keys_fail_cleanly",
+        ]),
+    ),
     (
         "CVE-2020-9283 x/crypto: a short Ed25519 key panics",
-        By(&["cve_2020_9283_ed25519_keys_and_signatures_of_the_wrong_length"]),
+        By(&[
+            "cve_2020_9283_ed25519_keys_and_signatures_of_the_wrong_length",
+            "cve_2020_9283_cve_2026_39829_malformed_keys_fail_cleanly",
+        ]),
     ),
     (
         "CVE-2018-15473, CVE-2016-6210, CVE-2026-48859: who exists",

@@ -7,12 +7,15 @@
 
 #[path = "peer/mod.rs"]
 mod peer;
+#[path = "peer/recipe.rs"]
+mod recipe;
 
-use ringferry::auth::{AuthorizedKey, PasswordDigest, Users};
+use ringferry::auth::{AuthorizedKey, PasswordDigest, Revocations, Trust, Users};
 use ringferry::crypto::{Ed25519Signer, Signer};
 use ringferry::ssh::{Role, numbers};
 
 use peer::{Scene, quick_config};
+use recipe::Recipe;
 
 const KNOWN: &str = "alice";
 const UNKNOWN: &str = "mallo";
@@ -32,7 +35,8 @@ fn at_the_door(with_password: bool) -> Scene {
     let blob = listed().public_blob().to_vec();
     let key = AuthorizedKey { blob, ..AuthorizedKey::default() };
     let digest = with_password.then(|| PasswordDigest::of(std::str::from_utf8(PASSWORD).unwrap()));
-    scene.users = Some(Users::sole(KNOWN, vec![key], digest));
+    let trust = Trust::new(&[recipe::public_blob(recipe::AUTHORITY)], Revocations::default());
+    scene.users = Some(Users::sole(KNOWN, vec![key], digest).trusting(trust));
     scene
 }
 
@@ -104,6 +108,20 @@ const SAID: &[(&str, Make)] = &[
     ("a key with another's signature", |scene, user| {
         let mut out = proof(scene, user, &unlisted());
         *out.last_mut().unwrap() ^= 1;
+        out
+    }),
+    ("a certificate of a trusted authority", |_, user| {
+        let mut out = head(user, b"publickey");
+        out.push(0);
+        put(&mut out, b"ssh-ed25519-cert-v01@openssh.com");
+        put(&mut out, &Recipe { principals: vec!["somebody"], ..Recipe::new() }.blob());
+        out
+    }),
+    ("a certificate of a stranger", |_, user| {
+        let mut out = head(user, b"publickey");
+        out.push(0);
+        put(&mut out, b"ssh-ed25519-cert-v01@openssh.com");
+        put(&mut out, &Recipe { authority: 3, ..Recipe::new() }.blob());
         out
     }),
     // The packet of CVE-2018-15473, and its like.

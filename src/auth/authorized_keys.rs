@@ -10,11 +10,12 @@ use ssh_key::PublicKey;
 
 use super::limits::LINE_BYTES_MAX;
 use crate::crypto::{
-    RSA_BITS_MIN_DEFAULT, check_key_size, key_type_for_algorithm, signature_algorithms,
+    RSA_BITS_MIN_DEFAULT, check_key_size, is_security_key_blob, key_type_for_algorithm,
+    signature_algorithms,
 };
 
 pub use options::KeyOptions;
-pub(super) use options::Unfit;
+pub(super) use options::{Demands, Unfit, networks};
 
 /// What lines are read by.
 #[derive(Clone, Debug)]
@@ -32,12 +33,12 @@ impl Default for KeyRules {
     }
 }
 
-/// A key that may log in.
+/// A key that may log in, or an authority whose certificates may.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuthorizedKey {
     /// The public key as it goes over the wire (RFC 4253 section 6.6).
     pub blob: Vec<u8>,
-    /// What stands in front of it.
+    /// What stands in front of it: also whether it is an authority.
     pub options: KeyOptions,
     /// The rest of the line: for people, with no meaning.
     pub comment: String,
@@ -115,6 +116,10 @@ fn parse_line(line: &[u8], rules: &KeyRules) -> Result<Option<AuthorizedKey>, Re
     let blob = decode(kind, base64, rules).map_err(|cause| (cause, None))?;
     let options = match options.map(|text| KeyOptions::parse(text, &rules.zone)) {
         None => KeyOptions::default(),
+        Some(Ok(options)) if options.asks_for_verification() && !is_security_key_blob(&blob) => {
+            let cause = "verify-required is for security keys: this one cannot tell who uses it";
+            return Err((cause.to_owned(), Some(blob)));
+        }
         Some(Ok(options)) => options,
         Some(Err(cause)) => return Err((cause, Some(blob))),
     };

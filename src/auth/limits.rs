@@ -4,6 +4,10 @@
 /// the rest is room for options and a comment. A longer line is rejected, the file goes on.
 pub const LINE_BYTES_MAX: usize = 64 * 1024;
 
+/// Largest list of revoked keys read, in bytes: some 400,000 fingerprints, or the serial numbers of
+/// two million certificates one by one.
+pub const REVOKED_FILE_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// Largest authorized_keys file read, in bytes: about 10,000 Ed25519 keys.
 pub const FILE_BYTES_MAX: usize = 1024 * 1024;
 

@@ -7,13 +7,19 @@
 //! same work and meets the same answer as a known one with a wrong key or password.
 
 pub mod authorized_keys;
+mod certificate;
 mod chains;
 pub mod limits;
 mod login;
 pub mod password;
+#[cfg(test)]
+#[path = "../../tests/peer/recipe.rs"]
+mod recipe;
+mod revocation;
 mod rules;
 mod secrets;
 mod totp;
+mod trust;
 mod users;
 mod verdict;
 
@@ -21,8 +27,10 @@ pub use authorized_keys::{AuthorizedKey, KeyFile, KeyOptions, KeyRules, Rejected
 pub use chains::{Chain, Chains, Progress, Questions, Step};
 pub use login::{Login, Proof};
 pub use password::{PasswordCheck, PasswordHash};
+pub use revocation::{RevocationProblem, Revocations};
 pub use rules::LoginRules;
 pub use secrets::{PasswordDigest, Problem, Secrets, UsedCodes};
 pub use totp::{Totp, TotpState};
+pub use trust::Trust;
 pub use users::{Person, Users};
-pub use verdict::{Attempt, Authenticator, Given, Verdict, Work, judge};
+pub use verdict::{Attempt, Authenticator, Given, Proven, Verdict, Work, judge};

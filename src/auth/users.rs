@@ -1,18 +1,16 @@
 //! The users, and the verdicts on their attempts.
 
+mod keys;
+
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
-use subtle::{Choice, ConstantTimeEq};
-
-use super::authorized_keys::Unfit;
+use self::keys::{KeyRing, Shown};
 use super::chains::{self, Chains, Questions, Step};
 use super::login::{Login, Proof};
 use super::rules::LoginRules;
 use super::secrets::{Check, PasswordDigest, Secrets, StandIns, Typed};
-use super::verdict::{Attempt, Authenticator, Given, Verdict, Work};
-use super::{AuthorizedKey, KeyOptions};
-use crate::crypto::fingerprint_sha256;
+use super::verdict::{Attempt, Authenticator, Given, Proven, Verdict, Work};
+use super::{AuthorizedKey, Trust};
 
 /// One user: a name and what proves to be it.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +19,8 @@ pub struct Person {
     pub name: String,
     /// Keys that prove it.
     pub keys: Vec<AuthorizedKey>,
+    /// Names in certificates that stand for the user; none: the login name.
+    pub principals: Vec<String>,
     /// What else does.
     pub secrets: Secrets,
     /// Which proofs have to come together; `None`: as for everybody.
@@ -47,9 +47,8 @@ impl Person {
 /// is, or how near they came. A password is checked against somebody's, whoever it is for.
 #[derive(Clone, Default)]
 pub struct Users {
-    names: Vec<[u8; 32]>,
-    entries: Vec<Entry>,
-    /// In the order of `names`.
+    keys: KeyRing,
+    /// In the order of the names in `keys`.
     people: Vec<Known>,
     /// The chains of those who have none of their own, and of names nobody has.
     chains: Arc<Chains>,
@@ -63,21 +62,6 @@ struct Known {
     secrets: Secrets,
     chains: Option<Arc<Chains>>,
     message: Option<String>,
-}
-
-/// A user's key, and what it is good for.
-#[derive(Clone)]
-struct Entry {
-    digest: [u8; 32],
-    options: KeyOptions,
-}
-
-/// What came of looking for a key.
-struct Found {
-    listed: Choice,
-    granted: Choice,
-    /// Why it is not granted where it is listed.
-    unfit: Option<Unfit>,
 }
 
 impl Users {
@@ -94,13 +78,9 @@ impl Users {
             secret: rules.stand_in_secret,
             quick: people.iter().any(|person| person.secrets.digest.is_some()),
         };
-        let mut made = Self { chains, rules, stand_ins, ..Self::default() };
+        let keys = KeyRing::new(&people);
+        let mut made = Self { keys, chains, rules, stand_ins, ..Self::default() };
         for person in people {
-            made.names.push(digest_of_name(&person.name));
-            made.entries.extend(person.keys.into_iter().map(|key| Entry {
-                digest: digest_of_entry(&person.name, &key.blob),
-                options: key.options,
-            }));
             made.people.push(Known {
                 secrets: person.secrets,
                 chains: person.chains.map(Arc::new),
@@ -118,54 +98,21 @@ impl Users {
         Self::new(vec![person], LoginRules::default())
     }
 
+    /// Whose certificates are taken, besides those of the authorities among the keys, and what is
+    /// revoked.
+    #[must_use]
+    pub fn trusting(self, trust: Trust) -> Self {
+        Self { keys: self.keys.trusting(trust), ..self }
+    }
+
     /// The user who is called so.
     fn find_person(&self, name: &str) -> Option<&Known> {
-        let wanted = digest_of_name(name);
-        let mut found = None;
-        // Every one is looked at, wherever the first that matches may be.
-        for (known, one) in self.people.iter().zip(&self.names) {
-            if bool::from(one.ct_eq(&wanted)) {
-                found = Some(known);
-            }
-        }
-        found
+        let (known, place) = self.keys.place(name);
+        self.people.get(place).filter(|_| known.into())
     }
 
     fn chains_of<'a>(&'a self, known: Option<&'a Known>) -> &'a Arc<Chains> {
         known.and_then(|known| known.chains.as_ref()).unwrap_or(&self.chains)
-    }
-
-    /// Whether somebody is called so and may log in with the key now and from there. A key may be
-    /// listed more than once; what one line takes away another may grant.
-    fn find(&self, name: &str, blob: &[u8], attempt: &Attempt) -> Found {
-        let wanted = digest_of_entry(name, blob);
-        let no = Choice::from(0);
-        let mut found = Found { listed: no, granted: no, unfit: None };
-        for Entry { digest, options } in &self.entries {
-            // Asked of each, whether it is the one or not, so that the work is the same.
-            let (same, unfit) = (digest.ct_eq(&wanted), options.unfit_for(attempt));
-            found.listed |= same;
-            found.granted |= same & Choice::from(u8::from(unfit.is_none()));
-            if bool::from(same) {
-                found.unfit = found.unfit.or(unfit);
-            }
-        }
-        found
-    }
-
-    /// Whether the key is good for the user now and from there: offered or proven, it is the same.
-    fn judge_key(&self, user: &str, blob: &[u8], attempt: &Attempt) -> Result<(), String> {
-        // Both are always asked, so that the work is the same for everybody.
-        let (known, found) = (self.find_person(user).is_some(), self.find(user, blob, attempt));
-        if known && bool::from(found.granted) {
-            return Ok(());
-        }
-        let fingerprint = fingerprint_sha256(blob);
-        Err(match (known, found.unfit.filter(|_| found.listed.into())) {
-            (true, Some(unfit)) => format!("key {fingerprint} {unfit}"),
-            (true, None) => format!("key {fingerprint} is not authorized"),
-            (false, _) => NO_SUCH_USER.to_owned(),
-        })
     }
 
     /// The questions that come next. Before anything is proved they are the same whoever it is.
@@ -214,7 +161,7 @@ const NO_SUCH_USER: &str = "no such user";
 
 impl std::fmt::Debug for Users {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Users({} with {} keys)", self.names.len(), self.entries.len())
+        write!(f, "Users({} with {} keys)", self.people.len(), self.keys.keys())
     }
 }
 
@@ -227,7 +174,7 @@ impl Authenticator for Users {
     }
 
     fn key_offered(&self, user: &str, blob: &[u8], login: &Login, attempt: &Attempt) -> Verdict {
-        let judged = self.judge_key(user, blob, attempt);
+        let judged = self.keys.judge(user, blob, Shown::Offered, attempt);
         let wanted = login.wants_key(self.chains_of(self.find_person(user)), blob);
         match judged {
             Ok(()) if wanted => Verdict::Accept,
@@ -236,11 +183,11 @@ impl Authenticator for Users {
         }
     }
 
-    fn key_verified(&self, user: &str, blob: &[u8], login: &Login, attempt: &Attempt) -> Verdict {
-        let judged = self.judge_key(user, blob, attempt);
+    fn key_verified(&self, user: &str, key: Proven<'_>, login: &Login, at: &Attempt) -> Verdict {
+        let judged = self.keys.judge(user, key.blob, Shown::Proven(key.presence), at);
         let chains = self.chains_of(self.find_person(user));
         match judged {
-            Ok(()) => login.advance(chains, Proof::of_key(blob)),
+            Ok(()) => login.advance(chains, Proof::of_key(key.blob)),
             Err(cause) => Verdict::reject(cause),
         }
     }
@@ -274,15 +221,6 @@ impl Authenticator for Users {
     fn message(&self, user: &str) -> Option<String> {
         self.find_person(user)?.message.clone()
     }
-}
-
-fn digest_of_name(name: &str) -> [u8; 32] {
-    Sha256::digest(name.as_bytes()).into()
-}
-
-/// The name goes in as its digest, which has one length: no name and key run into one another.
-fn digest_of_entry(name: &str, blob: &[u8]) -> [u8; 32] {
-    Sha256::new().chain_update(digest_of_name(name)).chain_update(blob).finalize().into()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use zeroize::Zeroizing;
 
 use super::login::{Login, Proof};
+use crate::crypto::Presence;
 use crate::ssh::{AuthMethod, AuthRequest, Prompts};
 
 /// Where and when somebody tries to log in.
@@ -95,7 +96,7 @@ pub trait Authenticator: Send + Sync {
     fn key_offered(&self, user: &str, blob: &[u8], login: &Login, attempt: &Attempt) -> Verdict;
 
     /// The user has signed with the key.
-    fn key_verified(&self, user: &str, blob: &[u8], login: &Login, attempt: &Attempt) -> Verdict;
+    fn key_verified(&self, user: &str, key: Proven<'_>, login: &Login, at: &Attempt) -> Verdict;
 
     /// A password, unasked (RFC 4252 section 8).
     fn password(&self, user: &str, given: Given, login: &Login, attempt: &Attempt) -> Verdict;
@@ -108,6 +109,15 @@ pub trait Authenticator: Send + Sync {
 
     /// What is shown to the user just before the login succeeds.
     fn message(&self, user: &str) -> Option<String>;
+}
+
+/// A key that has signed.
+#[derive(Clone, Copy, Debug)]
+pub struct Proven<'a> {
+    /// The public key or the certificate, as on the wire.
+    pub blob: &'a [u8],
+    /// What a security key told about its owner.
+    pub presence: Option<Presence>,
 }
 
 /// Something secret that a user has typed.
@@ -125,8 +135,9 @@ pub fn judge(
         AuthMethod::KeyOffered { blob, .. } => {
             authenticator.key_offered(user, blob, login, attempt)
         }
-        AuthMethod::KeyVerified { blob, .. } => {
-            authenticator.key_verified(user, blob, login, attempt)
+        AuthMethod::KeyVerified { blob, presence, .. } => {
+            let key = Proven { blob, presence: *presence };
+            authenticator.key_verified(user, key, login, attempt)
         }
         AuthMethod::Password(given) => authenticator.password(user, given.clone(), login, attempt),
         AuthMethod::Interactive => authenticator.interactive(user, login, attempt),

@@ -30,6 +30,13 @@ impl<'a> Blob<'a> {
         bytes.get(leading..).filter(|digits| !digits.is_empty())
     }
 
+    /// The next byte.
+    pub(super) fn u8(&mut self) -> Option<u8> {
+        let (number, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(*number)
+    }
+
     /// The next u32.
     pub(super) fn u32(&mut self) -> Option<u32> {
         let (number, rest) = self.0.split_first_chunk()?;

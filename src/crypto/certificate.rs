@@ -1,12 +1,14 @@
 //! OpenSSH's certificates (its PROTOCOL.certkeys): a public key, what it is for, and a signature
 //! of an authority over both.
 
+use std::borrow::Cow;
+
 use pkcs8::der::pem::Base64Decoder;
 
-use super::blob::{Blob, put_string};
+use super::blob::{Blob, put_positive, put_string};
 use super::limits::{CERTIFICATE_BYTES_MAX, PRINCIPALS_MAX};
-use super::verify::{signature_algorithms, verify};
-use super::{CryptoError, key_type_for_algorithm, key_type_of};
+use super::verify::{SK_ECDSA_P256, SK_ED25519, signature_algorithms, verify};
+use super::{CryptoError, key_type_for_algorithm, key_type_of, plain_algorithm};
 
 const SUFFIX: &str = "-cert-v01@openssh.com";
 const CUT_SHORT: CryptoError = CryptoError::Certificate("cut short");
@@ -21,19 +23,29 @@ pub enum CertificateKind {
 }
 
 /// A certificate whose signature is good. Whether its authority is one to trust, and whether it
-/// speaks for this host at this time, is for [`Certificate::check_host`] and its caller.
+/// speaks for this host at this time, is for [`Certificate::check_host`] and its caller; what a
+/// user's is good for, for whoever lets users in.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Certificate {
     key: Vec<u8>,
     serial: u64,
     kind: CertificateKind,
-    key_id: String,
+    key_id: Vec<u8>,
     principals: Vec<String>,
     valid_after: u64,
     valid_before: u64,
-    /// Names of critical options.
-    critical: Vec<String>,
+    critical: Vec<CertificateOption>,
+    extensions: Vec<CertificateOption>,
     authority: Vec<u8>,
+}
+
+/// A critical option or an extension.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CertificateOption {
+    /// What it is called. Untrusted.
+    pub name: String,
+    /// What it says, encoded as its name asks for.
+    pub data: Vec<u8>,
 }
 
 impl Certificate {
@@ -44,13 +56,26 @@ impl Certificate {
     /// [`CryptoError::SignatureEncoding`] for what does not parse or breaks a bound,
     /// [`CryptoError::Signature`] for a signature that does not verify.
     pub fn from_blob(blob: &[u8]) -> Result<Certificate, CryptoError> {
+        let (certificate, signed, signature) = Self::read(blob)?;
+        check_signature(&certificate.authority, signed, signature)?;
+        Ok(certificate)
+    }
+
+    /// What a certificate says, for a log: nobody has verified its signature.
+    pub(super) fn unverified(blob: &[u8]) -> Result<Certificate, CryptoError> {
+        Self::read(blob).map(|(certificate, ..)| certificate)
+    }
+
+    /// The certificate, what of it is signed, and the signature.
+    fn read(blob: &[u8]) -> Result<(Certificate, &[u8], &[u8]), CryptoError> {
         if blob.len() > CERTIFICATE_BYTES_MAX {
             return Err(CryptoError::Certificate("too long"));
         }
         let mut fields = Blob::new(blob);
         let kind = fields.string().ok_or(CUT_SHORT)?;
-        let kind = std::str::from_utf8(kind).ok().and_then(|kind| kind.strip_suffix(SUFFIX));
+        let kind = std::str::from_utf8(kind).ok().filter(|kind| kind.ends_with(SUFFIX));
         let key_type = kind.ok_or(CryptoError::Certificate("not a certificate"))?;
+        let key_type = plain_algorithm(key_type);
         fields.string().ok_or(CUT_SHORT)?; // the nonce
         let key = key_of(key_type, &mut fields)?;
         let serial = fields.u64().ok_or(CUT_SHORT)?;
@@ -59,19 +84,18 @@ impl Certificate {
             2 => CertificateKind::Host,
             _ => return Err(CryptoError::Certificate("neither a user's nor a host's")),
         };
-        let key_id = String::from_utf8_lossy(fields.string().ok_or(CUT_SHORT)?).into_owned();
+        let key_id = fields.string().ok_or(CUT_SHORT)?.to_vec();
         let principals = principals(fields.string().ok_or(CUT_SHORT)?)?;
         let valid_after = fields.u64().ok_or(CUT_SHORT)?;
         let valid_before = fields.u64().ok_or(CUT_SHORT)?;
-        let critical = option_names(fields.string().ok_or(CUT_SHORT)?)?;
-        option_names(fields.string().ok_or(CUT_SHORT)?)?; // extensions, which may be unknown
+        let critical = options(fields.string().ok_or(CUT_SHORT)?)?;
+        let extensions = options(fields.string().ok_or(CUT_SHORT)?)?;
         fields.string().ok_or(CUT_SHORT)?; // reserved
         let authority = fields.string().ok_or(CUT_SHORT)?;
         let signed = blob.len() - fields.remaining();
         let signature = fields.string().ok_or(CUT_SHORT)?;
         fields.end().ok_or(CryptoError::Certificate("bytes after the end"))?;
-        check_signature(authority, blob.get(..signed).unwrap_or_default(), signature)?;
-        Ok(Certificate {
+        let certificate = Certificate {
             key,
             serial,
             kind,
@@ -80,8 +104,10 @@ impl Certificate {
             valid_after,
             valid_before,
             critical,
+            extensions,
             authority: authority.to_vec(),
-        })
+        };
+        Ok((certificate, blob.get(..signed).unwrap_or_default(), signature))
     }
 
     /// The certificate as on the wire, out of a line as `*-cert.pub` files hold it: type, base64,
@@ -90,20 +116,9 @@ impl Certificate {
     /// # Errors
     /// [`CryptoError::Certificate`] if the text is no such line.
     pub fn blob_from_line(line: &str) -> Result<Vec<u8>, CryptoError> {
-        const NO_LINE: CryptoError =
-            CryptoError::Certificate("not a line of a type and base64, as in *-cert.pub");
-        let mut words = line.split_ascii_whitespace();
-        let (kind, encoded) = words.next().zip(words.next()).ok_or(NO_LINE)?;
-        if encoded.len() > 2 * CERTIFICATE_BYTES_MAX {
-            return Err(CryptoError::Certificate("too long"));
-        }
-        let mut decoder = Base64Decoder::new(encoded.as_bytes()).map_err(|_| NO_LINE)?;
-        let mut blob = vec![0; decoder.remaining_len()];
-        decoder.decode(&mut blob).map_err(|_| NO_LINE)?;
-        if key_type_of(&blob) != Some(kind) {
-            return Err(NO_LINE);
-        }
-        Ok(blob)
+        public_blob_from_line(line).map_err(|_| {
+            CryptoError::Certificate("not a line of a type and base64, as in *-cert.pub")
+        })
     }
 
     /// The certified public key, as on the wire.
@@ -127,8 +142,23 @@ impl Certificate {
     }
 
     /// The name its authority gave it. Untrusted: escape it before a terminal sees it.
-    pub fn key_id(&self) -> &str {
+    pub fn key_id(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.key_id)
+    }
+
+    /// The same, as it stands there.
+    pub fn key_id_bytes(&self) -> &[u8] {
         &self.key_id
+    }
+
+    /// What nobody may pass over who does not know it.
+    pub fn critical_options(&self) -> &[CertificateOption] {
+        &self.critical
+    }
+
+    /// What it grants to those who know it.
+    pub fn extensions(&self) -> &[CertificateOption] {
+        &self.extensions
     }
 
     /// The names it is for. Untrusted, as the key's name is.
@@ -181,15 +211,42 @@ impl Certificate {
     }
 }
 
+/// A public key or certificate of whatever type, as on the wire, out of a line as `*.pub` files
+/// hold it: type, base64, comment. Nothing but the type is looked at.
+///
+/// # Errors
+/// [`CryptoError::PublicKey`] if the text is no such line.
+pub fn public_blob_from_line(line: &str) -> Result<Vec<u8>, CryptoError> {
+    const NO_LINE: CryptoError = CryptoError::PublicKey("not a line of a type and base64");
+    let mut words = line.split_ascii_whitespace();
+    let (kind, encoded) = words.next().zip(words.next()).ok_or(NO_LINE)?;
+    if encoded.len() > 2 * CERTIFICATE_BYTES_MAX {
+        return Err(CryptoError::PublicKey("too long"));
+    }
+    let mut decoder = Base64Decoder::new(encoded.as_bytes()).map_err(|_| NO_LINE)?;
+    let mut blob = vec![0; decoder.remaining_len()];
+    decoder.decode(&mut blob).map_err(|_| NO_LINE)?;
+    if key_type_of(&blob) == Some(kind) { Ok(blob) } else { Err(NO_LINE) }
+}
+
 /// The public key inside, with its type's name in front: each type has its own number of fields.
+/// Numbers lose needless zeros in front, so that a key is one blob: revocation lists name it.
 fn key_of(key_type: &str, fields: &mut Blob<'_>) -> Result<Vec<u8>, CryptoError> {
-    let count = match key_type {
-        "ssh-ed25519" => 1,
-        "ecdsa-sha2-nistp256" | "ecdsa-sha2-nistp384" | "ecdsa-sha2-nistp521" | "ssh-rsa" => 2,
-        _ => return Err(CryptoError::Certificate("for a key of an unknown type")),
-    };
+    const NUMBER: CryptoError = CryptoError::PublicKey("not a positive number");
     let mut key = Vec::new();
     put_string(&mut key, key_type.as_bytes());
+    let count = match key_type {
+        "ssh-ed25519" => 1,
+        "ecdsa-sha2-nistp256" | "ecdsa-sha2-nistp384" | "ecdsa-sha2-nistp521" => 2,
+        SK_ED25519 => 2,
+        SK_ECDSA_P256 => 3,
+        "ssh-rsa" => {
+            put_positive(&mut key, fields.positive().ok_or(NUMBER)?);
+            put_positive(&mut key, fields.positive().ok_or(NUMBER)?);
+            return Ok(key);
+        }
+        _ => return Err(CryptoError::Certificate("for a key of an unknown type")),
+    };
     for _ in 0..count {
         put_string(&mut key, fields.string().ok_or(CUT_SHORT)?);
     }
@@ -214,16 +271,16 @@ fn principals(list: &[u8]) -> Result<Vec<String>, CryptoError> {
     Ok(names)
 }
 
-/// The names of a list of options: string name, string data.
-fn option_names(list: &[u8]) -> Result<Vec<String>, CryptoError> {
+/// A list of options: string name, string data.
+fn options(list: &[u8]) -> Result<Vec<CertificateOption>, CryptoError> {
     let mut list = Blob::new(list);
-    let mut names = Vec::new();
+    let mut options = Vec::new();
     while list.remaining() > 0 {
-        let name = list.string().ok_or(CUT_SHORT)?;
-        list.string().ok_or(CUT_SHORT)?;
-        names.push(String::from_utf8_lossy(name).into_owned());
+        let name = String::from_utf8_lossy(list.string().ok_or(CUT_SHORT)?).into_owned();
+        let data = list.string().ok_or(CUT_SHORT)?.to_vec();
+        options.push(CertificateOption { name, data });
     }
-    Ok(names)
+    Ok(options)
 }
 
 /// An authority is a plain key: a certificate that vouches for another would make a chain, which
@@ -270,4 +327,4 @@ fn matches(text: &[u8], pattern: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

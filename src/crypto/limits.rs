@@ -53,6 +53,10 @@ pub(super) const RSA_EXPONENT_BITS_MAX: usize = 33;
 /// exponent, name and lengths fit twice over.
 pub(super) const BLOB_BYTES_MAX: usize = 8 * 1024;
 
+/// Longest application a security key may be made for, in bytes: OpenSSH's are `ssh:` and a few
+/// words, and FIDO's own are names of hosts.
+pub(super) const APPLICATION_BYTES_MAX: usize = 1024;
+
 /// Longest private key file looked at. A 16384-bit RSA key takes 13 KB.
 pub(super) const PRIVATE_KEY_TEXT_MAX: usize = 64 * 1024;
 
@@ -73,6 +77,9 @@ pub(super) const KDF_WORK_KIB_MAX: u64 = 8 * 1024 * 1024;
 /// Longest certificate looked at: three RSA keys of the largest size and OpenSSH's own bound on
 /// principals fit.
 pub(super) const CERTIFICATE_BYTES_MAX: usize = 32 * 1024;
+
+/// Characters of a certificate's key id in a log: it may be as long as the certificate.
+pub(super) const KEY_ID_CHARS_MAX: usize = 128;
 
 /// Most principals of a certificate, OpenSSH's own bound.
 pub(super) const PRINCIPALS_MAX: usize = 256;

@@ -34,11 +34,12 @@ mod preset;
 mod random;
 mod secret;
 mod signer;
+mod user_key;
 mod verify;
 
 pub use backend::{Backend, backend_name, backend_of};
 pub use blob::{key_type_for_algorithm, key_type_of};
-pub use certificate::{Certificate, CertificateKind};
+pub use certificate::{Certificate, CertificateKind, CertificateOption, public_blob_from_line};
 #[cfg(test)]
 pub(crate) use cipher::suites_spread;
 pub use cipher::{CipherAlgorithm, cipher, ciphers, suites};
@@ -59,4 +60,8 @@ pub use signer::{
     CertifiedSigner, EcdsaSigner, Ed25519Signer, RsaSigner, Signer, host_key_algorithms,
     plain_algorithm, public_line,
 };
-pub use verify::{check_key_size, signature_algorithms, verify, verify_with};
+pub use user_key::user_key_algorithms;
+pub use user_key::{KeyLabel, UserKey, announced_signatures, is_security_key_blob};
+pub use verify::{
+    Presence, check_key_size, signature_algorithms, verify, verify_presence, verify_with,
+};

@@ -18,7 +18,8 @@ pub use rsa::RsaSigner;
 
 use super::CryptoError;
 use super::curve::{ECDSA_P256, ECDSA_P384, ECDSA_P521};
-use super::verify::{ED25519, RSA_SHA256, RSA_SHA512};
+use super::user_key::{SK_ECDSA_P256_CERTIFIED, SK_ED25519_CERTIFIED};
+use super::verify::{ED25519, RSA_SHA256, RSA_SHA512, SK_ECDSA_P256, SK_ED25519};
 
 pub(super) const HALVES_DIFFER: CryptoError =
     CryptoError::PrivateKey("public and private half differ");
@@ -44,10 +45,14 @@ pub fn host_key_algorithms() -> &'static [&'static str] {
     ]
 }
 
-/// The signature algorithm inside a host key algorithm: that of the certified key for one of a
-/// certificate, else the name itself.
-pub fn plain_algorithm(host_key_algorithm: &str) -> &str {
-    host_key_algorithm.strip_suffix("-cert-v01@openssh.com").unwrap_or(host_key_algorithm)
+/// The signature algorithm inside a host key's or a user's algorithm: that of the certified key for
+/// one of a certificate, else the name itself. It works for types of keys too.
+pub fn plain_algorithm(algorithm: &str) -> &str {
+    match algorithm {
+        SK_ED25519_CERTIFIED => SK_ED25519,
+        SK_ECDSA_P256_CERTIFIED => SK_ECDSA_P256,
+        other => other.strip_suffix("-cert-v01@openssh.com").unwrap_or(other),
+    }
 }
 
 /// A key that signs: a host key, or a user's in the client.

@@ -6,6 +6,7 @@
 #[cfg(feature = "aws-lc")]
 mod awslc;
 mod pure;
+mod security_key;
 #[cfg(test)]
 mod tests;
 
@@ -14,13 +15,25 @@ use super::curve::{Curve, ECDSA_P256, ECDSA_P384, ECDSA_P521, SCALAR_BYTES_MAX};
 use super::limits::{BLOB_BYTES_MAX, RSA_BITS_MAX, RSA_BITS_MIN, RSA_EXPONENT_BITS_MAX};
 use super::{Backend, CryptoError};
 
+pub use security_key::Presence;
+pub(super) use security_key::{SK_ECDSA_P256, SK_ED25519, is_security_key};
+
 pub(super) const ED25519: &str = "ssh-ed25519";
 pub(super) const RSA_SHA256: &str = "rsa-sha2-256";
 pub(super) const RSA_SHA512: &str = "rsa-sha2-512";
 
-/// The signature algorithms accepted, in order of preference; what `server-sig-algs` announces.
+/// The signature algorithms verified, in order of preference; what `server-sig-algs` announces.
 pub fn signature_algorithms() -> &'static [&'static str] {
-    &[ED25519, ECDSA_P256, ECDSA_P384, ECDSA_P521, RSA_SHA512, RSA_SHA256]
+    &[
+        ED25519,
+        SK_ED25519,
+        ECDSA_P256,
+        ECDSA_P384,
+        ECDSA_P521,
+        SK_ECDSA_P256,
+        RSA_SHA512,
+        RSA_SHA256,
+    ]
 }
 
 /// The backend in use for a signature algorithm.
@@ -29,7 +42,8 @@ pub(super) fn backend_for(_algorithm: &str) -> Backend {
 }
 
 /// Verifies `signature`, a whole SSH signature blob, over `data`. The blob must name `algorithm`,
-/// and the key must be of the type that signs with it.
+/// and the key must be of the type that signs with it. Whether somebody touched a security key for
+/// it does not matter here: [`verify_presence`] tells.
 ///
 /// # Errors
 /// [`CryptoError::UnknownAlgorithm`] for a name that is not in [`signature_algorithms`],
@@ -44,12 +58,52 @@ pub fn verify(
     verify_with(backend_for(algorithm), public_blob, algorithm, data, signature)
 }
 
+/// As [`verify`], and tells what a security key says about its owner; `None` for other keys.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_presence(
+    public_blob: &[u8],
+    algorithm: &str,
+    data: &[u8],
+    signature: &[u8],
+) -> Result<Option<Presence>, CryptoError> {
+    presence_with(backend_for(algorithm), public_blob, algorithm, data, signature)
+}
+
+fn presence_with(
+    backend: Backend,
+    public_blob: &[u8],
+    algorithm: &str,
+    data: &[u8],
+    signature: &[u8],
+) -> Result<Option<Presence>, CryptoError> {
+    if !is_security_key(algorithm) {
+        return verify_plain(backend, public_blob, algorithm, data, signature).map(|()| None);
+    }
+    let inside = security_key::inside(public_blob, algorithm, data, signature)?;
+    let (key, data, signature) = (&inside.public_blob, &inside.data, &inside.signature);
+    verify_plain(backend, key, inside.algorithm, data, signature)?;
+    Ok(Some(inside.presence))
+}
+
 /// As [`verify`], with the backend named, for tests and benchmarks. RSA moduli over 8192 bits are
 /// verified by the pure Rust backend in either case: aws-lc stops there.
 ///
 /// # Errors
 /// As [`verify`], and [`CryptoError::UnknownAlgorithm`] if the backend is not in this build.
 pub fn verify_with(
+    backend: Backend,
+    public_blob: &[u8],
+    algorithm: &str,
+    data: &[u8],
+    signature: &[u8],
+) -> Result<(), CryptoError> {
+    presence_with(backend, public_blob, algorithm, data, signature).map(|_| ())
+}
+
+/// The signatures that a key on a disk makes.
+fn verify_plain(
     backend: Backend,
     public_blob: &[u8],
     algorithm: &str,
@@ -116,6 +170,14 @@ pub fn check_key_size(public_blob: &[u8], rsa_bits_min: usize) -> Result<(), Cry
 
 /// The signature proper, out of a blob that must name `algorithm` (RFC 4253 6.6, RFC 8332 3).
 fn signature_bytes<'a>(algorithm: &str, blob: &'a [u8]) -> Result<&'a [u8], CryptoError> {
+    let mut fields = signature_fields(algorithm, blob)?;
+    let signature = fields.string().ok_or(CryptoError::SignatureEncoding("cut short"))?;
+    fields.end().ok_or(CryptoError::SignatureEncoding("bytes after the end"))?;
+    Ok(signature)
+}
+
+/// What follows the name in a signature blob, which must be `algorithm`.
+fn signature_fields<'a>(algorithm: &str, blob: &'a [u8]) -> Result<Blob<'a>, CryptoError> {
     if !signature_algorithms().contains(&algorithm) {
         return Err(CryptoError::UnknownAlgorithm);
     }
@@ -127,9 +189,7 @@ fn signature_bytes<'a>(algorithm: &str, blob: &'a [u8]) -> Result<&'a [u8], Cryp
     if name != algorithm.as_bytes() {
         return Err(CryptoError::SignatureEncoding("made with another algorithm"));
     }
-    let signature = blob.string().ok_or(CryptoError::SignatureEncoding("cut short"))?;
-    blob.end().ok_or(CryptoError::SignatureEncoding("bytes after the end"))?;
-    Ok(signature)
+    Ok(blob)
 }
 
 /// What follows the type name in a public key blob of the type that signs with `algorithm`.

@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 use super::config::Config;
 use super::failure::Failure;
 use super::invoker::Invoker;
+use super::trust::trust;
 use super::usage;
 use super::user_keys::{self, UserKeys};
 use crate::auth::{Authenticator, KeyRules, LoginRules, PasswordDigest, Person, Secrets, Users};
@@ -154,13 +155,15 @@ pub(crate) fn sole(
     let name = if config.user.is_empty() { &invoker.name } else { &config.user };
     let named = !config.authorized_keys.is_empty();
     let keys = key_rules(config);
+    let trust = trust(config, &keys)?;
     let found: UserKeys = match named {
-        true => user_keys::named(&config.authorized_keys, &keys)?,
+        true => user_keys::named(&config.authorized_keys, &keys, &trust)?,
         false => user_keys::of_invoker(invoker, &keys),
     };
     found.warn();
-    // Where files are named, keys were meant: a password would open a door nobody asked for.
-    let password = match found.keys.is_empty() && !named {
+    // Where files are named, keys or certificates were meant: a password would open a door nobody
+    // asked for.
+    let password = match found.keys.is_empty() && !named && !trust.has_authorities() {
         true => Some(made_password(&random()?)),
         false => None,
     };
@@ -179,7 +182,7 @@ pub(crate) fn sole(
         quota: Quota::default(),
     };
     Ok(Accounts {
-        authenticator: Arc::new(Users::new(vec![person], rules.clone())),
+        authenticator: Arc::new(Users::new(vec![person], rules.clone()).trusting(trust)),
         accounts: vec![account],
         password,
     })
@@ -259,6 +262,22 @@ mod tests {
         assert_eq!(account.access.home, b"/in");
         let profiles = profiles(made.accounts, &mut HashMap::new()).unwrap();
         assert!(profiles.get("bob").is_some());
+    }
+
+    /// With a password beside them, certificates would be no login of their own.
+    #[test]
+    fn where_an_authority_is_trusted_no_password_is_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = "ssh-ed25519 \
+            AAAAC3NzaC1lZDI1NTE5AAAAIGILoQMasvjSnfyOJCTmHXeOzyU9GRwRHd0BA0lqPCy/";
+        let path = folder.path().join("ca.pub");
+        std::fs::write(&path, key).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+        std::fs::set_permissions(&path, mode).unwrap();
+        let text = format!("trusted_user_ca_keys = '{}'", path.display());
+        let made = sole_of(&text, folder.path());
+        assert!(made.password.is_none());
+        assert_eq!(made.authenticator.methods(), ["publickey"]);
     }
 
     #[test]

@@ -16,8 +16,8 @@ pub(crate) fn list() -> String {
     section(&mut out, "mac", crypto::macs().iter().map(|mac| mac.name), Preset::macs);
     let compressions = crypto::compressions().iter().map(|it| it.name);
     section(&mut out, "compression", compressions, Preset::compressions);
-    let user_keys = crypto::signature_algorithms().iter().copied();
-    section(&mut out, "user-key", user_keys, |_| crypto::signature_algorithms().to_vec());
+    let user_keys = crypto::user_key_algorithms().iter().copied();
+    section(&mut out, "user-key", user_keys, |_| crypto::user_key_algorithms().to_vec());
     out
 }
 

@@ -16,7 +16,7 @@ use super::host_key::{self, HostKey, HostKeys, StatePlaces};
 use super::invoker::{Invoker, invoker};
 use super::reload::{Reload, Source};
 use super::settings::{self, settings};
-use super::{descriptors, log, moduli, private_file, signal, umask, user_keys};
+use super::{descriptors, log, moduli, private_file, signal, trust, umask, user_keys};
 use crate::auth::LoginRules;
 use crate::crypto::{self, Moduli, Preset};
 use crate::reactor::random_seed;
@@ -201,7 +201,9 @@ pub(crate) fn check_files(config: &Config) -> Result<(), Failure> {
         let rules = settings::login_rules(config, [0; 32]);
         return accounts::several(config, umask::NOBODYS, &rules).map(|_| ());
     }
-    user_keys::named(&config.authorized_keys, &accounts::key_rules(config))?.warn();
+    let rules = accounts::key_rules(config);
+    let trust = trust::trust(config, &rules)?;
+    user_keys::named(&config.authorized_keys, &rules, &trust)?.warn();
     if config.root != Path::new(DEFAULT_ROOT) {
         root(&config.root)?;
     }
@@ -277,6 +279,11 @@ fn warn_of_exposed_files(config: &Config, host_keys: &[HostKey], accounts: &Acco
     for key in host_keys.iter().filter(|key| exposed(&key.path)) {
         let path = key.path.display();
         tracing::warn!(%path, "the host key lies inside root: clients can read it");
+    }
+    let lists = config.trusted_user_ca_keys.iter().chain(&config.revoked_keys);
+    for path in lists.filter(|path| exposed(path)) {
+        let path = path.display();
+        tracing::warn!(%path, "lies inside root: clients can change who may log in");
     }
     if exposed(&config.users_file) {
         let path = config.users_file.display();

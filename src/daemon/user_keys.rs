@@ -6,7 +6,7 @@ use super::failure::Failure;
 use super::invoker::Invoker;
 use super::private_file::{self, Refusal};
 use crate::auth::limits::FILE_BYTES_MAX;
-use crate::auth::{AuthorizedKey, KeyRules, authorized_keys};
+use crate::auth::{AuthorizedKey, KeyRules, Trust, authorized_keys};
 
 /// Whoever may write such a file may add a key of their own.
 const MODE_BANNED: u32 = 0o022;
@@ -68,7 +68,11 @@ pub(crate) fn warn(warning: &str) {
 }
 
 /// The keys of `files`, all of which must be there and safe to trust.
-pub(crate) fn named(files: &[PathBuf], rules: &KeyRules) -> Result<UserKeys, Failure> {
+pub(crate) fn named(
+    files: &[PathBuf],
+    rules: &KeyRules,
+    trust: &Trust,
+) -> Result<UserKeys, Failure> {
     let mut found = UserKeys::default();
     for path in files {
         if let Err(refusal) = found.add_file(path, rules) {
@@ -80,7 +84,7 @@ pub(crate) fn named(files: &[PathBuf], rules: &KeyRules) -> Result<UserKeys, Fai
             });
         }
     }
-    if found.keys.is_empty() && !files.is_empty() {
+    if found.keys.is_empty() && !files.is_empty() && !trust.has_authorities() {
         let names: Vec<_> = files.iter().map(|path| path.display().to_string()).collect();
         found.warnings.push(format!("{}: no usable key: nobody can log in", names.join(", ")));
     }
@@ -151,7 +155,7 @@ mod tests {
         fs::create_dir(&ssh).unwrap();
         let invoker = Invoker { name: "ann".to_owned(), home: Some(home.path().into()) };
         assert!(of_invoker(&invoker, &KeyRules::default()).keys.is_empty());
-        let text = format!("{}\ncert-authority {}\n", KEYS[0], KEYS[1]);
+        let text = format!("{}\ncommand=\"x\" {}\n", KEYS[0], KEYS[1]);
         write(&ssh.join("authorized_keys"), &text, 0o600);
         write(&ssh.join("a.pub"), KEYS[0], 0o644);
         write(&ssh.join("b.pub"), KEYS[1], 0o666);
@@ -183,18 +187,21 @@ mod tests {
 
     #[test]
     fn named_files_must_be_there_and_safe() {
+        let read = |path: &PathBuf| {
+            named(std::slice::from_ref(path), &KeyRules::default(), &Trust::default())
+        };
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys");
-        let failure = named(std::slice::from_ref(&path), &KeyRules::default()).unwrap_err();
+        let failure = read(&path).unwrap_err();
         assert!(failure.causes[0].ends_with("there is no such file"));
         write(&path, KEYS[0], 0o664);
-        let failure = named(std::slice::from_ref(&path), &KeyRules::default()).unwrap_err();
+        let failure = read(&path).unwrap_err();
         assert_eq!(failure.exit_code, 2);
         assert_eq!(failure.cure, Some(format!("chmod go-w {}", path.display())));
         write(&path, KEYS[0], 0o644);
-        assert_eq!(named(std::slice::from_ref(&path), &KeyRules::default()).unwrap().keys.len(), 1);
+        assert_eq!(read(&path).unwrap().keys.len(), 1);
         write(&path, "# none\n", 0o644);
-        let found = named(std::slice::from_ref(&path), &KeyRules::default()).unwrap();
+        let found = read(&path).unwrap();
         assert!(found.warnings[0].ends_with("no usable key: nobody can log in"));
     }
 }

@@ -30,6 +30,7 @@ use super::settings::Settings;
 use super::turns::Weight;
 use super::verdicts::{Pending, Verdicts};
 use crate::auth::Login;
+use crate::crypto::KeyLabel;
 use crate::reactor::{BufferPool, Done, Reactor, Socket, Token};
 use crate::ssh::{ChannelId, Connection, DisconnectReason};
 
@@ -109,6 +110,8 @@ pub(super) struct Driver {
     /// When a turn last moved much, or took all its time.
     last_heavy: Option<Instant>,
     peer_ident: String,
+    /// The key that logged the user in, if one did, for the log.
+    key: Option<KeyLabel>,
 }
 
 impl Driver {
@@ -155,6 +158,7 @@ impl Driver {
             work_bytes: 0,
             last_heavy: None,
             peer_ident: String::new(),
+            key: None,
         }
     }
 

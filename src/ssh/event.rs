@@ -5,7 +5,7 @@ use std::ops::Range;
 use zeroize::Zeroizing;
 
 use super::requests::ChannelRequest;
-use crate::crypto::Certificate;
+use crate::crypto::{Certificate, Presence};
 
 /// A channel, by the number we gave it. Numbers are not used twice in a connection's life.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -185,7 +185,8 @@ pub enum AuthMethod {
     KeyOffered {
         /// The signature algorithm it would use.
         algorithm: String,
-        /// The public key as on the wire.
+        /// The public key as on the wire, or a certificate for it whose signature is good. Whose
+        /// authority signed that, and for whom, is for the application to look at.
         blob: Vec<u8>,
     },
     /// The peer proved that it holds this key; the core checked the signature. Take the identity
@@ -193,8 +194,11 @@ pub enum AuthMethod {
     KeyVerified {
         /// The signature algorithm used.
         algorithm: String,
-        /// The public key as on the wire.
+        /// The public key as on the wire, or a certificate for it, as in
+        /// [`AuthMethod::KeyOffered`]: the certified key has signed.
         blob: Vec<u8>,
+        /// What a security key says in its signature about the person in front of it.
+        presence: Option<Presence>,
     },
     /// The peer wants to be asked (RFC 4256). Answer with [`AuthVerdict::Ask`].
     Interactive,

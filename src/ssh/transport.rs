@@ -47,7 +47,7 @@ use super::packet::{FrameShape, Opener, Sealer};
 use super::rekey::{Allowance, PeerBudget};
 use super::trace::PacketTrace;
 use super::wire::Writer;
-use crate::crypto::{Certificate, PacketSeal, Random};
+use crate::crypto::{Certificate, PacketSeal, Random, announced_signatures};
 
 /// The extension that names the signatures a server takes from users (RFC 8308 section 3.1).
 pub(crate) const SERVER_SIG_ALGS: &str = "server-sig-algs";
@@ -358,7 +358,7 @@ impl Transport {
             let mut message = vec![EXT_INFO];
             message.put_u32(1);
             message.put_string(SERVER_SIG_ALGS.as_bytes());
-            message.put_name_list(algorithms.iter().copied());
+            message.put_name_list(announced_signatures(algorithms));
             self.queue(&message);
         }
     }

@@ -346,6 +346,8 @@ fn sshd_command(scratch: &Scratch, options: &Options) -> (Command, Option<u16>) 
             "host_key_algorithms" => "HostKeyAlgorithms",
             "ciphers" => "Ciphers",
             "macs" => "MACs",
+            "trusted_user_ca_keys" => "TrustedUserCAKeys",
+            "revoked_keys" => "RevokedKeys",
             _ => return None,
         };
         Some(format!("{keyword} {value}"))

@@ -3,6 +3,8 @@
 //! What an option would take away is either enforced here, or it is nothing this server has: there
 //! is no terminal, no forwarding, no environment and no command of the user's. An option that is
 //! neither makes the line worth nothing.
+//!
+//! What stands in front of an authority's key holds for every certificate it signs.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -10,9 +12,11 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+use subtle::Choice;
 
 use super::printable;
 use crate::auth::Attempt;
+use crate::crypto::Presence;
 use crate::ssh::pattern;
 
 /// Options that grant or take away what nobody has here.
@@ -34,13 +38,7 @@ const FLAGS: [&str; 11] = [
 const VALUES: [&str; 4] = ["environment", "permitlisten", "permitopen", "tunnel"];
 
 /// Options that are known and not enforced, with what to do about it.
-const REFUSED: [(&str, &str); 5] = [
-    ("command", "a key cannot be tied to a command here"),
-    ("cert-authority", "user certificates are not supported yet"),
-    ("principals", "user certificates are not supported yet"),
-    ("verify-required", "keys on security tokens are not supported yet"),
-    ("no-touch-required", "keys on security tokens are not supported yet"),
-];
+const REFUSED: [(&str, &str); 1] = [("command", "a key cannot be tied to a command here")];
 
 /// What a key is good for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,6 +47,14 @@ pub struct KeyOptions {
     from: Option<Vec<Source>>,
     /// `expiry-time=`: when it ends, in seconds since 1970.
     expires: Option<i64>,
+    /// `cert-authority`: it does not log in itself, but signs certificates for those who do.
+    authority: bool,
+    /// `principals=`: whom its certificates must name; `None`: as any other certificate, the user.
+    principals: Option<Vec<String>>,
+    /// `verify-required`: a security key must have recognized its owner.
+    verify_required: bool,
+    /// `no-touch-required`: a security key need not have been touched.
+    no_touch_required: bool,
 }
 
 /// One pattern of `from=`.
@@ -71,6 +77,9 @@ enum Place {
 pub(in crate::auth) enum Unfit {
     From,
     Expired,
+    Principals,
+    Untouched,
+    Unrecognized,
 }
 
 impl fmt::Display for Unfit {
@@ -78,6 +87,9 @@ impl fmt::Display for Unfit {
         f.write_str(match self {
             Self::From => "may not be used from this address",
             Self::Expired => "has expired",
+            Self::Principals => "does not name who is listed for its authority",
+            Self::Untouched => "was not touched, and no-touch-required does not allow that",
+            Self::Unrecognized => "has not verified its user, and verify-required asks for that",
         })
     }
 }
@@ -100,7 +112,7 @@ impl KeyOptions {
             options.take(&name.to_ascii_lowercase(), value, zone)?;
             match behind.strip_prefix(',') {
                 Some(more) => rest = more,
-                None if behind.is_empty() => return Ok(options),
+                None if behind.is_empty() => return options.whole(),
                 None => {
                     return Err(format!("the value of {} goes on behind its quote", shown(name)));
                 }
@@ -122,9 +134,16 @@ impl KeyOptions {
                 let end = seconds(&time, zone)?;
                 self.expires = Some(self.expires.map_or(end, |other| other.min(end)));
             }
+            ("cert-authority", None) => self.authority = true,
+            ("verify-required", None) => self.verify_required = true,
+            ("no-touch-required", None) => self.no_touch_required = true,
+            ("principals", Some(list)) => match self.principals {
+                None => self.principals = Some(principals(&list)?),
+                Some(_) => return Err("the option principals stands there twice".to_owned()),
+            },
             (known, None) if FLAGS.contains(&known) => {}
             (known, Some(_)) if VALUES.contains(&known) => {}
-            ("from" | "expiry-time", None) => {
+            ("from" | "expiry-time" | "principals", None) => {
                 return Err(format!("the option {name} needs a value"));
             }
             _ => {
@@ -135,12 +154,82 @@ impl KeyOptions {
         Ok(())
     }
 
-    /// Why the key does not do for this attempt, if it does not.
+    /// sshd passes over a list of principals where there is no authority. Whoever wrote one meant
+    /// that a certificate is asked for.
+    fn whole(self) -> Result<Self, String> {
+        if self.principals.is_some() && !self.authority {
+            return Err("the option principals is for lines with cert-authority".to_owned());
+        }
+        Ok(self)
+    }
+
+    /// Whether the key signs certificates instead of logging in itself.
+    pub fn is_authority(&self) -> bool {
+        self.authority
+    }
+
+    /// Whether a security key must have recognized its owner.
+    pub(super) fn asks_for_verification(&self) -> bool {
+        self.verify_required && !self.authority
+    }
+
+    /// Why the key does not do for this attempt, if it does not; an authority's, for any
+    /// certificate it signed.
     pub(in crate::auth) fn unfit_for(&self, attempt: &Attempt) -> Option<Unfit> {
         if self.from.as_ref().is_some_and(|from| !comes_from(from, attempt.peer)) {
             return Some(Unfit::From);
         }
         self.expires.is_some_and(|end| attempt.now >= end).then_some(Unfit::Expired)
+    }
+
+    /// What the line asks of a security key. A certificate has demands of its own: both count.
+    pub(in crate::auth) fn demands(&self) -> Demands {
+        Demands { recognized: self.verify_required, touched: !self.no_touch_required }
+    }
+
+    /// Whether a certificate with these principals is for the user: it names who is listed, or,
+    /// where nobody is, `names_user`.
+    pub(in crate::auth) fn admits(&self, principals: &[String], names_user: Choice) -> Choice {
+        match &self.principals {
+            None => names_user,
+            // Each is compared as a whole: a comma in one never makes two of it.
+            Some(list) => Choice::from(u8::from(principals.iter().any(|one| list.contains(one)))),
+        }
+    }
+}
+
+/// What a login asks of the person in front of a security key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::auth) struct Demands {
+    pub(in crate::auth) touched: bool,
+    pub(in crate::auth) recognized: bool,
+}
+
+impl Demands {
+    /// Both together, as sshd puts them together: what one forbids the other cannot allow.
+    pub(in crate::auth) fn and(self, other: Self) -> Self {
+        Self {
+            touched: self.touched || other.touched,
+            recognized: self.recognized || other.recognized,
+        }
+    }
+
+    /// What is missing of a proof. Only a security key has a presence; of another nobody can know
+    /// who sits there, so that what asks for it is never met.
+    pub(in crate::auth) fn unmet(self, presence: Option<Presence>) -> Option<Unfit> {
+        match presence {
+            Some(presence) if self.touched && !presence.touched => Some(Unfit::Untouched),
+            Some(presence) if presence.recognized => None,
+            _ => self.recognized.then_some(Unfit::Unrecognized),
+        }
+    }
+}
+
+fn principals(list: &str) -> Result<Vec<String>, String> {
+    let names: Vec<_> = list.split(',').map(str::to_owned).collect();
+    match names.iter().any(String::is_empty) {
+        true => Err("a name in principals is empty".to_owned()),
+        false => Ok(names),
     }
 }
 
@@ -235,6 +324,16 @@ fn source(text: &str) -> Result<Source, String> {
         return Err(format!("from: {:?} {what}", shown(text)));
     }
     Ok(Source { negated, place: Place::Text(bare.to_ascii_lowercase()) })
+}
+
+/// Networks and addresses as a certificate lists them, without patterns and signs (OpenSSH's
+/// PROTOCOL.certkeys, `source-address`); `None` if one is neither.
+pub(in crate::auth) fn networks(list: &str) -> Option<Vec<IpNet>> {
+    let one = |text: &str| match text.split_once('/') {
+        Some((address, prefix)) => network(address, prefix),
+        None => text.parse::<IpAddr>().ok().map(|address| address.to_canonical().into()),
+    };
+    list.split(',').map(one).collect()
 }
 
 /// A network. One with bits behind its prefix is one of two things, and nobody knows which.

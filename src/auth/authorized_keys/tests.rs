@@ -62,11 +62,31 @@ fn a_line_is_read_with_its_options_or_not_at_all() {
 
 #[test]
 fn a_key_the_server_cannot_verify_is_rejected_by_name() {
-    let cause = rejected("sk-ssh-ed25519@openssh.com AAAA");
-    assert_eq!(cause, "keys of type sk-ssh-ed25519@openssh.com are not supported");
+    let certificate = "ssh-ed25519-cert-v01@openssh.com";
+    let cause = rejected(&format!("cert-authority {certificate} AAAA"));
+    assert_eq!(cause, format!("keys of type {certificate} are not supported"));
     assert_eq!(rejected("ssh-dss AAAA"), "keys of type ssh-dss are not supported");
     let cause = rejected(RSA_1024);
     assert_eq!(cause, "public key refused: modulus outside 2048 to 16384 bits");
+}
+
+const SK_ED25519: &str = "sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29tAAAAI\
+    GILoQMasvjSnfyOJCTmHXeOzyU9GRwRHd0BA0lqPCy/AAAABHNzaDo=";
+
+#[test]
+fn options_of_security_keys_and_authorities_stand_where_they_mean_something() {
+    let plain = format!("no-touch-required,verify-required {SK_ED25519} me");
+    let authority = format!("cert-authority,verify-required,principals=\"a\" {ED25519} ca");
+    let file = read(format!("{SK_ED25519}\n{plain}\n{authority}").as_bytes(), 2048);
+    assert_eq!(file.rejected, []);
+    assert_eq!(&file.keys[0].blob[4..30], b"sk-ssh-ed25519@openssh.com");
+    assert!(file.keys[0].blob.ends_with(b"\0\0\0\x04ssh:"));
+    assert_eq!(file.keys[1].blob, file.keys[0].blob);
+    let authorities: Vec<_> = file.keys.iter().map(|key| key.options.is_authority()).collect();
+    assert_eq!(authorities, [false, false, true]);
+    assert!(rejected(&format!("verify-required {ED25519}")).contains("is for security keys"));
+    let cut = SK_ED25519.replace("AAAABHNzaDo=", "");
+    assert!(rejected(&cut).contains("does not decode"));
 }
 
 #[test]

@@ -1,3 +1,5 @@
+mod certificates;
+
 use std::net::{IpAddr, Ipv4Addr};
 
 use jiff::tz::TimeZone;
@@ -49,7 +51,7 @@ fn offered(blob: Vec<u8>) -> AuthMethod {
 }
 
 fn verified(blob: Vec<u8>) -> AuthMethod {
-    AuthMethod::KeyVerified { algorithm: "ssh-ed25519".to_owned(), blob }
+    AuthMethod::KeyVerified { algorithm: "ssh-ed25519".to_owned(), blob, presence: None }
 }
 
 fn password(text: &str) -> AuthMethod {

@@ -71,6 +71,25 @@ impl Recipe {
     }
 }
 
+/// A user's, for the key of seed 2, signed by that of seed 1.
+pub(in crate::crypto) fn user_blob() -> Vec<u8> {
+    Recipe { kind: 1, principals: vec![b"ann"], ..Recipe::new() }.blob()
+}
+
+/// In a list of revoked keys a key is one blob.
+#[test]
+fn a_certified_rsa_key_is_one_blob_however_it_is_written() {
+    let mut exact = Vec::new();
+    put_string(&mut exact, b"ssh-rsa");
+    put_string(&mut exact, &[1, 0, 1]);
+    put_string(&mut exact, &[0, 0x80, 1]);
+    let mut padded = Vec::new();
+    put_string(&mut padded, &[0, 0, 1, 0, 1]);
+    put_string(&mut padded, &[0, 0, 0, 0x80, 1]);
+    assert_eq!(key_of("ssh-rsa", &mut Blob::new(&padded)), Ok(exact));
+    assert!(key_of("ssh-rsa", &mut Blob::new(&[0; 8])).is_err());
+}
+
 fn refused<T: std::fmt::Debug>(result: Result<T, CryptoError>) -> &'static str {
     match result {
         Err(CryptoError::Certificate(why)) => why,

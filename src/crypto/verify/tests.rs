@@ -74,7 +74,8 @@ fn signatures_made_with_openssl() {
         let other = verdict(key, algorithm, b"another message", signature);
         assert_eq!(other, Err(CryptoError::Signature), "{name}");
     }
-    for algorithm in signature_algorithms() {
+    // No card was at hand: see `user_key/tests.rs` for those, and tests/certificates.rs.
+    for algorithm in signature_algorithms().iter().filter(|name| !is_security_key(name)) {
         assert!(fixtures.iter().any(|fixture| fixture.algorithm == *algorithm), "{algorithm}");
     }
 }

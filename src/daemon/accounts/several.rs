@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::{Account, Accounts, Quota, Umask, key_rules, links};
 use crate::auth::{
-    AuthorizedKey, Chain, Chains, KeyRules, LoginRules, PasswordHash, Person, Secrets, Totp, Users,
-    authorized_keys,
+    AuthorizedKey, Chain, Chains, KeyRules, LoginRules, PasswordHash, Person, Secrets, Step, Totp,
+    Users, authorized_keys,
 };
 use crate::daemon::config::{
     Config, Fault, FolderSettings, Table, UserSettings, UserTables, load_users,
@@ -15,6 +15,7 @@ use crate::daemon::config::{
 use crate::daemon::failure::{Failure, USAGE};
 use crate::daemon::private_file::{self, Refusal};
 use crate::daemon::settings::chains;
+use crate::daemon::trust::trust;
 use crate::daemon::user_keys::{self, UserKeys};
 use crate::vfs::{Access, Grants, NamePatterns, Rule, SetstatIgnored};
 
@@ -36,9 +37,15 @@ pub(crate) fn several(
     let name = config.users_file.display().to_string();
     let text = read(&config.users_file)?;
     let tables = load_users(&name, &text).map_err(failure)?;
-    let everybodys = rules.chains.as_ref();
-    let read_only = config.read_only;
-    let reading = Reading { umask, read_only, keys: key_rules(config), everybodys };
+    let keys = key_rules(config);
+    let trust = trust(config, &keys)?;
+    let reading = Reading {
+        umask,
+        read_only: config.read_only,
+        keys,
+        everybodys: rules.chains.as_ref(),
+        certificates: trust.has_authorities(),
+    };
     let (mut faults, mut people) = (Vec::new(), Vec::new());
     for user in &tables {
         people.push(reading.user(user, &mut faults));
@@ -52,7 +59,7 @@ pub(crate) fn several(
         readable(&config.users_file).inspect(|warning| user_keys::warn(warning));
     }
     let (accounts, people) = people.into_iter().unzip();
-    let authenticator = Arc::new(Users::new(people, rules.clone()));
+    let authenticator = Arc::new(Users::new(people, rules.clone()).trusting(trust));
     Ok(Accounts { authenticator, accounts, password: None })
 }
 
@@ -124,6 +131,8 @@ struct Reading<'a> {
     keys: KeyRules,
     /// The chains of those who have none of their own.
     everybodys: Option<&'a Chains>,
+    /// Users may log in with certificates, and need no keys of their own.
+    certificates: bool,
 }
 
 impl Reading<'_> {
@@ -143,6 +152,7 @@ impl Reading<'_> {
         let person = Person {
             name: user.name.clone(),
             keys: self.keys(user, faults),
+            principals: own.principals.clone(),
             chains: chains(&own.authentication_methods),
             message: (!own.message.is_empty()).then(|| own.message.clone()),
             secrets,
@@ -175,11 +185,13 @@ impl Reading<'_> {
     fn locked_out(&self, person: &Person) -> Option<String> {
         let name = &person.name;
         let Some(chains) = person.chains.as_ref().or(self.everybodys) else {
-            let nothing = person.keys.is_empty() && !person.secrets.has_password();
+            let keys = self.certificates || !person.keys.is_empty();
+            let nothing = !keys && !person.secrets.has_password();
             let why = || format!("there is no usable key or password: {name} cannot log in");
             return nothing.then(why);
         };
-        let complete = |chain: &Chain| chain.steps().iter().all(|step| person.has_for(*step));
+        let has = |step: Step| person.has_for(step) || self.certificates && step == Step::PublicKey;
+        let complete = |chain: &Chain| chain.steps().iter().all(|step| has(*step));
         let lacks = !chains.iter().any(complete);
         lacks.then(|| {
             let texts: Vec<_> = chains.iter().map(ToString::to_string).collect();

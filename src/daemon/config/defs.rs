@@ -100,6 +100,22 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
         place: Place::Paths(|config| &mut config.authorized_keys),
     },
     Definition {
+        key: "trusted_user_ca_keys",
+        doc: "Files of public keys of authorities. A certificate that one of them signed logs in \
+              whoever it names among its principals: users by their login names, or by the \
+              principals of the users file. Made with ssh-keygen -s CA -I ID -n NAME KEY.pub.",
+        default: || Value::List(vec![]),
+        place: Place::Paths(|config| &mut config.trusted_user_ca_keys),
+    },
+    Definition {
+        key: "revoked_keys",
+        doc: "Files of what may not log in any more, keys, certificates and authorities: key \
+              revocation lists (ssh-keygen -k) or lists of public keys. While one of them cannot \
+              be read the server does not start.",
+        default: || Value::List(vec![]),
+        place: Place::Paths(|config| &mut config.revoked_keys),
+    },
+    Definition {
         key: "home",
         doc: "Where relative paths and ~ of clients start, as clients see it.",
         default: || Value::text("/"),

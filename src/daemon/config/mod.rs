@@ -55,6 +55,10 @@ pub struct Config {
     pub totp_prompt: String,
     /// Whether the code may be seen as it is typed.
     pub totp_echo: bool,
+    /// Files of the authorities whose certificates log in.
+    pub trusted_user_ca_keys: Vec<PathBuf>,
+    /// Files of what is revoked.
+    pub revoked_keys: Vec<PathBuf>,
     /// Where relative paths of clients start, as they see it.
     pub home: String,
     /// Permission bits taken off what is made; none: the process's own.

@@ -3,7 +3,7 @@
 
 use super::value::{Value, quote};
 use crate::crypto::{
-    Preset, ciphers, compressions, host_key_algorithms, kexes, macs, signature_algorithms,
+    Preset, ciphers, compressions, host_key_algorithms, kexes, macs, user_key_algorithms,
 };
 use crate::ssh::pattern;
 
@@ -64,8 +64,8 @@ impl Kind {
         of_preset: Preset::compressions,
     };
     pub(crate) const USER_KEY: Kind = Kind {
-        known: || signature_algorithms().to_vec(),
-        of_preset: |_| signature_algorithms().to_vec(),
+        known: || user_key_algorithms().to_vec(),
+        of_preset: |_| user_key_algorithms().to_vec(),
     };
 
     /// What `selection` makes of this kind's part of `preset`, in order of preference.

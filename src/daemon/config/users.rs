@@ -42,6 +42,8 @@ pub struct UserSettings {
     pub password_hash: SecretText,
     /// The secret of one-time codes.
     pub totp_secret: SecretText,
+    /// Names in certificates that stand for the user; empty: the user's own.
+    pub principals: Vec<String>,
     /// Where relative paths start.
     pub home: String,
     /// Whether every request that would change something is refused.

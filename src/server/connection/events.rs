@@ -146,6 +146,8 @@ impl Driver {
             connection = self.number,
             peer = %self.peer,
             %user,
+            key = self.key.as_ref().map(|key| key.fingerprint.as_str()),
+            certificate = self.key.as_ref().and_then(|key| key.certificate.as_deref()),
             client = self.peer_ident.as_str(),
             kex = info.kex,
             strict_kex = info.strict,

@@ -1,7 +1,7 @@
 //! Logging in: requests put to the authenticator, its verdicts told to the protocol core.
 
 use crate::auth::{Attempt, Verdict, judge};
-use crate::crypto::fingerprint_sha256;
+use crate::crypto::KeyLabel;
 use crate::server::verdicts::{Judged, Pending};
 use crate::ssh::{AuthMethod, AuthRequest, RefusedAttempt};
 
@@ -11,8 +11,8 @@ use super::{Driver, Place};
 pub(super) struct Tried {
     user: String,
     method: String,
-    /// The fingerprint of the key it is about.
-    key: Option<String>,
+    /// The key it is about.
+    key: Option<KeyLabel>,
     /// The key was only asked about.
     offered: bool,
 }
@@ -21,7 +21,7 @@ impl Tried {
     fn of(request: &AuthRequest) -> Self {
         let key = match &request.method {
             AuthMethod::KeyOffered { blob, .. } | AuthMethod::KeyVerified { blob, .. } => {
-                Some(fingerprint_sha256(blob))
+                Some(KeyLabel::of(blob))
             }
             _ => None,
         };
@@ -66,13 +66,18 @@ impl Driver {
             Verdict::Reject { cause } => self.log_refused(&tried, cause),
             _ => {}
         }
+        if verdict == Verdict::Accept && !tried.offered {
+            // What has signed, never what was asked about before.
+            self.key = tried.key;
+        }
         let verdict = self.login.answer(verdict);
         self.ssh.handle_auth(place.now, verdict);
     }
 
     fn log_partial(&self, tried: &Tried, wanted: &str) {
         let (connection, peer, user) = (self.number, self.peer, tried.user.as_str());
-        let (method, key) = (tried.method.as_str(), tried.key.as_deref());
+        let method = tried.method.as_str();
+        let key = tried.key.as_ref().map(|key| key.fingerprint.as_str());
         tracing::info!(connection, %peer, user, method, key, wanted, "one proof of several");
     }
 
@@ -89,7 +94,7 @@ impl Driver {
         let tried = Tried {
             user: refused.user,
             method: refused.method,
-            key: refused.key.map(|blob| fingerprint_sha256(&blob)),
+            key: refused.key.map(|blob| KeyLabel::of(&blob)),
             offered: false,
         };
         self.log_refused(&tried, refused.cause);
@@ -102,7 +107,7 @@ impl Driver {
     fn log_refused(&self, tried: &Tried, cause: &str) {
         let (connection, peer) = (self.number, self.peer);
         let Tried { user, method, key, offered } = tried;
-        let key = key.as_deref();
+        let key = key.as_ref().map(|key| key.fingerprint.as_str());
         if *offered {
             tracing::info!(connection, %peer, %user, method, key, cause, "key not accepted");
         } else {

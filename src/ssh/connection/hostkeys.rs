@@ -171,11 +171,12 @@ fn strings(list: &[u8], max: usize) -> Option<Vec<&[u8]>> {
     (!found.is_empty()).then_some(found)
 }
 
-/// The signature algorithms for a plain public key; none for a certificate or an unknown type.
+/// The signature algorithms for a plain host key; none for a certificate or an unknown type.
 fn algorithms_of(blob: &[u8]) -> impl Iterator<Item = &'static str> {
     let kind = crypto::key_type_of(blob);
+    let of_hosts = |name: &&str| crypto::host_key_algorithms().contains(name);
     let fits = move |name: &&str| Some(crypto::key_type_for_algorithm(name)) == kind;
-    crypto::signature_algorithms().iter().copied().filter(fits)
+    crypto::signature_algorithms().iter().copied().filter(of_hosts).filter(fits)
 }
 
 fn is_plain(blob: &[u8]) -> bool {

@@ -97,8 +97,9 @@ pub struct TransportConfig {
     /// Whether a client sends the first message of its first method along with its first KEXINIT.
     /// If the server's lists begin alike it saves a round trip, and costs some work if not.
     pub guess: bool,
-    /// The signatures a server takes from users, in order of preference, and announces in
-    /// `server-sig-algs`. sshd's `PubkeyAcceptedAlgorithms`.
+    /// The algorithms a server takes from users, in order of preference, certificates' among them;
+    /// the signatures they need it announces in `server-sig-algs`. sshd's
+    /// `PubkeyAcceptedAlgorithms`.
     pub signature_algorithms: Vec<&'static str>,
     /// A server's host keys. Of two that sign with one algorithm the first is used.
     pub host_keys: Vec<Arc<dyn Signer>>,
@@ -134,7 +135,7 @@ impl TransportConfig {
             moduli: Arc::default(),
             strict_kex: StrictKex::default(),
             guess: false,
-            signature_algorithms: crypto::signature_algorithms().to_vec(),
+            signature_algorithms: crypto::user_key_algorithms().to_vec(),
             host_keys: Vec::new(),
             rsa_bits_min: RSA_BITS_MIN_DEFAULT,
             rekey_bytes: None,
@@ -186,7 +187,7 @@ impl TransportConfig {
         if let Some(bad) = self.peer_versions.iter().find(|listed| !is_pattern(listed)) {
             return wrong("peer_versions", format!("{bad:?} can match nothing"));
         }
-        let verified = crypto::signature_algorithms();
+        let verified = crypto::user_key_algorithms();
         known_names("signature_algorithms", &self.signature_algorithms, |name| {
             verified.contains(&name)
         })?;

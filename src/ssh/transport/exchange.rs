@@ -19,7 +19,7 @@ use super::{
     EXT_INFO_IN_AUTH, Item, NextSeal, PING_EXTENSION, PUBLICKEY_HOSTBOUND, Role, SERVER_SIG_ALGS,
     StrictKex, Transport, TransportInfo,
 };
-use crate::crypto::{self, KexAlgorithm, PacketOpen};
+use crate::crypto::{self, KexAlgorithm, PacketOpen, announced_signatures};
 use crate::ssh::disconnect::{Disconnect, DisconnectReason};
 use crate::ssh::group_exchange::{self, Agreed};
 use crate::ssh::kex::{Answer, Outcome, Pending, Transcript, init_number, respond};
@@ -415,7 +415,7 @@ impl Transport {
     /// What we tell the peer behind our first NEWKEYS (RFC 8308). A server: the signatures it takes
     /// from users, if any, and that it answers PINGs. A client: that it may be told again later.
     fn push_ext_info(&mut self) {
-        let signatures = self.config.signature_algorithms.join(",");
+        let signatures = announced_signatures(&self.config.signature_algorithms).join(",");
         let said: &[(&str, &str)] = match self.role {
             Role::Client => &[(EXT_INFO_IN_AUTH, "0")],
             Role::Server if signatures.is_empty() => &[(PING_EXTENSION, "0")],

@@ -6,7 +6,7 @@ use super::interactive::{self, Response};
 use super::{
     Binding, CONNECTION_SERVICE, HOSTBOUND, USERAUTH_SERVICE, publickey_request, signed_data,
 };
-use crate::crypto;
+use crate::crypto::UserKey;
 use crate::ssh::config::ServerConfig;
 use crate::ssh::connection::limits::{
     AUTH_REQUESTS_MAX, KEY_BLOB_BYTES_MAX, METHOD_BYTES_MAX, PASSWORD_BYTES_MAX, PROMPTS_MAX,
@@ -372,7 +372,7 @@ impl Rules<'_> {
         if host_key.is_some_and(|named| named != binding.host_key) {
             return Ok(Checked::Fail("the request is bound to another host key", shown()));
         }
-        let Some(algorithm) = self.usable_algorithm(algorithm, blob) else {
+        let Some((algorithm, key_shown)) = self.usable_key(algorithm, blob) else {
             return Ok(Checked::Fail("the key or its signature algorithm is not taken", shown()));
         };
         let (name, key) = (algorithm.to_owned(), blob.to_vec());
@@ -383,22 +383,24 @@ impl Rules<'_> {
         // The data is rebuilt from what was parsed: what is verified is what is acted on.
         let request = publickey_request(user, algorithm, blob, host_key);
         let data = signed_data(binding.session_id, &request);
-        Ok(match crypto::verify(blob, algorithm, &data, signature) {
-            Ok(()) => {
+        Ok(match key_shown.verify(&data, signature) {
+            Ok(presence) => {
                 let asked = Asked::Proof { algorithm: Some(name.clone()) };
-                Checked::Ask(AuthMethod::KeyVerified { algorithm: name, blob: key }, asked)
+                let proven = AuthMethod::KeyVerified { algorithm: name, blob: key, presence };
+                Checked::Ask(proven, asked)
             }
             Err(_) => Checked::Fail("the signature is wrong", shown()),
         })
     }
 
-    /// The algorithm, if it is taken and the key is of the type and size it needs.
-    fn usable_algorithm(&self, algorithm: &[u8], blob: &[u8]) -> Option<&'static str> {
+    /// The algorithm and what is shown for it, if it is taken and the key, or the certificate for
+    /// it, is of the type and size it needs.
+    fn usable_key(&self, algorithm: &[u8], blob: &[u8]) -> Option<(&'static str, UserKey)> {
         let algorithm = self.taken.iter().copied().find(|name| name.as_bytes() == algorithm)?;
-        let fits = blob.len() <= KEY_BLOB_BYTES_MAX
-            && crypto::key_type_of(blob) == Some(crypto::key_type_for_algorithm(algorithm))
-            && crypto::check_key_size(blob, self.rsa_bits_min).is_ok();
-        fits.then_some(algorithm)
+        if blob.len() > KEY_BLOB_BYTES_MAX {
+            return None;
+        }
+        Some((algorithm, UserKey::read(algorithm, blob, self.rsa_bits_min).ok()?))
     }
 }
 

@@ -105,7 +105,7 @@ fn cve_2024_45337_a_probed_key_is_not_the_key_that_signs() {
     }
     let request = asked(auth.request(&signed("alice", 2), SESSION, &config).unwrap());
     let blob = b.public_blob().to_vec();
-    assert_eq!(request.method, AuthMethod::KeyVerified { algorithm, blob });
+    assert_eq!(request.method, AuthMethod::KeyVerified { algorithm, blob, presence: None });
 }
 
 /// What a client sends for a key of `seed` where the server takes host-bound requests.
@@ -125,7 +125,7 @@ fn a_hostbound_request_logs_in_to_its_own_host_only() {
     let request = asked(ServerAuth::default().request(&good, SESSION, &config).unwrap());
     let blob = signer(1).public_blob().to_vec();
     let algorithm = "ssh-ed25519".to_owned();
-    assert_eq!(request.method, AuthMethod::KeyVerified { algorithm, blob });
+    assert_eq!(request.method, AuthMethod::KeyVerified { algorithm, blob, presence: None });
     // A client that met another server, honestly signed or with the name changed afterwards.
     let elsewhere = Binding { host_key: b"another's key!!!", ..SESSION };
     let mut renamed = hostbound(elsewhere, 1);
@@ -171,7 +171,7 @@ fn cve_2024_45337_a_hostbound_probe_is_not_the_key_that_signs() {
     }
     let request = asked(auth.request(&hostbound(SESSION, 2), SESSION, &config).unwrap());
     let (algorithm, blob) = ("ssh-ed25519".to_owned(), signer(2).public_blob().to_vec());
-    assert_eq!(request.method, AuthMethod::KeyVerified { algorithm, blob });
+    assert_eq!(request.method, AuthMethod::KeyVerified { algorithm, blob, presence: None });
 }
 
 #[test]

@@ -106,9 +106,14 @@ fn whatever_is_not_understood_makes_the_line_worth_nothing() {
     for (text, told) in [
         ("command=\"internal-sftp\"", "command"),
         ("restrict,COMMAND=\"x\"", "command"),
-        ("cert-authority", "certificates"),
-        ("principals=\"a\"", "certificates"),
-        ("verify-required", "security tokens"),
+        ("cert-authority,command=\"x\"", "command"),
+        ("principals=\"a\"", "for lines with cert-authority"),
+        ("cert-authority,principals", "principals needs a value"),
+        ("cert-authority,principals=\"\"", "a name in principals is empty"),
+        ("cert-authority,principals=\"a,,b\"", "a name in principals is empty"),
+        ("cert-authority,principals=\"a\",principals=\"b\"", "twice"),
+        ("cert-authority=\"x\"", "not known"),
+        ("verify-required=\"x\"", "not known"),
         ("restrict,unheard-of", "\"unheard-of\" in front of the key is not known"),
         ("", "\"\" in front"),
         ("restrict,", "\"\" in front"),
@@ -142,4 +147,54 @@ fn whatever_is_not_understood_makes_the_line_worth_nothing() {
     }
     let error = parse(&format!("\x1b[2J{}", "x".repeat(1000))).unwrap_err();
     assert!(!error.contains('\x1b') && error.len() < 200, "{error}");
+}
+
+/// What sshd merges: a demand of one side is a demand, and both must waive it.
+#[test]
+fn a_security_key_must_be_touched_and_may_have_to_know_its_owner() {
+    let presence = |touched, recognized| Some(Presence { touched, recognized });
+    for (text, shown, lacks) in [
+        ("restrict", presence(true, false), None),
+        ("restrict", presence(false, true), Some(Unfit::Untouched)),
+        ("no-touch-required", presence(false, false), None),
+        ("verify-required", presence(true, false), Some(Unfit::Unrecognized)),
+        ("verify-required", presence(false, true), Some(Unfit::Untouched)),
+        ("verify-required", presence(true, true), None),
+        ("verify-required,no-touch-required", presence(false, true), None),
+        ("verify-required,no-touch-required", presence(false, false), Some(Unfit::Unrecognized)),
+        ("restrict", None, None),
+        ("verify-required", None, Some(Unfit::Unrecognized)),
+    ] {
+        assert_eq!(parse(text).unwrap().demands().unmet(shown), lacks, "{text} {shown:?}");
+    }
+    let of = |text: &str| parse(text).unwrap().demands();
+    let (lax, strict) = (of("no-touch-required"), of("verify-required"));
+    assert_eq!(lax.and(strict), Demands { touched: true, recognized: true });
+    assert_eq!(lax.and(lax), Demands { touched: false, recognized: false });
+}
+
+#[test]
+fn principals_are_compared_whole() {
+    let options = parse("cert-authority,principals=\"ann,bob b\"").unwrap();
+    assert!(options.is_authority());
+    let admits = |options: &KeyOptions, names: &[&str], own: u8| {
+        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+        bool::from(options.admits(&names, Choice::from(own)))
+    };
+    for own in [0, 1] {
+        assert!(admits(&options, &["ann"], own) && admits(&options, &["x", "bob b"], own));
+        for names in [&["ann,bob b"][..], &["bob"], &["an"], &["annx"], &["*"], &[]] {
+            assert!(!admits(&options, names, own), "{names:?}: the list stands for the user");
+        }
+    }
+    let options = parse("cert-authority").unwrap();
+    assert!(admits(&options, &["x"], 1) && !admits(&options, &["x"], 0));
+}
+
+#[test]
+fn a_certificates_networks_are_plain_ones() {
+    assert_eq!(networks("10.0.0.0/8,::1").unwrap().len(), 2);
+    for list in ["", "10.0.0.0/8,", "10.*", "!10.0.0.1", "10.0.0.1/8", "host", "10.0.0.0/8, ::1"] {
+        assert_eq!(networks(list), None, "{list}");
+    }
 }

@@ -60,7 +60,8 @@ impl Scene {
 
 fn logs_in(accounts: &Accounts, user: &str, line: &str) -> bool {
     let blob = authorized_keys::parse(line.as_bytes(), &KeyRules::default()).keys.remove(0).blob;
-    let method = AuthMethod::KeyVerified { algorithm: "ssh-ed25519".to_owned(), blob };
+    let method =
+        AuthMethod::KeyVerified { algorithm: "ssh-ed25519".to_owned(), blob, presence: None };
     let request = AuthRequest { user: user.to_owned(), method };
     let attempt = Attempt { peer: std::net::Ipv4Addr::LOCALHOST.into(), now: 0 };
     judge(&*accounts.authenticator, &request, &Login::default(), &attempt) == Verdict::Accept

@@ -71,7 +71,7 @@ static USER_KEYS: &[Definition<UserSettings>] = &[
         default: || Value::List(vec![]),
         place: Place::Texts {
             at: |user| &mut user.authorized_keys,
-            form: "lines of an authorized_keys file, without options",
+            form: "lines of an authorized_keys file",
             check: |_| Ok(()),
         },
     },
@@ -119,6 +119,24 @@ static USER_KEYS: &[Definition<UserSettings>] = &[
         place: Place::Secret {
             at: |user| &mut user.totp_secret,
             form: "a secret of one-time codes, from ringferry passwd --totp NAME",
+        },
+    },
+    Definition {
+        key: "principals",
+        doc: "Names in certificates that log in as this user, instead of the user's own: sshd's \
+              AuthorizedPrincipalsFile. Whose certificates, trusted_user_ca_keys says, or \
+              cert-authority in front of a key.",
+        default: || Value::List(vec![]),
+        place: Place::Texts {
+            at: |user| &mut user.principals,
+            form: "names without commas and control characters",
+            check: |text| match text {
+                "" => Err("a name is empty".to_owned()),
+                text if text.contains(',') || text.chars().any(char::is_control) => {
+                    Err(format!("{text:?} is in no certificate"))
+                }
+                _ => Ok(()),
+            },
         },
     },
     Definition {

@@ -25,7 +25,7 @@ fn a_user_has_what_the_file_says_and_defaults_for_the_rest() {
     let users = loaded(
         "[users.ann]\nroot = '/srv/ann'\nauthorized_keys = ['k1', 'k2']\n\
          authorized_keys_files = '/etc/keys'\npassword_hash = 'hash'\n\
-         totp_secret = 'secret'\nhome = '/in'\nread_only = true\numask = '022'\n\
+         totp_secret = 'secret'\nprincipals = 'ops'\nhome = '/in'\nread_only = true\numask = '022'\n\
          file_mode = '0640'\ndirectory_mode = '1750'\nignore_setstat = ['mode', 'times']\n\
          symlinks = 'refuse'\nquota_bytes = '10G'\nquota_files = 1000\nfree_bytes_min = '1M'\n\
          [[users.ann.mounts]]\npath = '/in'\nfolder = '/data/in'\n\
@@ -42,6 +42,7 @@ fn a_user_has_what_the_file_says_and_defaults_for_the_rest() {
     assert_eq!((ann.password_hash.as_str(), ann.totp_secret.as_str()), ("hash", "secret"));
     let shown = format!("{ann:?}");
     assert!(!shown.contains("\"hash\"") && !shown.contains("\"secret\""), "{shown}");
+    assert_eq!(ann.principals, ["ops"]);
     assert_eq!((ann.home.as_str(), ann.read_only, ann.symlinks), ("/in", true, "refuse"));
     assert_eq!(ann.umask, Some(0o22));
     assert_eq!((ann.file_mode, ann.directory_mode), (Some(0o640), Some(0o1750)));
@@ -145,6 +146,11 @@ fn every_mistake_names_its_line_its_key_and_what_is_allowed() {
             "[users.ann]\nroot = '/'\nquota_bytes = '10T'",
             "3: users.ann.quota_bytes: \"10T\" is not a number of bytes; allowed: bytes, such as \
              65536 or \"64K\" (K, M, G), from 1 to 9223372036854775807, or 0: no quota",
+        ),
+        (
+            "[users.ann]\nprincipals = ['a', 'b,c']\nroot = '/'",
+            "2: users.ann.principals: \"b,c\" is in no certificate; allowed: a list of names \
+             without commas and control characters",
         ),
         (
             "[users.ann]\nauthorized_keys_files = 'keys'\nroot = '/'",

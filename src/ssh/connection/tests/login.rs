@@ -57,7 +57,7 @@ fn a_key_logs_in_and_another_does_not() {
 fn wrong_key_then_right_key(mut pair: Pair) {
     let known = key(1).public_blob().to_vec();
     pair.server.auth = Box::new(move |request| match &request.method {
-        AuthMethod::KeyVerified { blob, algorithm } => {
+        AuthMethod::KeyVerified { blob, algorithm, presence: None } => {
             assert_eq!(algorithm, "ssh-ed25519");
             if *blob == known { AuthVerdict::Accept } else { AuthVerdict::Reject }
         }

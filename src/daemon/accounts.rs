@@ -15,10 +15,13 @@ use zeroize::Zeroizing;
 use super::config::Config;
 use super::failure::Failure;
 use super::invoker::Invoker;
+use super::system_users::{SystemLogins, SystemUsers};
 use super::trust::trust;
 use super::usage;
 use super::user_keys::{self, UserKeys};
-use crate::auth::{Authenticator, KeyRules, LoginRules, PasswordDigest, Person, Secrets, Users};
+use crate::auth::{
+    Authenticator, KeyRules, LoginRules, PasswordDigest, Person, Secrets, Step, Users,
+};
 use crate::reactor::fs::{Links, Root, View};
 use crate::server::{Profile, Profiles};
 use crate::vfs::{Access, Ledger};
@@ -34,6 +37,8 @@ pub(crate) type Umask = u32;
 pub(crate) struct Accounts {
     pub(crate) authenticator: Arc<dyn Authenticator>,
     pub(crate) accounts: Vec<Account>,
+    /// Whoever the host knows, in place of accounts.
+    pub(crate) system: Option<SystemLogins>,
     /// The password that was made where no key was found.
     pub(crate) password: Option<Zeroizing<String>>,
 }
@@ -184,8 +189,33 @@ pub(crate) fn sole(
     Ok(Accounts {
         authenticator: Arc::new(Users::new(vec![person], rules.clone()).trusting(trust)),
         accounts: vec![account],
+        system: None,
         password,
     })
+}
+
+/// The users of the host. Sets the umask of the process: there must be no threads yet.
+pub(crate) fn system(
+    config: &Config,
+    umask: Umask,
+    rules: &LoginRules,
+) -> Result<Accounts, Failure> {
+    only_keys(rules)?;
+    let trust = trust(config, &key_rules(config))?;
+    let logins = SystemLogins::new(SystemUsers::new(config, umask)?, rules.clone(), trust);
+    let authenticator = Arc::new(logins.clone());
+    Ok(Accounts { authenticator, accounts: Vec::new(), system: Some(logins), password: None })
+}
+
+/// Passwords of the host and second factors are not asked for.
+pub(crate) fn only_keys(rules: &LoginRules) -> Result<(), Failure> {
+    let mut steps = rules.chains.iter().flat_map(|chains| chains.steps());
+    if steps.any(|step| step != Step::PublicKey) {
+        let what = "authentication_methods: users of the host log in with keys alone";
+        return Err(Failure::configuration(what.to_owned())
+            .cure("write publickey, or publickey,publickey for two of them"));
+    }
+    Ok(())
 }
 
 /// What lines of keys are read by. Times that name no zone are of this machine's, as with sshd, if
@@ -201,7 +231,7 @@ pub(crate) fn key_rules(config: &Config) -> KeyRules {
 }
 
 /// What `symlinks` says.
-fn links(symlinks: &str) -> Links {
+pub(super) fn links(symlinks: &str) -> Links {
     if symlinks == "refuse" { Links::Refuse } else { Links::Follow }
 }
 

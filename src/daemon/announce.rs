@@ -26,6 +26,8 @@ pub(crate) struct Announcement<'a> {
 pub(crate) enum Served<'a> {
     /// One folder, by the sole user.
     Root(&'a str),
+    /// The homes of the host's users.
+    Homes,
     /// What the users file gives to so many users.
     Users(&'a str, usize),
 }
@@ -40,6 +42,7 @@ impl Announcement<'_> {
         let rights = if self.read_only { "read-only" } else { "read-write" };
         let _ = match self.served {
             Served::Root(root) => writeln!(out, "root      {} ({rights})", plain(root)),
+            Served::Homes => writeln!(out, "users     of this host, at home ({rights})"),
             Served::Users(file, count) => {
                 writeln!(out, "users     {} ({count}, {rights})", plain(file))
             }

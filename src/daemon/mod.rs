@@ -22,6 +22,7 @@ mod serve;
 mod settings;
 mod sftp_server;
 mod signal;
+mod system_users;
 mod trust;
 mod umask;
 mod usage;

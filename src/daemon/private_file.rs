@@ -5,6 +5,9 @@ use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+
 /// Why a file is not read.
 #[derive(Debug)]
 pub(crate) enum Refusal {
@@ -36,13 +39,32 @@ impl Refusal {
 /// Reads `path` whole if it is a regular file of at most `bytes_max` bytes and its mode has none of
 /// the bits in `mode_banned`. What is checked is the open file, not the name.
 pub(crate) fn read(path: &Path, bytes_max: usize, mode_banned: u32) -> Result<Vec<u8>, Refusal> {
-    let file = open(path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Refusal::Missing,
-        _ => Refusal::Io(error),
-    })?;
+    read_opened(open(path, OFlags::empty())?, bytes_max, mode_banned, None)
+}
+
+/// The same of a file whose name is no link, and which belongs to one of `owners`.
+pub(crate) fn read_owned(
+    path: &Path,
+    bytes_max: usize,
+    mode_banned: u32,
+    owners: &[u32],
+) -> Result<Vec<u8>, Refusal> {
+    read_opened(open(path, OFlags::NOFOLLOW)?, bytes_max, mode_banned, Some(owners))
+}
+
+fn read_opened(
+    file: File,
+    bytes_max: usize,
+    mode_banned: u32,
+    owners: Option<&[u32]>,
+) -> Result<Vec<u8>, Refusal> {
     let metadata = file.metadata().map_err(Refusal::Io)?;
     if !metadata.is_file() {
         return Err(Refusal::NotRegular);
+    }
+    if owners.is_some_and(|owners| !owners.contains(&metadata.uid())) {
+        let what = format!("it belongs to somebody else (uid {})", metadata.uid());
+        return Err(Refusal::Io(io::Error::other(what)));
     }
     let mode = metadata.mode() & 0o777;
     if mode & mode_banned != 0 {
@@ -54,11 +76,14 @@ pub(crate) fn read(path: &Path, bytes_max: usize, mode_banned: u32) -> Result<Ve
     if bytes.len() > bytes_max { Err(Refusal::TooLong) } else { Ok(bytes) }
 }
 
-/// Without O_NONBLOCK a FIFO in the place of the file would stop the start for good.
-fn open(path: &Path) -> io::Result<File> {
-    use rustix::fs::{Mode, OFlags};
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    Ok(File::from(rustix::fs::open(path, flags, Mode::empty())?))
+/// Without O_NONBLOCK a FIFO in the place of the file would stop the reader for good.
+fn open(path: &Path, more: OFlags) -> Result<File, Refusal> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY | more;
+    match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(fd) => Ok(File::from(fd)),
+        Err(Errno::NOENT | Errno::NOTDIR) => Err(Refusal::Missing),
+        Err(errno) => Err(Refusal::Io(errno.into())),
+    }
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::invoker::Invoker;
 use super::serve;
 use super::umask;
 use crate::auth::LoginRules;
-use crate::server::{CurrentRoll, Roll};
+use crate::server::{CurrentRoll, Profiles, Roll};
 use crate::ssh::ServerConfig;
 
 /// What users are read from.
@@ -98,6 +98,9 @@ fn roll(
 ) -> Result<Roll, Failure> {
     let authenticator = Arc::clone(&accounts.authenticator);
     let ssh = ServerConfig { methods: authenticator.methods(), ..ssh };
-    let profiles = accounts::profiles(accounts.accounts, kept)?;
+    let profiles = match accounts.system {
+        Some(system) => Profiles::made_by(Box::new(move |name| system.profile_of(name))),
+        None => accounts::profiles(accounts.accounts, kept)?,
+    };
     Ok(Roll { authenticator, profiles, ssh: Arc::new(ssh) })
 }

@@ -73,6 +73,9 @@ pub(crate) fn accounts(
     if !config.users_file.as_os_str().is_empty() {
         return accounts::several(config, umask, rules);
     }
+    if config.system_users {
+        return accounts::system(config, umask, rules);
+    }
     let root = root(&config.root)?;
     accounts::sole(config, root, invoker, umask, rules, random)
 }
@@ -85,6 +88,7 @@ struct Shown {
     path: String,
     /// With a users file.
     users: Option<usize>,
+    system_users: bool,
     read_only: bool,
     password: Option<Zeroizing<String>>,
 }
@@ -100,9 +104,10 @@ impl Shown {
             host_keys: keys
                 .map(|key| (key.fingerprint(), key.path.display().to_string(), key.made))
                 .collect(),
-            user: user.unwrap_or_default(),
+            user: user.unwrap_or_else(|| "USER".to_owned()),
             path: path.display().to_string(),
             users: several.then_some(accounts.accounts.len()),
+            system_users: config.system_users,
             read_only: config.read_only,
             password: accounts.password.clone(),
         }
@@ -115,6 +120,7 @@ impl Shown {
             pid: std::process::id(),
             host_name: &uname.nodename().to_string_lossy(),
             served: match self.users {
+                _ if self.system_users => Served::Homes,
                 Some(count) => Served::Users(&self.path, count),
                 None => Served::Root(&self.path),
             },
@@ -200,6 +206,10 @@ pub(crate) fn check_files(config: &Config) -> Result<(), Failure> {
     if !config.users_file.as_os_str().is_empty() {
         let rules = settings::login_rules(config, [0; 32]);
         return accounts::several(config, umask::NOBODYS, &rules).map(|_| ());
+    }
+    if config.system_users {
+        let rules = settings::login_rules(config, [0; 32]);
+        return accounts::only_keys(&rules);
     }
     let rules = accounts::key_rules(config);
     let trust = trust::trust(config, &rules)?;

@@ -103,6 +103,15 @@ impl Reactor {
         Reactor { driver: Driver::Ring(Box::new(ring)), info }
     }
 
+    /// Users whose credentials the ring knows.
+    #[cfg(test)]
+    pub(super) fn personalities(&self) -> usize {
+        match &self.driver {
+            Driver::Ring(ring) => ring.personalities(),
+            Driver::Poll(_) => 0,
+        }
+    }
+
     /// Which driver runs, with which flags, and why not another.
     pub fn describe(&self) -> &DriverInfo {
         &self.info

@@ -111,3 +111,7 @@ pub(super) const WALK_LOOKUPS_MAX: usize = 128 << 10;
 /// Bytes one call copies between files through memory, where the kernel cannot copy by itself: a
 /// millisecond or less of a shard's time, and small enough to be allocated each time.
 pub(super) const COPY_BUFFER_BYTES: usize = 1 << 20;
+
+/// Users whose credentials one ring knows at once. The kernel's own bound is 65,535; a server with
+/// this many users at work on one core has other troubles, and half leaves no number near it.
+pub(super) const PERSONALITIES_MAX: usize = 32_768;

@@ -1,12 +1,13 @@
 //! What a caller asks for ([`Op`]) and what comes back ([`Completion`]).
 
 use std::ops::Range;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
 
 use rustix::io::Errno;
 
 use super::buffer::{Buffer, SharedBuffer};
+use super::identity::{self, Assumed, Identity};
 
 /// The caller's name for whoever an operation belongs to; the reactor only hands it back.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -18,8 +19,48 @@ pub const WAKE_TOKEN: Token = Token(u64::MAX);
 /// A stream socket or listener; shared, because a receive and a send may be in flight at once.
 pub type Socket = Arc<OwnedFd>;
 
-/// An open file.
-pub type FileRef = Arc<OwnedFd>;
+/// An open file; shared, because several operations may be in flight at once.
+pub type FileRef = Arc<OpenFd>;
+
+/// The descriptor of an open file, and as whom it is used. Opening is not all that a file system
+/// asks about: who writes decides whether a set-user-ID bit survives, whose quota is charged, and
+/// whether blocks kept for root may be taken; some ask about every read.
+#[derive(Debug)]
+pub struct OpenFd {
+    pub(super) fd: OwnedFd,
+    pub(super) identity: Option<Arc<Identity>>,
+}
+
+impl OpenFd {
+    /// Used as `identity` from now on; without one, as the server itself.
+    pub(super) fn new(fd: OwnedFd, identity: Option<Arc<Identity>>) -> Self {
+        OpenFd { fd, identity }
+    }
+
+    /// Makes this thread act as whoever the file is used as.
+    pub(super) fn assume(&self) -> Result<Option<Assumed>, Errno> {
+        identity::assume(self.identity.as_ref())
+    }
+}
+
+/// Used as the server itself.
+impl<F: Into<OwnedFd>> From<F> for OpenFd {
+    fn from(fd: F) -> Self {
+        OpenFd::new(fd.into(), None)
+    }
+}
+
+impl AsFd for OpenFd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl AsRawFd for OpenFd {
+    fn as_raw_fd(&self) -> RawFd {
+        self.fd.as_raw_fd()
+    }
+}
 
 /// Names one submitted operation, for [`super::Reactor::cancel`]. Goes stale on completion and is
 /// never reused within 2^32 operations.
@@ -186,6 +227,17 @@ pub enum Done {
 }
 
 impl Op {
+    /// As whom the kernel is to carry it out, if not as the server itself. Sockets ask nobody.
+    pub(super) fn identity(&self) -> Option<&Arc<Identity>> {
+        match self {
+            Op::Accept { .. } | Op::Recv { .. } | Op::Send { .. } => None,
+            Op::Read { file, .. }
+            | Op::Write { file, .. }
+            | Op::Fsync { file, .. }
+            | Op::Advise { file, .. } => file.identity.as_ref(),
+        }
+    }
+
     /// Whether it is over before it began when there are no bytes to it.
     pub(super) fn counts_bytes(&self) -> bool {
         !matches!(self, Op::Accept { .. } | Op::Fsync { .. })

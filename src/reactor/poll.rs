@@ -281,15 +281,17 @@ impl Poll {
             Op::Read { file, offset, buffer, segments, drop_behind } => {
                 let mut slices = scatter(buffer, segments, waiting.done);
                 let offset = *offset + waiting.done as u64;
-                let answer = match drop_behind {
+                let answer = file.assume().and_then(|_as| match drop_behind {
                     true => rustix::io::preadv2(file, &mut slices, offset, DONT_CACHE),
                     false => rustix::io::preadv(file, &mut slices, offset),
-                };
+                });
                 waiting.step(answer, &mut self.statistics)
             }
             Op::Write { file, offset, segments } => {
                 let slices = gather(segments, waiting.done);
-                let answer = rustix::io::pwritev(file, &slices, *offset + waiting.done as u64);
+                let offset = *offset + waiting.done as u64;
+                let answer =
+                    file.assume().and_then(|_as| rustix::io::pwritev(file, &slices, offset));
                 waiting.step(answer, &mut self.statistics)
             }
             Op::Fsync { file, data_only } => {

@@ -6,6 +6,7 @@
 
 mod diagnosis;
 mod handle;
+mod personalities;
 mod probe;
 mod running;
 
@@ -18,10 +19,12 @@ use io_uring::{cqueue, opcode, squeue};
 use rustix::io::Errno;
 
 use self::handle::{Handle, Sleep};
+use self::personalities::Personalities;
 use self::running::{Running, op_id, user_data};
 use super::accept::{Verdict, verdict};
 use super::buffer::{Buffer, BufferPool};
 use super::driver::Statistics;
+use super::identity;
 use super::limits::{DROP_WAIT_MAX, PoolLimits, ReactorLimits, SUBMIT_PAUSE};
 use super::op::{Completion, Done, Op, OpId, Token, WAKE_TOKEN, advance, checked_bytes, finish};
 use super::slots::Slots;
@@ -42,6 +45,7 @@ const STALE: OpId = OpId { slot: u32::MAX, generation: 0 };
 pub(super) struct Ring {
     handle: Handle,
     slots: Slots<Running>,
+    personalities: Personalities,
     /// Completions that needed no kernel.
     ready: Vec<Completion>,
     /// Entries the queue had no room for.
@@ -80,6 +84,7 @@ impl Ring {
         Ok(Ring {
             handle,
             slots: Slots::new(),
+            personalities: Personalities::default(),
             ready: Vec::new(),
             backlog: VecDeque::new(),
             paused: Vec::new(),
@@ -92,6 +97,11 @@ impl Ring {
             completions_max: limits.completions_per_wait_max.max(1),
             statistics: Statistics::default(),
         })
+    }
+
+    #[cfg(test)]
+    pub(super) fn personalities(&self) -> usize {
+        self.personalities.len()
     }
 
     pub(super) fn flag_names(&self) -> Vec<&'static str> {
@@ -158,9 +168,22 @@ impl Ring {
     /// Queues the entry for what is left of an operation.
     fn start(&mut self, id: OpId) {
         let since_5_19 = self.handle.since_5_19();
-        if let Some(running) = self.slots.get_mut(id) {
-            let entry = running.entry(id, since_5_19);
-            self.push(entry);
+        let Some(running) = self.slots.get_mut(id) else { return };
+        let personality = match running.op.identity() {
+            None => Ok(personalities::NONE),
+            Some(identity) => self.personalities.number(&self.handle, identity),
+        };
+        match personality {
+            Ok(number) => {
+                let entry = running.entry(id, since_5_19).personality(number);
+                self.push(entry);
+            }
+            // Never as the server itself. The kernel has nothing of it now.
+            Err(errno) => {
+                if let Some(running) = self.slots.remove(id) {
+                    self.complete_now(running.token, running.op, Err(errno));
+                }
+            }
         }
     }
 
@@ -174,6 +197,10 @@ impl Ring {
         }
         self.backlog.push_back(entry);
         self.statistics.queue_full += 1;
+        if identity::is_assumed() {
+            // What is handed over now would be done as that user; `wait` hands it over later.
+            return;
+        }
         self.statistics.waits += 1;
         // A failure shows again in `wait`, where there is someone to tell.
         let _ = self.handle.enter(Sleep::No);
@@ -201,7 +228,8 @@ impl Ring {
         loop {
             self.refill();
             let resume = self.resume_accepts();
-            let sleep = if out.len() > before { Sleep::No } else { sleep(deadline, resume) };
+            let busy = out.len() > before || !self.backlog.is_empty();
+            let sleep = if busy { Sleep::No } else { sleep(deadline, resume) };
             self.enter(sleep, deadline)?;
             self.reap(before, out);
             // Deferred work comes 20 completions a turn, and what was just continued may complete

@@ -41,7 +41,7 @@ mod writes;
 
 pub use names::Names;
 pub use pages::PagePolicy;
-pub use profile::{Profile, Profiles};
+pub use profile::{MakeProfile, Profile, Profiles};
 pub use roll::{CurrentRoll, Roll};
 pub use run::{Ready, ServerError, run};
 pub use sealing::CryptoThreads;

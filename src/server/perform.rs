@@ -20,6 +20,8 @@ use crate::vfs::{Access, Change, FsOp, Grants, Kind, OpenFor, Target};
 
 /// Carries `op` out for the user of `profile`.
 pub(super) fn perform(profile: &Profile, mut op: FsOp<'_>, cancel: &Cancel) -> Result {
+    // Each act does so by itself; here it is done once for all of them.
+    let _as_user = profile.view.assume()?;
     let mut spots = Vec::with_capacity(2);
     for place in op.places().into_iter().flatten() {
         let found = profile.view.find(place.path, place.follow);
@@ -267,3 +269,6 @@ pub(super) fn system_change(change: &Change) -> fs::Change {
         times: change.times.map(|(access, modification)| (access.into(), modification.into())),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -360,7 +360,7 @@ impl Session {
                 let op = Op::Fsync { file: file.file.fd.clone(), data_only: false };
                 reactor.submit(site.token, op);
             }
-            None => self.synced(rustix::fs::fsync(&file.file.fd)),
+            None => self.synced(file.file.sync()),
         }
     }
 

@@ -61,6 +61,12 @@ pub(crate) struct Options {
     pub(crate) programs: bool,
     /// Root without the capabilities that let it pass by modes: to it too the system denies files.
     pub(crate) heeds_modes: bool,
+    /// Files and folders that the server finds in place of others, in a mount namespace of its own.
+    pub(crate) binds: Vec<(PathBuf, &'static str)>,
+    /// The users of the host that the server finds log in: see `binds`.
+    pub(crate) system_users: bool,
+    /// The driver, if it is not the one that is tested with.
+    pub(crate) driver: Option<&'static str>,
     /// Descriptors the server may have open.
     pub(crate) descriptors_max: Option<u32>,
 }
@@ -111,6 +117,9 @@ impl Server {
         };
         if let Some(mib) = options.tmpfs_root_mib {
             command = in_mount_namespace(&command, options, &options.root(scratch), mib);
+        }
+        if !options.binds.is_empty() {
+            command = with_binds(&command, &options.binds);
         }
         if let Some(count) = options.descriptors_max {
             command = with_descriptors(&command, count);
@@ -299,9 +308,11 @@ pub(crate) fn ringferry() -> Command {
 fn ringferry_command(scratch: &Scratch, options: &Options, user: &str) -> Command {
     let mut command = ringferry();
     let driver = std::env::var("RINGFERRY_TEST_DRIVER").unwrap_or_else(|_| "ring".into());
-    command.args(["serve", "--listen", "127.0.0.1:0", "--driver", &driver]);
+    let driver = options.driver.unwrap_or(&driver);
+    command.args(["serve", "--listen", "127.0.0.1:0", "--driver", driver]);
     match &options.users_file {
         Some(path) => command.args(["--set", &format!("users_file={}", path.display())]),
+        None if options.system_users => command.args(["--set", "system_users=true"]),
         None => command
             .args(["--user", user, "--root"])
             .arg(options.root(scratch))
@@ -388,6 +399,19 @@ fn in_mount_namespace(inner: &Command, options: &Options, root: &Path, mib: u32)
     let script =
         format!("mount -t tmpfs -o size={mib}m,mode=755,{access} tmpfs \"$0\" && exec \"$@\"");
     command.args(["sh", "-c", &script]).arg(root).arg(inner.get_program()).args(inner.get_args());
+    command
+}
+
+/// The same command where each first path is found at the second.
+fn with_binds(inner: &Command, binds: &[(PathBuf, &'static str)]) -> Command {
+    let mut command = namespace_command();
+    let script = "while [ \"$1\" != -- ]; do mount --bind \"$1\" \"$2\" || exit; shift 2; done; \
+                  shift; exec \"$@\"";
+    command.args(["sh", "-c", script, "sh"]);
+    for (from, to) in binds {
+        command.arg(from).arg(to);
+    }
+    command.arg("--").arg(inner.get_program()).args(inner.get_args());
     command
 }
 

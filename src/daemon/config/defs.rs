@@ -11,6 +11,7 @@ use super::read;
 use super::selection::Kind;
 use super::value::Value;
 use crate::crypto::{RSA_BITS_MAX, RSA_BITS_MIN, RSA_BITS_MIN_DEFAULT};
+use crate::daemon::system_users::{check_pattern, check_template};
 use crate::server::Verbs;
 use crate::ssh::{ident, pattern};
 
@@ -57,6 +58,20 @@ pub(super) const SYMLINKS: &str = "Symbolic links inside what a client sees. fol
     is an error; links can still be listed, read and removed.";
 pub(super) const SYMLINKS_AMONG: &[&str] = &["follow", "refuse"];
 
+/// A list of patterns of users or groups.
+const fn names_listed(at: fn(&mut Config) -> &mut Vec<String>) -> Place {
+    const FORM: &str = "a pattern of names (* and ?), or pattern@host";
+    Place::Texts { at, form: FORM, check: check_pattern }
+}
+
+/// The keys that `system_users` takes the place of.
+pub(super) const NOT_OF_SYSTEM_USERS: &[&str] =
+    &["root", "users_file", "user", "authorized_keys", "home"];
+
+/// The keys that are for system users only.
+pub(super) const SYSTEM_USERS_KEYS: &[&str] =
+    &["authorized_keys_file", "deny_users", "allow_users", "deny_groups", "allow_groups"];
+
 /// The keys that a users file takes the place of.
 pub(super) const SOLE_USER_KEYS: &[&str] =
     &["root", "user", "authorized_keys", "home", "umask", "symlinks"];
@@ -84,6 +99,52 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
               not apply, and read_only is for everybody.",
         default: || Value::text(""),
         place: Place::OptionalPath(|config| &mut config.users_file),
+    },
+    Definition {
+        key: "system_users",
+        doc: "The users of this host log in, each with the keys in his home, sees his home as / \
+              and does everything as himself: see the chapter users of the manual. The server has \
+              to be root. root, user, authorized_keys, home and users_file do not apply then; \
+              read_only, umask and symlinks are for everybody.",
+        default: || Value::Flag(false),
+        place: Place::Flag(|config| &mut config.system_users),
+    },
+    Definition {
+        key: "authorized_keys_file",
+        doc: "With system_users: where the keys of a user are. A relative path starts at his \
+              home; %h is his home, %u his name, %U his number, %% a percent sign.",
+        default: || Value::texts([".ssh/authorized_keys"]),
+        place: Place::Texts {
+            at: |config| &mut config.authorized_keys_file,
+            form: "a path, with %h, %u, %U and %% at most",
+            check: check_template,
+        },
+    },
+    Definition {
+        key: "deny_users",
+        doc: "With system_users: patterns of names (* and ?) of users who may not log in. \
+              USER@HOST denies from addresses of this pattern, or of this network (CIDR). The four \
+              lists are asked in the order of their names here, as in sshd.",
+        default: || Value::List(vec![]),
+        place: names_listed(|config| &mut config.deny_users),
+    },
+    Definition {
+        key: "allow_users",
+        doc: "With system_users: likewise, of users who may log in. Empty: all.",
+        default: || Value::List(vec![]),
+        place: names_listed(|config| &mut config.allow_users),
+    },
+    Definition {
+        key: "deny_groups",
+        doc: "With system_users: patterns of the names of groups none of whose members logs in.",
+        default: || Value::List(vec![]),
+        place: names_listed(|config| &mut config.deny_groups),
+    },
+    Definition {
+        key: "allow_groups",
+        doc: "With system_users: likewise, of groups whose members may log in. Empty: all.",
+        default: || Value::List(vec![]),
+        place: names_listed(|config| &mut config.allow_groups),
     },
     Definition {
         key: "user",

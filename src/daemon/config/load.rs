@@ -4,7 +4,10 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::Config;
-use super::defs::{DEFINITIONS, Definition, SOLE_USER_KEYS, defaults, definition};
+use super::defs::{
+    DEFINITIONS, Definition, NOT_OF_SYSTEM_USERS, SOLE_USER_KEYS, SYSTEM_USERS_KEYS, defaults,
+    definition,
+};
 use super::fault::{Fault, line_place, plain};
 use super::value::{Value, quote};
 
@@ -48,6 +51,7 @@ pub fn load(layers: &[Layer<'_>]) -> Result<Config, Vec<Fault>> {
     if faults.is_empty() {
         faults.extend(emptied(&config));
         faults.extend(not_for_several(&config));
+        faults.extend(not_with_system_users(&config));
     }
     if faults.is_empty() { Ok(config) } else { Err(faults) }
 }
@@ -81,6 +85,26 @@ fn not_for_several(config: &Config) -> Vec<Fault> {
         what: "it is for the sole user of a server without a users file: leave it out, and give \
                each user what is meant in the users file"
             .to_owned(),
+    };
+    DEFINITIONS.iter().filter(set).map(fault).collect()
+}
+
+/// Keys that have no meaning with `system_users`, or none without: a list of who is denied that
+/// denies nobody must not pass.
+fn not_with_system_users(config: &Config) -> Vec<Fault> {
+    let Ok(defaults) = defaults() else { return Vec::new() };
+    let (keys, what) = match config.system_users {
+        true => (NOT_OF_SYSTEM_USERS, "the users of the host bring theirs: leave it out"),
+        false => (SYSTEM_USERS_KEYS, "it is for the users of the host: it needs system_users"),
+    };
+    let set = |definition: &&Definition| {
+        keys.contains(&definition.key)
+            && definition.place.show(config) != definition.place.show(&defaults)
+    };
+    let fault = |definition: &Definition| Fault {
+        place: format!("system_users = {}", config.system_users),
+        key: Some(definition.key.to_owned()),
+        what: what.to_owned(),
     };
     DEFINITIONS.iter().filter(set).map(fault).collect()
 }

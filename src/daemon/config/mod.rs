@@ -39,6 +39,18 @@ pub struct Config {
     pub root: PathBuf,
     /// The file of the users; empty: there is one, whom the next settings are for.
     pub users_file: PathBuf,
+    /// Whether the users of the host log in, instead of one or those of a users file.
+    pub system_users: bool,
+    /// Where their keys are: see `check_template` of `system_users/key_files.rs`.
+    pub authorized_keys_file: Vec<String>,
+    /// Patterns of those of them who may not log in, as `USER` or `USER@HOST`.
+    pub deny_users: Vec<String>,
+    /// Patterns of those who may; empty: all.
+    pub allow_users: Vec<String>,
+    /// Patterns of groups whose members may not.
+    pub deny_groups: Vec<String>,
+    /// Patterns of groups whose members may; empty: all.
+    pub allow_groups: Vec<String>,
     /// Login name; empty: the name of the user who starts the server.
     pub user: String,
     /// Files of public keys that may log in; empty: the invoking user's own.

@@ -14,6 +14,7 @@ impl File {
     /// this file. By the kernel where it can (copy_file_range(2), which shares blocks where the
     /// filesystem does), else through memory, a mebibyte a call. `len` bounds how long it takes.
     pub fn copy_range(&self, from: u64, to: &File, at: u64, len: u64) -> Result<u64, Errno> {
+        let _as_user = self.fd.assume()?;
         let bytes = usize::try_from(len).unwrap_or(usize::MAX).min(TRANSFER_BYTES_MAX);
         let by_kernel = || {
             let (mut read_at, mut write_at) = (from, at);
@@ -58,6 +59,7 @@ impl File {
         if from >= end {
             return Ok(None);
         }
+        let _as_user = self.fd.assume()?;
         let start = match rustix::fs::seek(&self.fd, SeekFrom::Data(from)) {
             Err(Errno::NXIO) => return Ok(None),
             Err(Errno::INVAL | Errno::OPNOTSUPP) => return self.all_data(from, end),

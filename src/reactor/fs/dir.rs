@@ -1,11 +1,13 @@
 //! An open directory, listed a batch at a time.
 
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 use rustix::fs::{AtFlags, FileType};
 use rustix::io::Errno;
 
 use super::metadata::{Metadata, Space};
+use crate::reactor::identity::{self, Identity};
 
 /// One name in a directory.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -25,6 +27,8 @@ pub struct Dir {
     /// Apart, since tables of open handles hold this type by value.
     view: Box<InView>,
     ended: bool,
+    /// As whom it is read, if not as the server itself.
+    identity: Option<Arc<Identity>>,
 }
 
 /// What the view says about a directory.
@@ -62,26 +66,30 @@ impl Dir {
         fd: OwnedFd,
         parent: Metadata,
         overlays: Vec<Overlay>,
+        identity: Option<Arc<Identity>>,
     ) -> Result<Self, Errno> {
         let view = Box::new(InView { own: Metadata::default(), parent, overlays });
-        Ok(Dir { stream: Some(rustix::fs::Dir::new(fd)?), view, ended: false })
+        Ok(Dir { stream: Some(rustix::fs::Dir::new(fd)?), view, ended: false, identity })
     }
 
     /// A directory with nothing in it but `overlays`.
     pub(super) fn of_view(own: Metadata, parent: Metadata, overlays: Vec<Overlay>) -> Self {
         let dots = [Overlay::new(b".", own), Overlay::new(b"..", parent)];
         let overlays = dots.into_iter().chain(overlays).collect();
-        Dir { stream: None, view: Box::new(InView { own, parent, overlays }), ended: false }
+        let view = Box::new(InView { own, parent, overlays });
+        Dir { stream: None, view, ended: false, identity: None }
     }
 
     /// The room on the filesystem it is on; none for a directory of the view's own.
     pub fn space(&self) -> Result<Space, Errno> {
         let Some(stream) = &self.stream else { return Ok(Space::default()) };
+        let _as_user = identity::assume(self.identity.as_ref())?;
         Ok(Space::from_statvfs(&rustix::fs::fstatvfs(stream.fd()?)?))
     }
 
     /// The directory's own attributes.
     pub fn metadata(&self) -> Result<Metadata, Errno> {
+        let _as_user = identity::assume(self.identity.as_ref())?;
         match &self.stream {
             Some(stream) => Metadata::of(stream.fd()?),
             None => Ok(self.view.own),
@@ -91,6 +99,7 @@ impl Dir {
     /// Appends up to `max` entries in the filesystem's order, "." and ".." among them, and says
     /// whether there may be more. A name that vanishes meanwhile is left out.
     pub fn next_entries(&mut self, max: usize, out: &mut Vec<DirEntry>) -> Result<bool, Errno> {
+        let _as_user = identity::assume(self.identity.as_ref())?;
         let full = out.len().saturating_add(max);
         while !self.ended && out.len() < full {
             match self.next_entry() {

@@ -9,8 +9,9 @@ use rustix::io::{Errno, ReadWriteFlags};
 
 use super::metadata::{Change, LastFailure, Metadata, Space};
 use crate::reactor::advice::DONT_CACHE;
+use crate::reactor::identity::{self, Identity};
 use crate::reactor::limits::SEGMENTS_MAX;
-use crate::reactor::op::FileRef;
+use crate::reactor::op::{FileRef, OpenFd};
 
 /// How to open a file. Neither `read` nor `write` means `read`, as in OpenSSH.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -68,7 +69,7 @@ impl OpenHow {
     }
 }
 
-/// An open regular file. Cloning shares the descriptor.
+/// An open regular file, used as whom it was opened as. Cloning shares the descriptor.
 #[derive(Clone, Debug)]
 pub struct File {
     /// The descriptor, for [`crate::reactor::Op`].
@@ -77,7 +78,11 @@ pub struct File {
 
 impl File {
     /// Takes a descriptor just opened with `O_NONBLOCK`, if it is a regular file.
-    pub(super) fn from_opened(fd: OwnedFd, append: bool) -> Result<Self, Errno> {
+    pub(super) fn from_opened(
+        fd: OwnedFd,
+        append: bool,
+        identity: Option<Arc<Identity>>,
+    ) -> Result<Self, Errno> {
         let metadata = Metadata::of(fd.as_fd())?;
         if metadata.is_dir() {
             return Err(Errno::ISDIR);
@@ -90,13 +95,14 @@ impl File {
         // (io_uring/rw.c sets REQ_F_NOWAIT; tmpfs of 6.18 is not such a one any more).
         let status = if append { OFlags::APPEND } else { OFlags::empty() };
         rustix::fs::fcntl_setfl(&fd, status)?;
-        Ok(File { fd: Arc::new(fd) })
+        Ok(File { fd: Arc::new(OpenFd::new(fd, identity)) })
     }
 
     /// Closes it. Some filesystems (NFS, FUSE) tell only here that what was written is lost. While
     /// other clones hold the descriptor nothing is closed and nothing is wrong.
     pub fn close(self) -> Result<(), Errno> {
-        let Ok(fd) = Arc::try_unwrap(self.fd) else { return Ok(()) };
+        let Ok(OpenFd { fd, identity }) = Arc::try_unwrap(self.fd) else { return Ok(()) };
+        let _as_user = identity::assume(identity.as_ref())?;
         // SAFETY: the descriptor was taken out of its owner, so that nobody else uses or closes it.
         match unsafe { rustix::io::try_close(fd.into_raw_fd()) } {
             // Linux has closed it all the same (close(2), "Dealing with error returns").
@@ -107,6 +113,7 @@ impl File {
 
     /// The file's attributes.
     pub fn metadata(&self) -> Result<Metadata, Errno> {
+        let _as_user = self.fd.assume()?;
         Metadata::of(self.fd.as_fd())
     }
 
@@ -117,16 +124,25 @@ impl File {
 
     /// The room on the filesystem it is on.
     pub fn space(&self) -> Result<Space, Errno> {
+        let _as_user = self.fd.assume()?;
         Ok(Space::from_statvfs(&rustix::fs::fstatvfs(&self.fd)?))
     }
 
     /// Cuts or stretches it; it must be open for writing.
     pub fn set_size(&self, size: u64) -> Result<(), Errno> {
+        let _as_user = self.fd.assume()?;
         rustix::fs::ftruncate(&self.fd, size)
+    }
+
+    /// Waits until data and attributes are on stable storage.
+    pub fn sync(&self) -> Result<(), Errno> {
+        let _as_user = self.fd.assume()?;
+        rustix::fs::fsync(&self.fd)
     }
 
     /// Changes attributes; see [`Change`]. A new size needs a file open for writing.
     pub fn set(&self, change: &Change) -> Result<(), Errno> {
+        let _as_user = self.fd.assume()?;
         let mut outcome = LastFailure::default();
         if let Some(size) = change.size {
             outcome.keep(rustix::fs::ftruncate(&self.fd, size));
@@ -147,6 +163,7 @@ impl File {
     /// Writes all of `slices` at `offset`, on this thread, and answers their length. After an error
     /// a prefix may have been written.
     pub fn write_at(&self, slices: &[IoSlice<'_>], offset: u64) -> Result<usize, Errno> {
+        let _as_user = self.fd.assume()?;
         let total: usize = slices.iter().map(|slice| slice.len()).sum();
         let mut done = 0_usize;
         while done < total {
@@ -164,6 +181,7 @@ impl File {
     /// `drop_behind`): kernel and filesystem both have to know how. It tries with the byte at
     /// `offset`, which the kernel may begin to read; it waits for nothing.
     pub fn can_drop_behind(&self, offset: u64) -> bool {
+        let Ok(_as_user) = self.fd.assume() else { return false };
         let (mut byte, flags) = ([0], DONT_CACHE | ReadWriteFlags::NOWAIT);
         let mut slices = [IoSliceMut::new(&mut byte)];
         let answer = rustix::io::preadv2(&self.fd, &mut slices, offset, flags);
@@ -172,6 +190,7 @@ impl File {
 
     /// Reads at `offset`, on this thread: fewer bytes than asked only at the end of the file.
     pub fn read_at(&self, out: &mut [u8], offset: u64) -> Result<usize, Errno> {
+        let _as_user = self.fd.assume()?;
         let mut done = 0;
         while let Some(rest) = out.get_mut(done..).filter(|rest| !rest.is_empty()) {
             match rustix::io::pread(&self.fd, rest, offset.saturating_add(done as u64)) {

@@ -10,6 +10,7 @@ use rustix::io::Errno;
 
 use super::names::{components, push};
 use super::resolve;
+use crate::reactor::identity::Identity;
 
 /// A folder of the host, opened once and from then on named by its descriptor alone. Cloning
 /// shares it.
@@ -53,6 +54,16 @@ impl Root {
         resolve::directory(fd.as_fd(), b".")?;
         let may_hang = is_remote(rustix::fs::fstatfs(&fd)?.f_type);
         Ok(Root { folder: Arc::new(Folder { fd, host_paths: host_paths(path), may_hang }) })
+    }
+
+    /// The same as `identity`, for a folder that is its user's: root itself may be kept out of it
+    /// (NFS with root_squash).
+    ///
+    /// # Errors
+    /// As [`Root::open`] and [`Identity::assume`].
+    pub fn open_as(path: &Path, identity: &Arc<Identity>) -> Result<Root, Errno> {
+        let _as_user = identity.assume()?;
+        Root::open(path)
     }
 
     pub(super) fn fd(&self) -> BorrowedFd<'_> {

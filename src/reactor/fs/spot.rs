@@ -79,6 +79,7 @@ impl<'v> Spot<'v> {
 
     /// What is there by now, whatever the path led to when it was resolved.
     pub fn look_again(&self) -> Result<Option<Metadata>, Errno> {
+        let _as_user = self.view.assume()?;
         match &self.place {
             Place::In(directory) => {
                 let (_, name) = parent(&self.path).ok_or(Errno::NOENT)?;

@@ -1,6 +1,7 @@
 //! Mounted folders as one tree, and where a client's path leads in it.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
 use rustix::io::Errno;
 
@@ -11,6 +12,7 @@ use super::resolve;
 use super::root::Root;
 use super::spot::{Place, Spot};
 use super::walk::Walk;
+use crate::reactor::identity::{self, Assumed, Identity};
 
 /// What symbolic links in a tree mean to clients.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -32,6 +34,8 @@ pub struct View {
     mounts: Mounts,
     links: Links,
     may_hang: bool,
+    /// As whom everything in it is done, if not as the server itself.
+    identity: Option<Arc<Identity>>,
 }
 
 /// The directory a name is looked up in.
@@ -71,7 +75,28 @@ impl View {
     pub fn new(mounts: Vec<(Vec<u8>, Root)>, links: Links) -> Result<View, Errno> {
         let mounts = Mounts::new(mounts)?;
         let may_hang = mounts.roots().any(|(_, root)| root.may_hang());
-        Ok(View { mounts, links, may_hang })
+        Ok(View { mounts, links, may_hang, identity: None })
+    }
+
+    /// The same for a user of the host: whatever is found, opened or done in it, and with the files
+    /// and directories opened in it, is done as `identity`.
+    #[must_use]
+    pub fn used_as(self, identity: Arc<Identity>) -> View {
+        View { identity: Some(identity), ..self }
+    }
+
+    /// As whom everything in it is done; `None`: as the server itself.
+    pub fn identity(&self) -> Option<&Arc<Identity>> {
+        self.identity.as_ref()
+    }
+
+    /// Makes this thread act as whoever the view is for. Every act in it does so by itself; for
+    /// several in a row once is cheaper.
+    ///
+    /// # Errors
+    /// As [`Identity::assume`].
+    pub fn assume(&self) -> Result<Option<Assumed>, Errno> {
+        identity::assume(self.identity.as_ref())
     }
 
     /// Whether a mounted folder is on a filesystem that may block for long: NFS, SMB, FUSE and the
@@ -89,6 +114,7 @@ impl View {
     /// are refused. ENAMETOOLONG: 4096 bytes or more, be it only after links. EINVAL: a NUL.
     pub fn find(&self, path: &[u8], follow: bool) -> Result<Spot<'_>, Errno> {
         names::check(path)?;
+        let _as_user = self.assume()?;
         let end = End::of(path);
         if components(path).any(|part| part == b"..") {
             return Walk::new(self, path, follow, end).run();

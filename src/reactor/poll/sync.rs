@@ -76,7 +76,7 @@ impl SyncThread {
 
 fn run(jobs: &Receiver<Job>, finished: &Finished, waker: &Waker) {
     while let Ok(Job { id, file, work }) = jobs.recv() {
-        let result = work.run(file.as_fd());
+        let result = file.assume().and_then(|_as| work.run(file.as_fd()));
         drop(file);
         finished.lock().unwrap_or_else(PoisonError::into_inner).push((id, result));
         waker.wake();

@@ -156,6 +156,15 @@ impl Handle {
         Ok(probe)
     }
 
+    /// Registers this thread's credentials: the number entries name them by.
+    pub(super) fn register_personality(&self) -> io::Result<u16> {
+        self.ring().submitter().register_personality()
+    }
+
+    pub(super) fn unregister_personality(&self, number: u16) -> io::Result<()> {
+        self.ring().submitter().unregister_personality(number)
+    }
+
     fn submission(&self) -> io_uring::SubmissionQueue<'_> {
         // SAFETY: every caller in this file drops the queue before it returns, and `Handle` is
         // neither `Send` nor `Sync`, so no second one exists.

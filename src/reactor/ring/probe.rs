@@ -16,7 +16,7 @@ use super::diagnosis::{Host, cause_and_cure};
 use super::handle::{Handle, RingFlags};
 use crate::reactor::buffer::{Buffer, BufferPool};
 use crate::reactor::limits::{PoolLimits, ReactorLimits, SELF_TEST_WAIT_MAX};
-use crate::reactor::op::{Done, Op, Token};
+use crate::reactor::op::{Done, Op, OpenFd, Token};
 
 /// The opcodes the driver cannot do without.
 const OPCODES: [(u8, &str); 9] = [
@@ -120,7 +120,7 @@ fn self_test(ring: &mut Ring) -> Result<(), Failure> {
 
     let file = memfd_create("ring-self-test", MemfdFlags::CLOEXEC)
         .map_err(|errno| Failure::SelfTest("memfd_create", errno))?;
-    let file = Arc::new(file);
+    let file = Arc::new(OpenFd::from(file));
     let segments = vec![(Arc::new(sample()?), range.clone())];
     run(ring, "WRITE", Op::Write { file: Arc::clone(&file), offset: 0, segments })?;
     let (segments, drop_behind) = (vec![range.clone()], false);

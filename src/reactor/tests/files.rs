@@ -1,7 +1,6 @@
 //! Files: read, write, fsync.
 
 use std::fs::{File, OpenOptions};
-use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use super::*;
@@ -9,7 +8,7 @@ use super::*;
 fn file_in(directory: &Path) -> FileRef {
     let path = directory.join("file");
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path);
-    Arc::new(OwnedFd::from(file.unwrap()))
+    Arc::new(file.unwrap().into())
 }
 
 /// A directory on the disk, and one on tmpfs where there is one: the kernel takes different paths.
@@ -142,6 +141,7 @@ on_each_driver!(fsync_answers_for_files_and_not_for_sockets, |reactor| {
         assert_eq!(result, Ok(()));
     }
     let (socket, _far) = pair();
+    let socket: FileRef = Arc::new(Arc::into_inner(socket).unwrap().into());
     reactor.submit(Token(1), Op::Fsync { file: socket, data_only: false });
     let Done::Synced { result } = one(reactor).done else { panic!() };
     assert_eq!(result, Err(Errno::INVAL));

@@ -80,7 +80,7 @@ fn dropping_returns_everything(kind: Kind) {
     }
     let directory = tempfile::tempdir().unwrap();
     let file = std::fs::File::create(directory.path().join("f")).unwrap();
-    let file: FileRef = Arc::new(OwnedFd::from(file));
+    let file: FileRef = Arc::new(file.into());
     let segments = vec![(Arc::new(pool.large().unwrap()), 0..1 << 20)];
     reactor.submit(Token(4), Op::Write { file: Arc::clone(&file), offset: 0, segments });
     reactor.wait(Some(Instant::now() + Duration::from_millis(20)), &mut Vec::new()).unwrap();

@@ -157,7 +157,7 @@ impl Driver {
             "authenticated"
         );
         let roll = self.roll.take();
-        self.profile = roll.and_then(|roll| roll.profiles.get(&user).cloned());
+        self.profile = roll.and_then(|roll| roll.profiles.get(&user));
         let (connection, peer) = (self.number, Some(self.peer));
         self.party = Rc::new(Party { connection, peer, user: user.into() });
     }

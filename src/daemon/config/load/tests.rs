@@ -186,7 +186,8 @@ fn unknown_keys_name_the_nearest_one() {
         ("max_auth_trys", "max_auth_tries"),
         ("LoginGraceTime", "login_grace_time"),
         ("readonly", "read_only"),
-        ("authorized_keys_file", "authorized_keys"),
+        ("AuthorizedKeysFile", "authorized_keys_file"),
+        ("authorized_key", "authorized_keys"),
         ("lsten", "listen"),
         ("Cipher", "ciphers"),
     ] {

@@ -26,16 +26,18 @@ impl Spot<'_> {
         if let Some(there) = self.metadata.filter(Metadata::is_special) {
             return Err(how.refusal_of_special(&there));
         }
+        let _as_user = self.view.assume()?;
         let missing = if how.create { Errno::ACCESS } else { Errno::NOENT };
         let unnamed = if self.metadata.is_some() { Errno::ISDIR } else { missing };
         let (directory, name) = self.name(unnamed)?;
         let fd = resolve::open(directory, name.bytes, how.flags(), how.create_mode())?;
-        File::from_opened(fd, how.append)
+        File::from_opened(fd, how.append, self.view.identity().cloned())
     }
 
     /// Opens a directory for listing. Folders mounted in it are listed as such, and directories of
     /// the view that it lacks are added.
     pub fn open_dir(&self) -> Result<Dir, Errno> {
+        let _as_user = self.view.assume()?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let fd = match &self.place {
             Place::In(_) => {
@@ -49,7 +51,7 @@ impl Spot<'_> {
             }
         };
         let overlays = self.overlays(Some(fd.as_fd()));
-        Dir::new(fd, self.parent_metadata(), overlays)
+        Dir::new(fd, self.parent_metadata(), overlays, self.view.identity().cloned())
     }
 
     /// What ".." is in the client's view. Asking the kernel for ".." of a top would describe a
@@ -87,6 +89,7 @@ impl Spot<'_> {
     /// Makes a directory; the process's umask is taken off `mode`.
     pub fn mkdir(&self, mode: u32) -> Result<(), Errno> {
         let (directory, name) = self.new_name()?;
+        let _as_user = self.view.assume()?;
         rustix::fs::mkdirat(directory, &*name.with_slash, Change::mode_bits(mode))
     }
 
@@ -100,6 +103,7 @@ impl Spot<'_> {
             _ => {}
         }
         let (directory, name) = self.name(Errno::NOENT)?;
+        let _as_user = self.view.assume()?;
         rustix::fs::unlinkat(directory, &*name.with_slash, AtFlags::REMOVEDIR)
     }
 
@@ -112,12 +116,14 @@ impl Spot<'_> {
             return Err(Errno::NOTDIR);
         }
         let (directory, name) = self.name(Errno::NOENT)?;
+        let _as_user = self.view.assume()?;
         rustix::fs::unlinkat(directory, &*name.with_slash, AtFlags::empty())
     }
 
     /// Makes a symbolic link here with the text `target`, which is stored as it is.
     pub fn symlink(&self, target: &[u8]) -> Result<(), Errno> {
         let (directory, name) = self.new_name()?;
+        let _as_user = self.view.assume()?;
         rustix::fs::symlinkat(target, directory, &*name.with_slash)
     }
 
@@ -127,6 +133,7 @@ impl Spot<'_> {
     pub fn read_link(&self) -> Result<Vec<u8>, Errno> {
         let unnamed = if self.metadata.is_some() { Errno::INVAL } else { Errno::NOENT };
         let (directory, name) = self.name(unnamed)?;
+        let _as_user = self.view.assume()?;
         let text = rustix::fs::readlinkat(directory, name.bytes, Vec::new())?.into_bytes();
         Ok(self.in_clients_words(text))
     }

@@ -31,6 +31,7 @@ impl Spot<'_> {
         if matches!(self.place, Place::Virtual) {
             return if *change == Change::default() { Ok(()) } else { Err(Errno::ACCESS) };
         }
+        let _as_user = self.view.assume()?;
         let node = self.node()?;
         let node = node.as_fd();
         let mut outcome = LastFailure::default();
@@ -54,6 +55,7 @@ impl Spot<'_> {
     /// The room on the filesystem it is on. A directory of the view alone is on none, and answers
     /// for the first folder below it.
     pub fn space(&self) -> Result<Space, Errno> {
+        let _as_user = self.view.assume()?;
         let statvfs = match self.place {
             Place::Virtual => {
                 let root = self.view.mounts().first_below(&self.path).ok_or(Errno::NOSYS)?;

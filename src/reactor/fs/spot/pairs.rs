@@ -15,6 +15,7 @@ impl Spot<'_> {
     /// directories are checked before (a directory made in between would be replaced if empty).
     pub fn rename_exclusive(&self, to: &Spot<'_>) -> Result<(), Errno> {
         let ((from, old), (dir, new)) = self.ends_of_rename(to, true)?;
+        let _as_user = self.view.assume()?;
         let no_replace = RenameFlags::NOREPLACE;
         match rustix::fs::renameat_with(from, &*old.with_slash, dir, &*new.with_slash, no_replace) {
             Err(Errno::INVAL | Errno::NOSYS) => rename_by_link(from, &old, dir, &new),
@@ -25,6 +26,7 @@ impl Spot<'_> {
     /// Renames in one step, replacing `to` if it exists.
     pub fn rename_over(&self, to: &Spot<'_>) -> Result<(), Errno> {
         let ((from, old), (dir, new)) = self.ends_of_rename(to, false)?;
+        let _as_user = self.view.assume()?;
         rustix::fs::renameat(from, &*old.with_slash, dir, &*new.with_slash)
     }
 
@@ -67,6 +69,7 @@ impl Spot<'_> {
         }
         let (from, old) = self.name(Errno::NOENT)?;
         let (dir, new) = to.new_name()?;
+        let _as_user = self.view.assume()?;
         rustix::fs::linkat(from, old.bytes, dir, &*new.with_slash, AtFlags::empty())
     }
 }

@@ -1,0 +1,121 @@
+//! Logins of the host's users. Everything about them may wait for a directory or a network file
+//! system, so that each verdict is work for another thread than a shard's.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::{Keys, SystemUser, SystemUsers};
+use crate::auth::{
+    Attempt, Authenticator, Given, Login, LoginRules, Person, Proven, Trust, Users, Verdict, Work,
+};
+use crate::crypto::Presence;
+use crate::server::Profile;
+
+/// Lets the host's users in with the keys in their homes, and keeps what each is given.
+#[derive(Clone)]
+pub(crate) struct SystemLogins(Arc<Shared>);
+
+struct Shared {
+    users: SystemUsers,
+    rules: LoginRules,
+    trust: Trust,
+    /// The profiles of those who have logged in, as it was opened by the last login: one a user.
+    opened: Mutex<HashMap<String, Arc<Profile>>>,
+}
+
+/// A key as it is shown.
+enum Shown {
+    Offered(Vec<u8>),
+    Proven(Vec<u8>, Option<Presence>),
+}
+
+impl SystemLogins {
+    pub(crate) fn new(users: SystemUsers, rules: LoginRules, trust: Trust) -> Self {
+        Self(Arc::new(Shared { users, rules, trust, opened: Mutex::default() }))
+    }
+
+    /// What a user is given who has just logged in.
+    pub(crate) fn profile_of(&self, name: &str) -> Option<Arc<Profile>> {
+        self.0.opened.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    fn judge(&self, user: &str, shown: Shown, login: &Login, attempt: &Attempt) -> Verdict {
+        let (shared, user) = (Arc::clone(&self.0), user.to_owned());
+        let (login, attempt) = (login.clone(), *attempt);
+        Verdict::Later(Work::new(move || shared.judge(&user, &shown, &login, &attempt)))
+    }
+}
+
+impl Shared {
+    fn judge(&self, name: &str, shown: &Shown, login: &Login, attempt: &Attempt) -> Verdict {
+        // For somebody unknown a home that is not there is looked through.
+        let (user, unknown) = match self.users.find(name, attempt) {
+            Ok(user) => (user, None),
+            Err(cause) => (SystemUser::nobody(), Some(cause)),
+        };
+        let Keys { keys, passed_over } = self.users.keys(&user);
+        let person = Person { name: name.to_owned(), keys, ..Person::default() };
+        let users = Users::new(vec![person], self.rules.clone()).trusting(self.trust.clone());
+        let verdict = match shown {
+            Shown::Offered(blob) => users.key_offered(name, blob, login, attempt),
+            Shown::Proven(blob, presence) => {
+                let key = Proven { blob, presence: *presence };
+                users.key_verified(name, key, login, attempt)
+            }
+        };
+        let profile = self.users.profile(&user);
+        match (unknown, verdict, profile) {
+            (Some(cause), ..) => Verdict::Reject { cause },
+            (None, Verdict::Accept, Err(errno)) => {
+                let home = user.home.display();
+                Verdict::Reject { cause: format!("the home {home} cannot be opened: {errno}") }
+            }
+            (None, Verdict::Accept, Ok(profile)) => {
+                if matches!(shown, Shown::Proven(..)) {
+                    let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+                    opened.insert(name.to_owned(), Arc::new(profile));
+                }
+                Verdict::Accept
+            }
+            (None, Verdict::Reject { cause }, _) => {
+                let causes: Vec<String> = [cause].into_iter().chain(passed_over).collect();
+                Verdict::Reject { cause: causes.join("; ") }
+            }
+            (None, verdict, _) => verdict,
+        }
+    }
+}
+
+impl Authenticator for SystemLogins {
+    fn methods(&self) -> Vec<&'static str> {
+        vec!["publickey"]
+    }
+
+    fn key_offered(&self, user: &str, blob: &[u8], login: &Login, attempt: &Attempt) -> Verdict {
+        self.judge(user, Shown::Offered(blob.to_vec()), login, attempt)
+    }
+
+    fn key_verified(&self, user: &str, key: Proven<'_>, login: &Login, at: &Attempt) -> Verdict {
+        self.judge(user, Shown::Proven(key.blob.to_vec(), key.presence), login, at)
+    }
+
+    fn password(&self, _: &str, _: Given, _: &Login, _: &Attempt) -> Verdict {
+        not_offered()
+    }
+
+    fn interactive(&self, _: &str, _: &Login, _: &Attempt) -> Verdict {
+        not_offered()
+    }
+
+    fn answers(&self, _: &str, _: Vec<Given>, _: &Login, _: &Attempt) -> Verdict {
+        not_offered()
+    }
+
+    fn message(&self, _: &str) -> Option<String> {
+        None
+    }
+}
+
+fn not_offered() -> Verdict {
+    Verdict::Reject { cause: "the method is not offered".to_owned() }
+}

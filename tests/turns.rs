@@ -113,6 +113,9 @@ fn a_thousand_connections_at_once_are_all_greeted() {
     let settings = vec![
         ("max_connections", (CONNECTIONS + 10).to_string()),
         ("ident_timeout", "600".to_owned()),
+        // All of them from one address, and nobody logs in.
+        ("max_startups", (CONNECTIONS + 10).to_string()),
+        ("per_source_max_startups", "0".to_owned()),
     ];
     let server =
         Server::start_with(&scratch, &Options { settings, shards: Some(2), ..Options::default() });

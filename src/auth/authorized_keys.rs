@@ -15,7 +15,7 @@ use crate::crypto::{
 };
 
 pub use options::KeyOptions;
-pub(super) use options::{Demands, Unfit, networks};
+pub(super) use options::{Demands, Unfit, network, networks};
 
 /// What lines are read by.
 #[derive(Clone, Debug)]

@@ -49,3 +49,12 @@ pub const TOTP_SECRET_BYTES_MAX: usize = 128;
 
 /// Longest otpauth URI, in bytes. They have to fit into a QR code.
 pub const TOTP_URI_BYTES_MAX: usize = 1024;
+/// Sources with a penalty, of each address family: what sshd keeps. All of them take some 8 MiB.
+pub const PENALISED_SOURCES_MAX: usize = 65_536;
+
+/// A PROXY protocol header of version 1 with its line end: what its specification says suffices.
+pub const PROXY_V1_BYTES_MAX: usize = 107;
+
+/// A PROXY protocol header of version 2. Addresses take 52 bytes of it (216 more for Unix sockets);
+/// the rest is what a proxy adds about TLS, some 2 KiB at most where it adds certificates' names.
+pub const PROXY_V2_BYTES_MAX: usize = 4096;

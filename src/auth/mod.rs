@@ -1,5 +1,5 @@
 //! Who may log in: the users, their keys, passwords and one-time codes, and the verdict on an
-//! attempt.
+//! attempt; and who may connect at all: sources, penalties, early drop.
 //!
 //! PURE: bytes and values in, a [`Verdict`] out. It reads no file (the daemon hands it their
 //! bytes), keeps no clock and checks no signature: the protocol core has verified that before it
@@ -12,12 +12,16 @@ mod chains;
 pub mod limits;
 mod login;
 pub mod password;
+mod penalties;
+mod proxy_header;
 #[cfg(test)]
 #[path = "../../tests/peer/recipe.rs"]
 mod recipe;
 mod revocation;
 mod rules;
 mod secrets;
+mod source;
+mod startups;
 mod totp;
 mod trust;
 mod users;
@@ -27,10 +31,14 @@ pub use authorized_keys::{AuthorizedKey, KeyFile, KeyOptions, KeyRules, Rejected
 pub use chains::{Chain, Chains, Progress, Questions, Step};
 pub use login::{Login, Proof};
 pub use password::{PasswordCheck, PasswordHash};
+pub use penalties::{Offence, Overflow, Penalised, Penalties, PenaltyRules};
+pub use proxy_header::{ProxyHeader, ProxyHeaderError};
 pub use revocation::{RevocationProblem, Revocations};
 pub use rules::LoginRules;
 pub use secrets::{PasswordDigest, Problem, Secrets, UsedCodes};
+pub use source::{NetBlocks, Networks, parse_network};
+pub use startups::Startups;
 pub use totp::{Totp, TotpState};
 pub use trust::Trust;
-pub use users::{Person, Users};
+pub use users::{NO_SUCH_USER, Person, Users};
 pub use verdict::{Attempt, Authenticator, Given, Proven, Verdict, Work, judge};

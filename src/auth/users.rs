@@ -157,7 +157,7 @@ impl Users {
 }
 
 /// The cause in the log where a name is nobody's.
-const NO_SUCH_USER: &str = "no such user";
+pub const NO_SUCH_USER: &str = "no such user";
 
 impl std::fmt::Debug for Users {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::config::Config;
+use super::config::{Config, penalty_rules};
 use super::host_key::HostKeys;
-use crate::auth::{Chain, Chains, LoginRules, UsedCodes};
+use crate::auth::{Chain, Chains, LoginRules, Networks, UsedCodes};
 use crate::crypto::Moduli;
 use crate::reactor::DriverChoice;
-use crate::server::{CryptoThreads, CurrentRoll, Names, PagePolicy, Settings, Verbs};
+use crate::server::{
+    AdmissionRules, CryptoThreads, CurrentRoll, Names, PagePolicy, Settings, Verbs,
+};
 use crate::ssh::{Prompt, ServerConfig, StrictKex, TransportConfig, WindowBudget};
 
 /// Everything the server is told.
@@ -31,6 +33,7 @@ pub(crate) fn settings(config: &Config, roll: Arc<CurrentRoll>) -> Settings {
         verbs: Verbs::new(&config.enabled_exec),
         pages: PagePolicy::new(config.write_behind_bytes, config.file_cache == "drop"),
         connections_max: wide(config.max_connections),
+        admission: admission(config),
         idle_timeout: seconds(config.idle_timeout),
     }
 }
@@ -75,6 +78,26 @@ pub(crate) fn login_rules(config: &Config, stand_in_secret: [u8; 32]) -> LoginRu
 pub(crate) fn chains(texts: &[String]) -> Option<Chains> {
     let chains = texts.iter().filter_map(|text| Chain::parse(text).ok()).collect();
     (!texts.is_empty()).then(|| Chains::new(chains))
+}
+
+/// Who is let in. What is text here was checked when it was read.
+fn admission(config: &Config) -> AdmissionRules {
+    let built_in = AdmissionRules::default();
+    let networks = |list: &[ipnet::IpNet]| Networks::new(list.to_vec());
+    let bound = |value: u64| unless_zero(value).map(wide);
+    AdmissionRules {
+        allow: networks(&config.allow_addresses),
+        deny: networks(&config.deny_addresses),
+        startups: config.max_startups.parse().unwrap_or(built_in.startups),
+        net_blocks: config.per_source_net_block_size.parse().unwrap_or(built_in.net_blocks),
+        startups_per_source_max: bound(config.per_source_max_startups),
+        connections_per_source_max: bound(config.per_source_max_connections),
+        connections_per_user_max: bound(config.per_user_max_connections),
+        sessions_per_user_max: bound(config.per_user_max_sessions),
+        penalties: penalty_rules(&config.per_source_penalties).unwrap_or(built_in.penalties),
+        penalty_exempt: networks(&config.per_source_penalty_exempt_list),
+        proxies: networks(&config.proxy_protocol_from),
+    }
 }
 
 /// The transport's part of it.
@@ -136,7 +159,7 @@ fn wide(value: u64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::Users;
+    use crate::auth::{Overflow, PenaltyRules, Users};
     use crate::daemon::config::{Layer, load};
     use crate::server::{Profiles, Roll};
 
@@ -194,6 +217,8 @@ mod tests {
         assert_eq!(settings.ssh.window_bytes_max, ServerConfig::default().window_bytes_max);
         assert_eq!(settings.ssh.auth_timeout, Some(Duration::from_secs(120)));
         assert!(settings.shards >= 1 && settings.driver == DriverChoice::Auto);
+        assert_eq!(settings.admission, AdmissionRules::default());
+        assert_eq!(made("per_source_penalties = 'no'").admission.penalties, None);
         assert_eq!(made("login_grace_time = 0").ssh.auth_timeout, None);
     }
 
@@ -211,8 +236,34 @@ mod tests {
              client_versions = ['*', '!bad*']\ncompression = 'none'\n\
              pubkey_accepted_algorithms = '-ecdsa*'\nrequired_rsa_size = 2048\n\
              window_bytes_max = '1M'\nwindow_budget_bytes = '3M'\n\
-             file_cache = 'drop'\nwrite_behind_bytes = '4M'\n",
+             file_cache = 'drop'\nwrite_behind_bytes = '4M'\n\
+             max_startups = '1:2:3'\nper_source_max_startups = 4\n\
+             per_source_max_connections = 5\nper_source_net_block_size = '24:56'\n\
+             per_source_penalties = ['min:3s', 'overflow6:deny-all']\n\
+             per_source_penalty_exempt_list = '192.0.2.1'\nper_user_max_connections = 6\n\
+             per_user_max_sessions = 7\nallow_addresses = ['192.0.2.2']\n\
+             deny_addresses = ['192.0.2.3']\nproxy_protocol_from = ['2001:db8::/32']\n",
         );
+        let only =
+            |address: &str| Networks::new(vec![crate::auth::parse_network(address).unwrap()]);
+        let expected = AdmissionRules {
+            allow: only("192.0.2.2"),
+            deny: only("192.0.2.3"),
+            startups: "1:2:3".parse().unwrap(),
+            net_blocks: "24:56".parse().unwrap(),
+            startups_per_source_max: Some(4),
+            connections_per_source_max: Some(5),
+            connections_per_user_max: Some(6),
+            sessions_per_user_max: Some(7),
+            penalties: Some(PenaltyRules {
+                min_ms: 3_000,
+                overflow6: Overflow::DenyAll,
+                ..PenaltyRules::default()
+            }),
+            penalty_exempt: only("192.0.2.1"),
+            proxies: only("2001:db8::/32"),
+        };
+        assert_eq!(settings.admission, expected);
         assert!(settings.pages.drop_behind && settings.pages.write_behind_bytes == 4 << 20);
         let ssh = &settings.ssh;
         assert_eq!(settings.listen, ["[::1]:7".parse().unwrap()]);

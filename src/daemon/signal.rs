@@ -8,7 +8,7 @@ use signal_hook::iterator::Signals;
 
 use super::failure::Failure;
 use super::reload::Reload;
-use crate::server::{Statistics, Stop, imbalance_percent};
+use crate::server::{REFUSALS, Statistics, Stop, imbalance_percent};
 
 /// Watches for signals on a thread of its own until the process ends.
 ///
@@ -50,7 +50,7 @@ pub(crate) fn watch(
     Ok(())
 }
 
-/// A line for each shard, and one for what they are together.
+/// A line for each shard, one for what they are together, and one for who was turned away.
 fn log(statistics: &Statistics) {
     let shards = statistics.shards();
     for (shard, seen) in shards.iter().enumerate() {
@@ -68,5 +68,20 @@ fn log(statistics: &Statistics) {
         bytes_a_second = shards.iter().map(|shard| shard.bytes_a_second).sum::<u64>(),
         imbalance_percent = imbalance_percent(&shards),
         "statistics"
+    );
+    let admission = statistics.admission();
+    let refused: Vec<String> = REFUSALS
+        .iter()
+        .zip(admission.refused)
+        .filter(|(_, count)| *count > 0)
+        .map(|(cause, count)| format!("{cause}={count}"))
+        .collect();
+    tracing::info!(
+        startups = admission.startups,
+        refused = admission.refused.iter().sum::<u64>(),
+        causes = refused.join(","),
+        penalised_sources4 = admission.penalised_sources.0,
+        penalised_sources6 = admission.penalised_sources.1,
+        "statistics of admission"
     );
 }

@@ -5,6 +5,7 @@
 //! here waits. A connection that ends sends its last bytes (at most [`FLUSH_TIMEOUT`] long),
 //! cancels what still runs and is [`gone`](Driver::is_gone) when the last completion has come back.
 
+mod entry;
 mod events;
 mod login;
 mod output;
@@ -18,9 +19,11 @@ use std::time::Instant;
 use rustix::io::Errno;
 
 use self::login::Tried;
+use super::admission::Ticket;
 use super::inbound::Inbound;
 use super::job::{Finished, Jobs};
 use super::limits::{FLUSH_TIMEOUT, HEAVY_BYTES, HEAVY_TIME, STARVED_RETRY};
+use super::mailbox::Arrival;
 use super::outbound::Outbound;
 use super::profile::Profile;
 use super::roll::Roll;
@@ -36,6 +39,8 @@ use crate::ssh::{ChannelId, Connection, DisconnectReason};
 
 /// What a connection may use of its shard.
 pub(super) struct Place<'a> {
+    /// The shard's number.
+    pub(super) shard: usize,
     pub(super) settings: &'a Settings,
     pub(super) jobs: &'a Jobs,
     pub(super) verdicts: &'a Verdicts,
@@ -72,7 +77,16 @@ pub(super) struct Driver {
     pub(super) number: u64,
     slot: u32,
     socket: Socket,
+    /// Where it comes from; what a proxy says, once it has.
     peer: SocketAddr,
+    /// The proxy, where there is one that speaks for another.
+    proxy: Option<SocketAddr>,
+    /// The PROXY header has still to come, and the judgement with it.
+    awaits_header: bool,
+    /// What it holds of the bounds of connections.
+    ticket: Ticket,
+    /// How it ended, as far as that may be held against its source.
+    ending: entry::Ending,
     party: Rc<Party>,
     /// What has been proved of the user.
     login: Login,
@@ -115,24 +129,17 @@ pub(super) struct Driver {
 }
 
 impl Driver {
-    pub(super) fn new(
-        number: u64,
-        slot: u32,
-        socket: Socket,
-        peer: SocketAddr,
-        mut ssh: Connection,
-        now: Instant,
-    ) -> Self {
-        if tracing::enabled!(tracing::Level::TRACE) {
-            ssh.set_trace(Box::new(move |packet| {
-                tracing::trace!(connection = number, %peer, "{packet}");
-            }));
-        }
-        Self {
+    pub(super) fn new(arrival: Arrival, slot: u32, ssh: Connection, now: Instant) -> Self {
+        let Arrival { socket, peer, number, ticket, proxied } = arrival;
+        let mut made = Self {
             number,
             slot,
-            socket,
+            socket: Arc::new(socket),
             peer,
+            proxy: None,
+            awaits_header: proxied,
+            ticket,
+            ending: entry::Ending::default(),
             party: Rc::new(Party { connection: number, peer: Some(peer), user: "".into() }),
             login: Login::default(),
             roll: None,
@@ -159,6 +166,20 @@ impl Driver {
             last_heavy: None,
             peer_ident: String::new(),
             key: None,
+        };
+        if !proxied {
+            made.trace();
+        }
+        made
+    }
+
+    /// Shows every packet from here on in the log, where that is wanted.
+    fn trace(&mut self) {
+        if tracing::enabled!(tracing::Level::TRACE) {
+            let (number, peer) = (self.number, self.peer);
+            self.ssh.set_trace(Box::new(move |packet| {
+                tracing::trace!(connection = number, %peer, "{packet}");
+            }));
         }
     }
 
@@ -199,6 +220,8 @@ impl Driver {
         let since = self.last_heavy.map(|then| now.saturating_duration_since(then));
         let moves_little = since.is_none_or(|since| since >= HEAVY_TIME);
         match (&self.profile, moves_little) {
+            // Nothing of it is opened any more: deadlines hold whoever else has work for the shard.
+            (None, _) if self.phase != Phase::Open || self.ssh.is_closed() => Weight::Light,
             (None, _) => Weight::Stranger,
             (Some(_), true) => Weight::Light,
             (Some(_), false) => Weight::Heavy,
@@ -232,6 +255,7 @@ impl Driver {
                 Ok(count) => self.outbound.sent(count),
                 Err(errno) => {
                     self.outbound.sent(0);
+                    self.ending.peer_left |= entry::is_departure(errno);
                     self.lost(&format!("sending failed: {errno}"));
                 }
             },
@@ -277,39 +301,27 @@ impl Driver {
         self.bytes_received += count as u64;
         self.work_bytes += count as u64;
         match result {
-            Ok(0) => self.lost("the peer closed the connection"),
+            Ok(0) => {
+                self.ending.peer_left |= self.phase == Phase::Open;
+                self.lost("the peer closed the connection");
+            }
             Ok(_) | Err(Errno::CANCELED) => {}
-            Err(errno) => self.lost(&format!("receiving failed: {errno}")),
+            Err(errno) => {
+                self.ending.peer_left |= entry::is_departure(errno);
+                self.lost(&format!("receiving failed: {errno}"));
+            }
         }
     }
 
     /// Everything that can be done now is done.
     pub(super) fn progress(&mut self, place: &mut Place<'_>) {
-        if self.phase == Phase::Open {
+        if self.phase == Phase::Open && self.awaits_header {
             self.unfinished = false;
             self.starved = false;
-            // What came first is carried out first: a CLOSE of the channel must find nothing parked
-            // but what waits for something else than its turn.
-            self.resume_parked(place);
-            self.take_input(place);
-            // A command runs once it has been asked for.
-            self.resume_parked(place);
-            self.advise(place);
-            self.send_errors();
-            self.finish_sessions();
-            self.pump(place);
-            self.arm(place);
-            let much = std::mem::take(&mut self.work_bytes) >= HEAVY_BYTES;
-            if much || place.turn_is_over() {
-                self.last_heavy = Some(place.now);
-            }
-            if self.starved {
-                // The shard has no buffer for it: it is not to invite more bytes than it must.
-                self.ssh.shrink_windows();
-            }
-            if self.ssh.is_closed() {
-                self.phase = Phase::Flushing(place.now + FLUSH_TIMEOUT);
-            }
+            self.take_header(place);
+        }
+        if self.phase == Phase::Open && !self.awaits_header {
+            self.carry_on(place);
         }
         if let Phase::Flushing(_) = self.phase {
             self.pump(place);
@@ -319,6 +331,37 @@ impl Driver {
         }
         if self.phase == Phase::Ending {
             self.cancel(place);
+        }
+    }
+
+    /// The turn of a connection that is open: what has arrived, and what is to leave.
+    fn carry_on(&mut self, place: &mut Place<'_>) {
+        self.unfinished = false;
+        self.starved = false;
+        // What came first is carried out first: a CLOSE of the channel must find nothing parked
+        // but what waits for something else than its turn.
+        self.resume_parked(place);
+        self.take_input(place);
+        if self.phase != Phase::Open {
+            return;
+        }
+        // A command runs once it has been asked for.
+        self.resume_parked(place);
+        self.advise(place);
+        self.send_errors();
+        self.finish_sessions();
+        self.pump(place);
+        self.arm(place);
+        let much = std::mem::take(&mut self.work_bytes) >= HEAVY_BYTES;
+        if much || place.turn_is_over() {
+            self.last_heavy = Some(place.now);
+        }
+        if self.starved {
+            // The shard has no buffer for it: it is not to invite more bytes than it must.
+            self.ssh.shrink_windows();
+        }
+        if self.ssh.is_closed() {
+            self.phase = Phase::Flushing(place.now + FLUSH_TIMEOUT);
         }
     }
 
@@ -391,6 +434,7 @@ impl Driver {
             Phase::Flushing(_) | Phase::Ending => {}
             Phase::Open => {
                 if let Some(event) = self.ssh.handle_timeout(place.now) {
+                    self.deadline_passed(&event);
                     self.event(place, event);
                 }
                 if self.sessions.iter().any(Session::has_job) {
@@ -411,7 +455,8 @@ impl Driver {
         self.ssh.disconnect(DisconnectReason::ByApplication, cause);
     }
 
-    /// Lets go of everything and writes the last log line; `connections` are still open elsewhere.
+    /// Lets go of everything, writes the last log line and answers for how it ended;
+    /// `connections` are still open elsewhere.
     pub(super) fn finish(mut self, place: &mut Place<'_>, connections: usize) {
         let mut sessions = std::mem::take(&mut self.sessions);
         for session in &mut sessions {
@@ -421,7 +466,14 @@ impl Driver {
             }
         }
         drop(sessions);
+        let (quiet, offence) = (self.was_a_probe(), self.offence());
         drop(self.inbound);
+        self.ticket.end(offence, place.now);
+        if quiet {
+            let (connection, peer) = (self.number, self.peer);
+            tracing::debug!(connection, %peer, connections, "closed by a peer that said nothing");
+            return;
+        }
         tracing::info!(
             connection = self.number,
             peer = %self.peer,

@@ -141,3 +141,11 @@ pub const NAMES_BYTES_MAX: usize = 192 * 1024;
 
 /// Most ranges in one reply to ranges@asyncssh.com; the client asks on where it ends.
 pub const RANGES_MAX: usize = 4096;
+
+/// A source that is turned away again and again for the same cause gets one line in the log in so
+/// long, with the number of refusals.
+pub const REFUSAL_LOG_INTERVAL_MS: u64 = 10_000;
+
+/// Sources that get such lines in that time, so 6 lines a second at most; the refusals of others
+/// are counted on the next line.
+pub const REFUSAL_LOG_SOURCES_MAX: usize = 64;

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Mutex;
 
+use super::admission::Ticket;
 use super::job::Finished;
 use super::sealing::SealedTrain;
 use super::verdicts::Judged;
@@ -17,6 +18,10 @@ pub(super) struct Arrival {
     pub(super) peer: SocketAddr,
     /// Number of the connection, unique in this process.
     pub(super) number: u64,
+    /// Its place in the server.
+    pub(super) ticket: Ticket,
+    /// It begins with a PROXY header, and is judged by what that says.
+    pub(super) proxied: bool,
 }
 
 /// One shard's letter box; any thread may drop something in.

@@ -3,13 +3,14 @@
 //! Owns the shards (one thread a core, `shard`), accepting and placing connections (`accept`,
 //! `placement`), the driver of one connection (`connection`), the pipeline between SFTP and files
 //! (`session`, `perform`, `train`, `writes`, `pages`), the order in which connections get their
-//! turn (`turns`), the threads for what may take long (`blocking`, `job`) and those that seal
-//! (`sealing`). It must not know how it was configured or logged (that is `daemon`), nor make a
-//! system call of its own: those are the reactor's. Invariant: a connection leaves its shard only
-//! when every operation it submitted has completed, so that no buffer that the kernel knows, no
-//! descriptor and no handle outlives it.
+//! turn (`turns`), who is let in (`admission`), the threads for what may take long or seals
+//! (`blocking`, `job`, `sealing`). It must not know how it was configured or logged (that is
+//! `daemon`), nor make a system call of its own: those are the reactor's. Invariant: a connection
+//! leaves its shard only when every operation it submitted has completed, so that no buffer that
+//! the kernel knows, no descriptor and no handle outlives it.
 
 mod accept;
+mod admission;
 mod blocking;
 mod connection;
 mod digest;
@@ -39,6 +40,7 @@ mod turns;
 mod verdicts;
 mod writes;
 
+pub use admission::{AdmissionRules, AdmissionStatistics, REFUSALS, Refusal};
 pub use names::Names;
 pub use pages::PagePolicy;
 pub use profile::{MakeProfile, Profile, Profiles};

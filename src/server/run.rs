@@ -4,10 +4,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use rustix::io::Errno;
 
 use super::accept::{Acceptor, Listener, Seat, listen};
+use super::admission::Gate;
 use super::blocking::Blocking;
 use super::mailbox::Mailbox;
 use super::placement::Load;
@@ -121,8 +123,9 @@ pub fn run(
     }
     let loads: Vec<Arc<Load>> = seats.iter().map(|seat| seat.load.clone()).collect();
     let places: Vec<_> = seats.iter().map(|s| (s.mailbox.clone(), s.load.clone())).collect();
-    let statistics = Statistics::new(&loads);
-    let acceptor = Arc::new(Acceptor::new(listeners, seats, settings.connections_max));
+    let gate = Arc::new(Gate::new(settings.admission.clone(), Instant::now()));
+    let statistics = Statistics::new(&loads, &gate);
+    let acceptor = Arc::new(Acceptor::new(listeners, seats, settings.connections_max, gate));
     for (index, (shard, (mailbox, load))) in started.iter().zip(places).enumerate() {
         let acceptor = (index == 0).then(|| acceptor.clone());
         // A shard that ended meanwhile shows in join below.

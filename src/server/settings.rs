@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::reactor::DriverChoice;
-use crate::server::{CryptoThreads, CurrentRoll, Names, PagePolicy, Verbs};
+use crate::server::{AdmissionRules, CryptoThreads, CurrentRoll, Names, PagePolicy, Verbs};
 
 /// Everything [`run`](super::run) needs; checked and complete.
 pub struct Settings {
@@ -29,6 +29,8 @@ pub struct Settings {
     pub pages: PagePolicy,
     /// Most connections at once; more are closed as they come.
     pub connections_max: usize,
+    /// Which of them are let in.
+    pub admission: AdmissionRules,
     /// A connection that moves no byte for this long is closed.
     pub idle_timeout: Option<Duration>,
 }

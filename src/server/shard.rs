@@ -193,7 +193,7 @@ impl Shard {
             return;
         }
         if token.0 & LISTENER != 0 {
-            self.accepted(token, done);
+            self.accepted(clock.now, token, done);
             return;
         }
         let slot = Driver::slot_of(token);
@@ -236,10 +236,10 @@ impl Shard {
         }
     }
 
-    fn accepted(&mut self, token: Token, done: Done) {
+    fn accepted(&mut self, now: Instant, token: Token, done: Done) {
         let Some(acceptor) = self.acceptor.clone() else { return };
         match done {
-            Done::Accepted(Ok(socket)) if !self.stop.requested() => acceptor.place(socket),
+            Done::Accepted(Ok(socket)) if !self.stop.requested() => acceptor.place(socket, now),
             Done::Accepted(Err(errno)) => {
                 tracing::warn!(error = %errno, "a connection could not be accepted");
             }
@@ -260,20 +260,15 @@ impl Shard {
         let slot = entry.key();
         let random = super::run::random();
         let ssh = Connection::server(self.settings.roll.get().ssh.clone(), random, now);
-        entry.insert(Driver::new(
-            arrival.number,
-            u32::try_from(slot).unwrap_or(u32::MAX),
-            Arc::new(arrival.socket),
-            arrival.peer,
-            ssh,
-            now,
-        ));
+        let number = u32::try_from(slot).unwrap_or(u32::MAX);
+        entry.insert(Driver::new(arrival, number, ssh, now));
         self.turns.add(slot, Weight::Stranger);
     }
 
     /// The connections, their turns, and the rest of the shard for whoever is at work.
     fn split(&mut self, clock: Clock) -> (&mut Slab<Driver>, &mut Turns, Place<'_>) {
         let place = Place {
+            shard: self.index,
             settings: &self.settings,
             jobs: &self.jobs,
             verdicts: &self.verdicts,

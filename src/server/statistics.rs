@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::admission::{AdmissionStatistics, Gate};
 use super::placement::Load;
 
 /// One shard, of late.
@@ -17,19 +18,28 @@ pub struct ShardStatistics {
     pub trains_sealed_elsewhere: u64,
 }
 
-/// A view of all shards; cheap to clone, and to look at from any thread.
+/// A view of all shards and of the door; cheap to clone, and to look at from any thread.
 #[derive(Clone)]
-pub struct Statistics(Arc<[Arc<Load>]>);
+pub struct Statistics {
+    loads: Arc<[Arc<Load>]>,
+    gate: Arc<Gate>,
+}
 
 impl Statistics {
-    pub(super) fn new(loads: &[Arc<Load>]) -> Self {
-        Self(loads.into())
+    pub(super) fn new(loads: &[Arc<Load>], gate: &Arc<Gate>) -> Self {
+        Self { loads: loads.into(), gate: Arc::clone(gate) }
     }
 
     /// Every shard, by its number.
     #[must_use]
     pub fn shards(&self) -> Vec<ShardStatistics> {
-        self.0.iter().map(|load| load.seen()).collect()
+        self.loads.iter().map(|load| load.seen()).collect()
+    }
+
+    /// Who was turned away, and who is held off.
+    #[must_use]
+    pub fn admission(&self) -> AdmissionStatistics {
+        self.gate.statistics()
     }
 }
 

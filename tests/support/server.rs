@@ -40,6 +40,8 @@ impl Subject {
 pub(crate) struct Options {
     /// `None` leaves the server's own default.
     pub(crate) shards: Option<u32>,
+    /// `ring` or `poll`, whatever `RINGFERRY_TEST_DRIVER` says.
+    pub(crate) driver: Option<&'static str>,
     pub(crate) read_only: bool,
     /// Our users file: who logs in and what each sees is then for it to say.
     pub(crate) users_file: Option<PathBuf>,
@@ -65,8 +67,6 @@ pub(crate) struct Options {
     pub(crate) binds: Vec<(PathBuf, &'static str)>,
     /// The users of the host that the server finds log in: see `binds`.
     pub(crate) system_users: bool,
-    /// The driver, if it is not the one that is tested with.
-    pub(crate) driver: Option<&'static str>,
     /// Descriptors the server may have open.
     pub(crate) descriptors_max: Option<u32>,
 }
@@ -307,9 +307,9 @@ pub(crate) fn ringferry() -> Command {
 
 fn ringferry_command(scratch: &Scratch, options: &Options, user: &str) -> Command {
     let mut command = ringferry();
-    let driver = std::env::var("RINGFERRY_TEST_DRIVER").unwrap_or_else(|_| "ring".into());
-    let driver = options.driver.unwrap_or(&driver);
-    command.args(["serve", "--listen", "127.0.0.1:0", "--driver", driver]);
+    let chosen = || std::env::var("RINGFERRY_TEST_DRIVER").unwrap_or_else(|_| "ring".into());
+    let driver = options.driver.map_or_else(chosen, str::to_owned);
+    command.args(["serve", "--listen", "127.0.0.1:0", "--driver", &driver]);
     match &options.users_file {
         Some(path) => command.args(["--set", &format!("users_file={}", path.display())]),
         None if options.system_users => command.args(["--set", "system_users=true"]),

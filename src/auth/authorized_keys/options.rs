@@ -337,7 +337,7 @@ pub(in crate::auth) fn networks(list: &str) -> Option<Vec<IpNet>> {
 }
 
 /// A network. One with bits behind its prefix is one of two things, and nobody knows which.
-fn network(address: &str, prefix: &str) -> Option<IpNet> {
+pub(in crate::auth) fn network(address: &str, prefix: &str) -> Option<IpNet> {
     // By the standard library, which does not read 010 as 10 where sshd would read it as 8.
     let address: IpAddr = address.parse().ok()?;
     let mut prefix: u8 = prefix.parse().ok().filter(|_| !prefix.starts_with('+'))?;

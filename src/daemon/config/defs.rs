@@ -3,12 +3,13 @@
 //! A new setting is a new row here and a field in [`Config`]; parsing, errors, the sample file and
 //! the manual follow. Names and meanings are sshd_config(5)'s where it has the setting.
 
+mod admission;
+mod algorithms;
 mod logins;
 
 use super::Config;
 use super::place::{Place, Unit};
 use super::read;
-use super::selection::Kind;
 use super::value::Value;
 use crate::crypto::{RSA_BITS_MAX, RSA_BITS_MIN, RSA_BITS_MIN_DEFAULT};
 use crate::daemon::system_users::{check_pattern, check_template};
@@ -33,7 +34,7 @@ pub(crate) fn definition(key: &str) -> Option<&'static Definition> {
 }
 
 /// A week in seconds: long enough for any deadline, short enough to catch a wrong unit.
-const WEEK: u64 = 604_800;
+pub(super) const WEEK: u64 = 604_800;
 
 /// An hour in seconds: the most that a step of a connection's start may take.
 const HOUR: u64 = 3_600;
@@ -416,6 +417,17 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
             zero: None,
         },
     },
+    admission::MAX_STARTUPS,
+    admission::PER_SOURCE_MAX_STARTUPS,
+    admission::PER_SOURCE_MAX_CONNECTIONS,
+    admission::PER_SOURCE_NET_BLOCK_SIZE,
+    admission::PER_SOURCE_PENALTIES,
+    admission::PER_SOURCE_PENALTY_EXEMPT_LIST,
+    admission::PER_USER_MAX_CONNECTIONS,
+    admission::PER_USER_MAX_SESSIONS,
+    admission::ALLOW_ADDRESSES,
+    admission::DENY_ADDRESSES,
+    admission::PROXY_PROTOCOL_FROM,
     Definition {
         key: "idle_timeout",
         doc: "Time without a request after which a connection is closed.",
@@ -527,79 +539,15 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
             },
         },
     },
-    Definition {
-        key: "moduli_file",
-        doc: "Groups for diffie-hellman-group-exchange-sha256, in the format of moduli(5), such as \
-              /etc/ssh/moduli. Empty: those of RFC 3526.",
-        default: || Value::List(vec![]),
-        place: Place::Paths(|config| &mut config.moduli_file),
-    },
-    Definition {
-        key: "strict_kex",
-        doc: "The strict key exchange, which stops packets from being cut out of a session's start \
-              (CVE-2023-48795). on: with clients that have it. safe: other clients do not get the \
-              algorithms the attack works on. required: other clients are turned away. off: never.",
-        default: || Value::text("on"),
-        place: Place::Choice {
-            at: |config| &mut config.strict_kex,
-            among: &["off", "on", "safe", "required"],
-        },
-    },
-    Definition {
-        key: "algorithms",
-        doc: "Which algorithms are offered, before the lists below change it. hardened: \
-              post-quantum key exchange, AEAD ciphers and encrypt-then-MAC only. default: that and \
-              curve25519. compatible: that and NIST's curves, Diffie-Hellman and MACs over the \
-              plaintext, for clients such as curl with an old libssh2. legacy: that and SHA-1 MACs \
-              and CBC ciphers, with a warning in the log.",
-        default: || Value::text("default"),
-        place: Place::Choice {
-            at: |config| &mut config.algorithms,
-            among: &["hardened", "default", "compatible", "legacy"],
-        },
-    },
-    Definition {
-        key: "kex_algorithms",
-        doc: "Key exchange methods the server offers. The client's order decides which is used.",
-        default: || Value::List(vec![]),
-        place: Place::Names { at: |config| &mut config.kex_algorithms, kind: Kind::KEX },
-    },
-    Definition {
-        key: "host_key_algorithms",
-        doc: "Host key algorithms the server offers, of those its keys can sign with. The client's \
-              order decides which is used.",
-        default: || Value::List(vec![]),
-        place: Place::Names { at: |config| &mut config.host_key_algorithms, kind: Kind::HOST_KEY },
-    },
-    Definition {
-        key: "ciphers",
-        doc: "Ciphers the server offers. The client's order decides which is used.",
-        default: || Value::List(vec![]),
-        place: Place::Names { at: |config| &mut config.ciphers, kind: Kind::CIPHER },
-    },
-    Definition {
-        key: "macs",
-        doc: "MACs the server offers for the ciphers that need one, those of the -ctr and -cbc \
-              kinds. The client's order decides which is used.",
-        default: || Value::List(vec![]),
-        place: Place::Names { at: |config| &mut config.macs, kind: Kind::MAC },
-    },
-    Definition {
-        key: "compression",
-        doc: "Compressions the server offers. The client's order decides which is used; most ask \
-              for none.",
-        default: || Value::List(vec![]),
-        place: Place::Names { at: |config| &mut config.compression, kind: Kind::COMPRESSION },
-    },
-    Definition {
-        key: "pubkey_accepted_algorithms",
-        doc: "Signatures users may log in with.",
-        default: || Value::List(vec![]),
-        place: Place::Names {
-            at: |config| &mut config.pubkey_accepted_algorithms,
-            kind: Kind::USER_KEY,
-        },
-    },
+    algorithms::MODULI_FILE,
+    algorithms::STRICT_KEX,
+    algorithms::ALGORITHMS,
+    algorithms::KEX_ALGORITHMS,
+    algorithms::HOST_KEY_ALGORITHMS,
+    algorithms::CIPHERS,
+    algorithms::MACS,
+    algorithms::COMPRESSION,
+    algorithms::PUBKEY_ACCEPTED_ALGORITHMS,
 ];
 
 /// The only root that is made when it is missing: a mistyped path must not be served empty.

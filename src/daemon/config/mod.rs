@@ -8,11 +8,14 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use ipnet::IpNet;
+
 use crate::crypto::Preset;
 
 pub(crate) mod defs;
 mod fault;
 mod load;
+mod penalties;
 mod place;
 pub(crate) mod read;
 mod render;
@@ -23,6 +26,7 @@ mod value;
 
 pub use fault::Fault;
 pub use load::{Layer, load};
+pub(crate) use penalties::penalty_rules;
 pub use render::{key_table, render};
 pub use secret::SecretText;
 use selection::Kind;
@@ -117,6 +121,28 @@ pub struct Config {
     pub window_budget_bytes: u64,
     /// Connections the server holds.
     pub max_connections: u64,
+    /// Random early drop, as BEGIN:RATE:FULL.
+    pub max_startups: String,
+    /// Connections of a source that have not logged in; 0: no bound.
+    pub per_source_max_startups: u64,
+    /// Connections of a source; 0: no bound.
+    pub per_source_max_connections: u64,
+    /// Bits of an IPv4 and an IPv6 address that name a source, as 32:64.
+    pub per_source_net_block_size: String,
+    /// Penalties, each as NAME:TIME: see [`penalty_rules`].
+    pub per_source_penalties: Vec<String>,
+    /// Addresses without penalties.
+    pub per_source_penalty_exempt_list: Vec<IpNet>,
+    /// Connections of a user; 0: no bound.
+    pub per_user_max_connections: u64,
+    /// Sessions of a user; 0: no bound.
+    pub per_user_max_sessions: u64,
+    /// Addresses that may connect; empty: all.
+    pub allow_addresses: Vec<IpNet>,
+    /// Addresses that may not.
+    pub deny_addresses: Vec<IpNet>,
+    /// Proxies that say whom they speak for.
+    pub proxy_protocol_from: Vec<IpNet>,
     /// Seconds without a packet of data after which a connection is closed; 0: never.
     pub idle_timeout: u64,
     /// `keep` or `drop`: whether files stay in memory behind a transfer.

@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use ipnet::IpNet;
 use toml::de::DeValue;
 
 use super::Config;
@@ -98,6 +99,8 @@ pub(crate) enum Place<C = Config> {
     AbsolutePaths(At<C, Vec<PathBuf>>),
     /// At least one ADDR:PORT.
     Addresses(At<C, Vec<SocketAddr>>),
+    /// Networks and single addresses.
+    Networks(At<C, Vec<IpNet>>),
 }
 
 impl<C: Clone> Place<C> {
@@ -112,6 +115,7 @@ impl<C: Clone> Place<C> {
                 | Self::Paths(_)
                 | Self::AbsolutePaths(_)
                 | Self::Addresses(_)
+                | Self::Networks(_)
         )
     }
 
@@ -151,6 +155,9 @@ impl<C: Clone> Place<C> {
             Self::Addresses(_) => {
                 "ADDR:PORT, such as \"127.0.0.1:2222\" or \"[::]:22\", or a list of them".to_owned()
             }
+            Self::Networks(_) => {
+                "an address or a network, such as \"192.0.2.0/24\", or a list of them".to_owned()
+            }
         }
     }
 
@@ -189,6 +196,7 @@ impl<C: Clone> Place<C> {
                 }
                 *at(config) = addresses;
             }
+            Self::Networks(at) => *at(config) = read::each(value, read::network)?,
         }
         Ok(())
     }
@@ -222,6 +230,7 @@ impl<C: Clone> Place<C> {
                 list(at(config).iter().map(|path| quote(&path.to_string_lossy())))
             }
             Self::Addresses(at) => list(at(config).iter().map(|addr| quote(&addr.to_string()))),
+            Self::Networks(at) => list(at(config).iter().map(|net| quote(&net.to_string()))),
         }
     }
 

@@ -3,8 +3,11 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use ipnet::IpNet;
+
 use super::place::Unit;
 use super::value::{Value, quote};
+use crate::auth::parse_network;
 use crate::vfs::limits::PATH_BYTES_MAX;
 
 pub(super) fn flag(value: &Value) -> Result<bool, String> {
@@ -58,7 +61,7 @@ fn bytes(text: &str) -> Option<u64> {
 }
 
 /// `90`, `10m`, `1h30m`: a sum of numbers with their units, as sshd_config(5) TIME FORMATS.
-fn seconds(text: &str) -> Option<u64> {
+pub(super) fn seconds(text: &str) -> Option<u64> {
     let (mut total, mut rest) = (0u64, text);
     if rest.is_empty() {
         return None;
@@ -86,7 +89,7 @@ fn seconds(text: &str) -> Option<u64> {
     Some(total)
 }
 
-fn plain_digits(text: &str) -> Option<u64> {
+pub(super) fn plain_digits(text: &str) -> Option<u64> {
     // parse() alone would also take a leading `+`.
     if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
 }
@@ -198,6 +201,10 @@ pub(super) fn client_path(path: &str) -> Result<(), String> {
 pub(super) fn address(value: &Value) -> Result<SocketAddr, String> {
     let parsed = text(value)?.parse();
     parsed.map_err(|_| format!("{} is not ADDR:PORT", value.describe()))
+}
+
+pub(super) fn network(value: &Value) -> Result<IpNet, String> {
+    parse_network(text(value)?)
 }
 
 /// A single value counts as a list of one.

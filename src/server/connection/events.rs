@@ -4,7 +4,8 @@ use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::{Driver, Place};
+use super::entry::contained;
+use super::{Driver, Phase, Place};
 use crate::server::profile::Profile;
 use crate::server::run;
 use crate::server::session::{Asked, Command, Party, Session, Site, parse};
@@ -16,11 +17,15 @@ const STDERR: u32 = 1;
 impl Driver {
     /// Opens the packets that have arrived and acts on them.
     pub(super) fn take_input(&mut self, place: &mut Place<'_>) {
-        while self.ssh.wants_input() && !self.unfinished {
+        while self.ssh.wants_input() && !self.unfinished && self.phase == Phase::Open {
             let (buffer, filled) = self.inbound.bytes();
             let start = filled.start;
             let input = buffer.get_mut(filled).unwrap_or_default();
-            let handled = self.ssh.handle_input(place.now, input);
+            let stranger = self.profile.is_none();
+            let ssh = &mut self.ssh;
+            let Some(handled) = contained(stranger, || ssh.handle_input(place.now, input)) else {
+                return self.crashed();
+            };
             if handled.consumed == 0 && handled.event.is_none() {
                 break;
             }
@@ -115,11 +120,14 @@ impl Driver {
 
     pub(super) fn event(&mut self, place: &mut Place<'_>, event: Event) {
         match event {
-            Event::Connected { peer_ident } => self.peer_ident = peer_ident,
+            Event::Connected { peer_ident } => self.identified(place, peer_ident),
             Event::KexDone { first } => self.keys_exchanged(first),
             Event::AuthRequest(request) => self.authenticate(place, &request),
             Event::AuthRefused(refused) => self.refused_attempt(refused),
-            Event::ChannelOpenRequested { .. } => self.ssh.handle_channel_verdict(place.now, true),
+            Event::ChannelOpenRequested { .. } => {
+                let accept = self.may_open_session();
+                self.ssh.handle_channel_verdict(place.now, accept);
+            }
             Event::ChannelRequest { channel, request } => {
                 self.channel_request(place, channel, &request);
             }
@@ -128,9 +136,13 @@ impl Driver {
                     session.input_ended = true;
                 }
             }
-            Event::Closed { channel } => self.channel_closed(place, channel),
-            Event::Authenticated { user } => self.authenticated(user),
+            Event::Closed { channel } => {
+                self.ticket.close_session();
+                self.channel_closed(place, channel);
+            }
+            Event::Authenticated { user } => self.authenticated(place, user),
             Event::Disconnected { by_peer, reason, description } => {
+                self.turned_away(by_peer, reason);
                 let who = if by_peer { "peer disconnected" } else { "disconnected" };
                 let cause = format!("{who} (reason {reason}): {}", description);
                 self.cause.get_or_insert(cause);
@@ -140,7 +152,7 @@ impl Driver {
         }
     }
 
-    fn authenticated(&mut self, user: String) {
+    fn authenticated(&mut self, place: &Place<'_>, user: String) {
         let info = self.ssh.info();
         tracing::info!(
             connection = self.number,
@@ -156,6 +168,9 @@ impl Driver {
             sent = %info.sent.names(),
             "authenticated"
         );
+        if self.has_too_many_connections(place, &user) {
+            return;
+        }
         let roll = self.roll.take();
         self.profile = roll.and_then(|roll| roll.profiles.get(&user));
         let (connection, peer) = (self.number, Some(self.peer));

@@ -1,10 +1,11 @@
 //! Logging in: requests put to the authenticator, its verdicts told to the protocol core.
 
-use crate::auth::{Attempt, Verdict, judge};
+use crate::auth::{Attempt, NO_SUCH_USER, Verdict, judge};
 use crate::crypto::KeyLabel;
 use crate::server::verdicts::{Judged, Pending};
 use crate::ssh::{AuthMethod, AuthRequest, RefusedAttempt};
 
+use super::entry::contained;
 use super::{Driver, Place};
 
 /// What an attempt was, for the log.
@@ -39,7 +40,8 @@ impl Driver {
     pub(super) fn authenticate(&mut self, place: &Place<'_>, request: &AuthRequest) {
         let attempt = Attempt { peer: self.peer.ip(), now: place.wall_clock };
         let roll = place.settings.roll.get();
-        let verdict = judge(&*roll.authenticator, request, &self.login, &attempt);
+        let judged = || judge(&*roll.authenticator, request, &self.login, &attempt);
+        let Some(verdict) = contained(true, judged) else { return self.crashed() };
         self.roll = Some(roll);
         let tried = Tried::of(request);
         match verdict {
@@ -63,7 +65,10 @@ impl Driver {
         match &verdict {
             Verdict::Accept if !tried.offered => self.show_message(&tried.user),
             Verdict::Partial { methods, .. } => self.log_partial(&tried, &methods.join(",")),
-            Verdict::Reject { cause } => self.log_refused(&tried, cause),
+            Verdict::Reject { cause } => {
+                self.ending.unknown_user |= cause == NO_SUCH_USER;
+                self.log_refused(&tried, cause);
+            }
             _ => {}
         }
         if verdict == Verdict::Accept && !tried.offered {

@@ -25,7 +25,8 @@ fn a_user_has_what_the_file_says_and_defaults_for_the_rest() {
     let users = loaded(
         "[users.ann]\nroot = '/srv/ann'\nauthorized_keys = ['k1', 'k2']\n\
          authorized_keys_files = '/etc/keys'\npassword_hash = 'hash'\n\
-         totp_secret = 'secret'\nprincipals = 'ops'\nhome = '/in'\nread_only = true\numask = '022'\n\
+         totp_secret = 'secret'\nprincipals = 'ops'\n\
+         home = '/in'\nread_only = true\numask = '022'\n\
          file_mode = '0640'\ndirectory_mode = '1750'\nignore_setstat = ['mode', 'times']\n\
          symlinks = 'refuse'\nquota_bytes = '10G'\nquota_files = 1000\nfree_bytes_min = '1M'\n\
          [[users.ann.mounts]]\npath = '/in'\nfolder = '/data/in'\n\

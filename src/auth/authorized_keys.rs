@@ -14,8 +14,8 @@ use crate::crypto::{
     signature_algorithms,
 };
 
-pub use options::KeyOptions;
 pub(super) use options::{Demands, Unfit, network, networks};
+pub use options::{KeyOptions, expiry_time};
 
 /// What lines are read by.
 #[derive(Clone, Debug)]

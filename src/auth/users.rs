@@ -25,6 +25,8 @@ pub struct Person {
     pub secrets: Secrets,
     /// Which proofs have to come together; `None`: as for everybody.
     pub chains: Option<Chains>,
+    /// When the account ends, in seconds since 1970.
+    pub expires: Option<i64>,
     /// Shown just before a login succeeds.
     pub message: Option<String>,
 }
@@ -61,8 +63,18 @@ pub struct Users {
 struct Known {
     secrets: Secrets,
     chains: Option<Arc<Chains>>,
+    expires: Option<i64>,
     message: Option<String>,
 }
+
+impl Known {
+    fn has_expired(&self, now: i64) -> bool {
+        self.expires.is_some_and(|end| end <= now)
+    }
+}
+
+/// The cause in the log where everything else would do.
+const EXPIRED: &str = "the account has expired";
 
 impl Users {
     /// These users.
@@ -84,6 +96,7 @@ impl Users {
             made.people.push(Known {
                 secrets: person.secrets,
                 chains: person.chains.map(Arc::new),
+                expires: person.expires,
                 message: person.message,
             });
         }
@@ -113,6 +126,23 @@ impl Users {
 
     fn chains_of<'a>(&'a self, known: Option<&'a Known>) -> &'a Arc<Chains> {
         known.and_then(|known| known.chains.as_ref()).unwrap_or(&self.chains)
+    }
+
+    fn judge_key(
+        &self,
+        user: &str,
+        blob: &[u8],
+        shown: Shown,
+        attempt: &Attempt,
+    ) -> Result<(), String> {
+        let judged = self.keys.judge(user, blob, shown, attempt);
+        let known = self.find_person(user);
+        match judged {
+            Ok(()) if known.is_some_and(|known| known.has_expired(attempt.now)) => {
+                Err(EXPIRED.to_owned())
+            }
+            judged => judged,
+        }
     }
 
     /// The questions that come next. Before anything is proved they are the same whoever it is.
@@ -145,9 +175,11 @@ impl Users {
         let chains = Arc::clone(self.chains_of(known));
         let secrets = known.map(|known| &known.secrets);
         let check = Check::new(user, secrets, &self.stand_ins, &self.rules.used_codes);
+        let expired = known.is_some_and(|known| known.has_expired(now));
         let (login, known) = (login.clone(), known.is_some());
         let slow = check.is_slow(&typed);
         let work = move || match check.judge(&typed, now) {
+            Ok(()) if known && expired => Verdict::reject(EXPIRED),
             Ok(()) if known => login.advance(&chains, Proof::of(step)),
             Err(cause) if known => Verdict::reject(cause),
             _ => Verdict::reject(NO_SUCH_USER),
@@ -174,7 +206,7 @@ impl Authenticator for Users {
     }
 
     fn key_offered(&self, user: &str, blob: &[u8], login: &Login, attempt: &Attempt) -> Verdict {
-        let judged = self.keys.judge(user, blob, Shown::Offered, attempt);
+        let judged = self.judge_key(user, blob, Shown::Offered, attempt);
         let wanted = login.wants_key(self.chains_of(self.find_person(user)), blob);
         match judged {
             Ok(()) if wanted => Verdict::Accept,
@@ -184,7 +216,7 @@ impl Authenticator for Users {
     }
 
     fn key_verified(&self, user: &str, key: Proven<'_>, login: &Login, at: &Attempt) -> Verdict {
-        let judged = self.keys.judge(user, key.blob, Shown::Proven(key.presence), at);
+        let judged = self.judge_key(user, key.blob, Shown::Proven(key.presence), at);
         let chains = self.chains_of(self.find_person(user));
         match judged {
             Ok(()) => login.advance(chains, Proof::of_key(key.blob)),

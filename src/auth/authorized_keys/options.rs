@@ -14,7 +14,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use subtle::Choice;
 
-use super::printable;
+use super::{KeyRules, printable};
 use crate::auth::Attempt;
 use crate::crypto::Presence;
 use crate::ssh::pattern;
@@ -131,7 +131,7 @@ impl KeyOptions {
             },
             ("expiry-time", Some(time)) => {
                 // Of two the earlier one counts, as in sshd.
-                let end = seconds(&time, zone)?;
+                let end = seconds(&time, zone).map_err(|what| format!("expiry-time: {what}"))?;
                 self.expires = Some(self.expires.map_or(end, |other| other.min(end)));
             }
             ("cert-authority", None) => self.authority = true,
@@ -349,9 +349,17 @@ pub(in crate::auth) fn network(address: &str, prefix: &str) -> Option<IpNet> {
     (net.network() == net.addr()).then_some(net)
 }
 
+/// The time that `text` names, in seconds since 1970, as `expiry-time=` has it.
+///
+/// # Errors
+/// What is wrong, in words for the person who wrote it.
+pub fn expiry_time(text: &str, rules: &KeyRules) -> Result<i64, String> {
+    seconds(text, &rules.zone)
+}
+
 /// `YYYYMMDD`, with `HHMM` or `HHMMSS` behind it, and `Z` where it is UTC.
 fn seconds(text: &str, zone: &TimeZone) -> Result<i64, String> {
-    let wrong = || format!("expiry-time: {:?} is not YYYYMMDD[HHMM[SS]][Z]", shown(text));
+    let wrong = || format!("{:?} is not YYYYMMDD[HHMM[SS]][Z]", shown(text));
     let upper = text.to_ascii_uppercase();
     let text = upper.as_str();
     let (digits, zone) = match text.strip_suffix('Z').or_else(|| text.strip_suffix("UTC")) {

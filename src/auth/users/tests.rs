@@ -118,6 +118,26 @@ fn a_hashed_password_takes_work_whoever_it_is_for() {
     }
 }
 
+/// From that second on nothing lets in, and no other answer tells of it.
+#[test]
+fn an_account_that_has_expired_is_closed() {
+    let ann = |expires| Person { keys: vec![key(1)], expires: Some(expires), ..with_hash("ann") };
+    let judged = |expires, method| match ask_of(&of_keys(vec![ann(expires)]), "ann", method) {
+        Verdict::Later(work) => work.run(),
+        verdict => verdict,
+    };
+    let right = || [offered(vec![1; 51]), verified(vec![1; 51]), password("correct horse")];
+    for method in right() {
+        assert_eq!(judged(ATTEMPT.now + 1, method), Verdict::Accept);
+    }
+    for expires in [ATTEMPT.now, 0] {
+        for method in right() {
+            assert_eq!(cause(judged(expires, method)), "the account has expired");
+        }
+        assert_eq!(cause(judged(expires, password("battery"))), "wrong password");
+    }
+}
+
 /// Before anything is proved, what is offered and asked does not tell who is who.
 #[test]
 fn everybody_is_asked_the_same_at_first() {

@@ -154,6 +154,7 @@ impl Reading<'_> {
             keys: self.keys(user, faults),
             principals: own.principals.clone(),
             chains: chains(&own.authentication_methods),
+            expires: self.expires(&user.user, faults),
             message: (!own.message.is_empty()).then(|| own.message.clone()),
             secrets,
         };
@@ -179,6 +180,15 @@ impl Reading<'_> {
         };
         access.free_bytes_min = own.free_bytes_min;
         access
+    }
+
+    fn expires(&self, user: &Table<UserSettings>, faults: &mut Vec<Fault>) -> Option<i64> {
+        let text = &user.value.expiry_time;
+        if text.is_empty() {
+            return None;
+        }
+        let read = authorized_keys::expiry_time(text, &self.keys);
+        read.map_err(|what| faults.push(user.fault("expiry_time", what))).ok()
     }
 
     /// Why the user cannot log in, however the proofs are put together.

@@ -36,6 +36,8 @@ pub struct UserSettings {
     pub authorized_keys_files: Vec<PathBuf>,
     /// Chains of methods, any of which lets the user in; empty: as for everybody.
     pub authentication_methods: Vec<String>,
+    /// When the account ends; empty: never.
+    pub expiry_time: String,
     /// Shown just before a login succeeds; empty: nothing is.
     pub message: String,
     /// The hash of a password.

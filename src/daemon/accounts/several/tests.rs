@@ -254,3 +254,17 @@ fn a_folder_too_deep_to_rule_is_a_mistake() {
     let said = scene.said();
     assert!(said[0].contains("users.ann.folders") && said[0].contains("levels deep"), "{said:?}");
 }
+
+#[test]
+fn an_account_that_has_ended_and_a_time_that_is_none() {
+    let scene = Scene::new(&format!(
+        "[users.ann]\nroot = 'DIR/a'\nauthorized_keys = ['{KEY}']\nexpiry_time = '19691231Z'\n\
+         [users.bob]\nroot = 'DIR/b'\nauthorized_keys = ['{KEY}']\nexpiry_time = '20991231'\n"
+    ));
+    let accounts = scene.read().unwrap();
+    assert!(!logs_in(&accounts, "ann", KEY) && logs_in(&accounts, "bob", KEY));
+    let scene = Scene::new("[users.ann]\nroot = 'DIR/a'\nexpiry_time = '2027-12-31'\n");
+    let expected = "DIR/users.toml:3: users.ann.expiry_time: \"2027-12-31\" is not \
+                    YYYYMMDD[HHMM[SS]][Z]";
+    assert_eq!(scene.said(), [expected]);
+}

@@ -93,6 +93,17 @@ static USER_KEYS: &[Definition<UserSettings>] = &[
         },
     },
     Definition {
+        key: "expiry_time",
+        doc: "When the account ends: YYYYMMDD, HHMM or HHMMSS behind it, Z behind that for UTC. \
+              Sessions that are open go on.",
+        default: || Value::text(""),
+        place: Place::Text {
+            at: |user| &mut user.expiry_time,
+            form: "a time as in expiry-time= of authorized_keys, such as \"20271231\"",
+            check: |_| Ok(()),
+        },
+    },
+    Definition {
         key: "message",
         doc: "Text shown to the user just before a login succeeds.",
         default: || Value::text(""),

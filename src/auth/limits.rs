@@ -58,3 +58,13 @@ pub const PROXY_V1_BYTES_MAX: usize = 107;
 /// A PROXY protocol header of version 2. Addresses take 52 bytes of it (216 more for Unix sockets);
 /// the rest is what a proxy adds about TLS, some 2 KiB at most where it adds certificates' names.
 pub const PROXY_V2_BYTES_MAX: usize = 4096;
+
+/// Wrong one-time codes in a row, each with a right first proof, until there are pauses between
+/// them: a person mistypes, or is late, a few times.
+pub const WRONG_CODES_FREE: u32 = 5;
+
+/// The first such pause, in seconds; each further one is twice as long.
+pub const CODE_PAUSE_SECONDS: i64 = 30;
+
+/// How often it doubles: up to 64 minutes, with which half a million codes take 50 years.
+pub const CODE_PAUSE_DOUBLINGS_MAX: u32 = 7;

@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::chains::{Chains, Progress, Step};
 use super::verdict::Verdict;
+use crate::crypto::KeyLabel;
 use crate::ssh::AuthVerdict;
 
 /// The proofs of one connection, in their order. They are worth nothing to any other user name:
@@ -18,7 +19,7 @@ pub struct Login {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proof {
     step: Step,
-    /// SHA-256 of the key that signed.
+    /// SHA-256 of the fingerprint of the key that signed.
     key: Option<[u8; 32]>,
 }
 
@@ -29,10 +30,12 @@ impl Proof {
         Self { step, key: None }
     }
 
-    /// A signature by this key.
+    /// A signature by this key, or by the one that this certificate is for: the key is what was
+    /// proved, and one key can have any number of certificates.
     #[must_use]
     pub fn of_key(blob: &[u8]) -> Self {
-        Self { step: Step::PublicKey, key: Some(Sha256::digest(blob).into()) }
+        let key = Sha256::digest(KeyLabel::of(blob).fingerprint.as_bytes());
+        Self { step: Step::PublicKey, key: Some(key.into()) }
     }
 }
 
@@ -116,6 +119,25 @@ mod tests {
         let again = login.advance(&chains, Proof::of_key(b"one"));
         assert!(matches!(again, Verdict::Reject { .. }), "{again:?}");
         assert_eq!(login.advance(&chains, Proof::of_key(b"two")), Verdict::Accept);
+    }
+
+    /// Two certificates for one key, or one beside the key, are one key.
+    #[test]
+    fn a_key_and_its_certificates_are_one_key() {
+        use crate::auth::recipe::{HOLDER, Recipe, public_blob};
+        let (chains, mut login) = (chains("publickey,publickey"), Login::default());
+        let certificate = Recipe::new().blob();
+        let other = Recipe { serial: 77, ..Recipe::new() }.blob();
+        assert_ne!(certificate, other);
+        let (proof, _) = partial(login.advance(&chains, Proof::of_key(&certificate)));
+        login.record(proof);
+        for again in [certificate, other, public_blob(HOLDER)] {
+            assert!(!login.wants_key(&chains, &again));
+            let verdict = login.advance(&chains, Proof::of_key(&again));
+            assert!(matches!(verdict, Verdict::Reject { .. }), "{verdict:?}");
+        }
+        let verdict = login.advance(&chains, Proof::of_key(&public_blob(HOLDER + 1)));
+        assert_eq!(verdict, Verdict::Accept);
     }
 
     #[test]

@@ -7,6 +7,8 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use super::chains::Step;
+use super::limits::{CODE_PAUSE_DOUBLINGS_MAX, CODE_PAUSE_SECONDS, WRONG_CODES_FREE};
 use super::verdict::Given;
 use super::{PasswordCheck, PasswordHash, Totp, TotpState};
 
@@ -79,18 +81,60 @@ impl std::error::Error for Problem {}
 /// The one-time codes that have let somebody in, so that none does twice: one state a user, over
 /// all connections and reloads. A restart forgets them.
 #[derive(Clone, Debug, Default)]
-pub struct UsedCodes(Arc<Mutex<HashMap<String, TotpState>>>);
+pub struct UsedCodes(Arc<Mutex<HashMap<String, CodeState>>>);
+
+#[derive(Clone, Copy, Debug, Default)]
+struct CodeState {
+    used: TotpState,
+    /// Wrong codes in a row that came with a right first proof.
+    wrong: u32,
+    /// Until then no code is right, in seconds since 1970.
+    locked_until: i64,
+}
+
+/// What a code is worth to whoever sends it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Weight {
+    /// Nothing: what came with it was wrong.
+    None,
+    /// It is the first proof: strangers send those too, and are to lock nobody out.
+    First,
+    /// Something was proved before, so that guessing has a meaning and has to be slow.
+    Second,
+}
 
 impl UsedCodes {
-    /// Whether the code is right and was not used. Only one that is `wanted` becomes used.
-    fn verify(&self, user: &str, totp: &Totp, code: &str, now: i64, wanted: bool) -> bool {
+    /// Whether the code is right and was not used. One that decides becomes used by that.
+    fn verify(&self, user: &str, totp: &Totp, code: &str, now: i64, weight: Weight) -> bool {
         let mut states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut state = states.get(user).copied().unwrap_or_default();
-        let right = totp.verify(code, now, &mut state);
-        if right && wanted {
-            states.insert(user.to_owned(), state);
+        let mut used = state.used;
+        let right = totp.verify(code, now, &mut used) & (state.locked_until <= now);
+        if right {
+            state.used = used;
         }
+        match (weight, right) {
+            (Weight::None, _) | (Weight::First, false) => return right,
+            (Weight::First | Weight::Second, true) => (state.wrong, state.locked_until) = (0, 0),
+            (Weight::Second, false) => state.failed(now),
+        }
+        states.insert(user.to_owned(), state);
         right
+    }
+}
+
+impl CodeState {
+    /// One more wrong code (RFC 4226 section 7.3): from the fifth in a row on there is a pause
+    /// before the next, twice as long each time. What was sent during one does not count.
+    fn failed(&mut self, now: i64) {
+        if self.locked_until > now {
+            return;
+        }
+        self.wrong = self.wrong.saturating_add(1);
+        if let Some(doublings) = self.wrong.checked_sub(WRONG_CODES_FREE) {
+            let pause = CODE_PAUSE_SECONDS << doublings.min(CODE_PAUSE_DOUBLINGS_MAX);
+            self.locked_until = now.saturating_add(pause);
+        }
     }
 }
 
@@ -99,6 +143,13 @@ impl UsedCodes {
 pub(super) struct Typed {
     pub(super) password: Option<Given>,
     pub(super) code: Option<Given>,
+}
+
+impl Typed {
+    /// Whether it is all that the step asks for, and nothing else.
+    pub(super) fn is_what(&self, step: Step) -> bool {
+        self.password.is_some() == step.needs_password() && self.code.is_some() == step.needs_code()
+    }
 }
 
 /// What it is compared with. It owns all of that, so that the work can be done on another thread.
@@ -116,6 +167,8 @@ enum Password {
     /// Slow.
     Hash(PasswordCheck),
 }
+
+const WRONG_CODE: &str = "wrong code, or one that was used before, or too soon after wrong ones";
 
 /// The second factor of those who have none: the work is done, and counts for nothing.
 static NOBODYS_TOTP: LazyLock<Option<Totp>> = LazyLock::new(|| Totp::of([0; 20]).ok());
@@ -149,19 +202,26 @@ impl Check {
         typed.password.is_some() && matches!(self.password, Password::Hash(_))
     }
 
+    /// `proved`: something was, before.
+    ///
     /// # Errors
     /// What is wrong, for the log.
-    pub(super) fn judge(&self, typed: &Typed, now: i64) -> Result<(), &'static str> {
+    pub(super) fn judge(&self, typed: &Typed, proved: bool, now: i64) -> Result<(), &'static str> {
         let password = typed.password.as_ref().map(|given| self.is_password(given));
         // A code is not used up by a wrong password: it would tell that it was right.
         let wanted = password != Some(false);
-        let code = typed.code.as_ref().map(|given| self.is_code(given, now, wanted));
+        let weight = match (wanted, password.is_some() || proved) {
+            (false, _) => Weight::None,
+            (true, false) => Weight::First,
+            (true, true) => Weight::Second,
+        };
+        let code = typed.code.as_ref().map(|given| self.is_code(given, now, weight));
         match (password, code) {
             (None, None) => Err("nothing was typed"),
             (Some(false), _) if !self.has_password => Err("the user has no password"),
             (Some(false), _) => Err("wrong password"),
             (_, Some(false)) if self.totp.is_none() => Err("the user has no second factor"),
-            (_, Some(false)) => Err("wrong code, or one that was used before"),
+            (_, Some(false)) => Err(WRONG_CODE),
             _ => Ok(()),
         }
     }
@@ -174,11 +234,11 @@ impl Check {
         right & self.has_password
     }
 
-    fn is_code(&self, given: &str, now: i64, wanted: bool) -> bool {
+    fn is_code(&self, given: &str, now: i64, weight: Weight) -> bool {
         let totp = self.totp.as_ref().or(NOBODYS_TOTP.as_ref());
-        let wanted = wanted && self.totp.is_some();
+        let weight = if self.totp.is_some() { weight } else { Weight::None };
         let right =
-            totp.is_some_and(|it| self.used_codes.verify(&self.user, it, given, now, wanted));
+            totp.is_some_and(|it| self.used_codes.verify(&self.user, it, given, now, weight));
         right & self.totp.is_some()
     }
 }
@@ -232,15 +292,41 @@ mod tests {
         let code = Totp::of([7; 20]).unwrap().code(now);
         let judge = |password: &str, code: &str| {
             let typed = Typed { password: given(password), code: given(code) };
-            with_totp(&used).judge(&typed, now)
+            with_totp(&used).judge(&typed, false, now)
         };
         assert_eq!(judge("wrong", &code), Err("wrong password"));
         assert!(judge("sesame", "000000").is_err());
         assert_eq!(judge("sesame", &code), Ok(()));
-        assert_eq!(judge("sesame", &code), Err("wrong code, or one that was used before"));
+        assert_eq!(judge("sesame", &code), Err(WRONG_CODE));
         let later = Totp::of([7; 20]).unwrap().code(now + 60);
         let typed = Typed { password: given("sesame"), code: given(&later) };
-        assert_eq!(with_totp(&used).judge(&typed, now + 60), Ok(()));
+        assert_eq!(with_totp(&used).judge(&typed, false, now + 60), Ok(()));
+    }
+
+    /// A million codes at three a time are not many: guessing has to be slow.
+    #[test]
+    fn whoever_guesses_codes_has_to_wait_longer_and_longer() {
+        let used = UsedCodes::default();
+        let judge = |code: &str, proved: bool, now: i64| {
+            let typed = Typed { password: None, code: given(code) };
+            with_totp(&used).judge(&typed, proved, now)
+        };
+        let right = |now: i64| Totp::of([7; 20]).unwrap().code(now);
+        // Strangers lock nobody out.
+        for _ in 0..1000 {
+            assert!(judge("000000", false, 1_000).is_err());
+        }
+        assert_eq!(judge(&right(1_000), true, 1_000), Ok(()));
+        for _ in 0..WRONG_CODES_FREE {
+            assert!(judge("000000", true, 2_000).is_err());
+        }
+        assert!(judge(&right(2_000), true, 2_000).is_err(), "it is too soon");
+        assert!(judge(&right(2_029), true, 2_029).is_err());
+        assert_eq!(judge("000000", true, 2_030), Err(WRONG_CODE), "the pause is twice as long now");
+        assert!(judge(&right(2_089), true, 2_089).is_err());
+        assert_eq!(judge(&right(2_090), true, 2_090), Ok(()));
+        assert!(judge("000000", true, 2_091).is_err());
+        assert_eq!(judge(&right(2_130), true, 2_130), Ok(()), "it begins anew");
     }
 
     /// The stand-ins' own secrets are known to whoever reads this file.
@@ -253,10 +339,10 @@ mod tests {
                 let stand_ins = StandIns { quick, ..StandIns::default() };
                 let check = Check::new("ann", secrets.as_ref(), &stand_ins, &used);
                 let typed = Typed { password: None, code: given(&code) };
-                assert_eq!(check.judge(&typed, 500), Err("the user has no second factor"));
+                assert_eq!(check.judge(&typed, true, 500), Err("the user has no second factor"));
                 let typed = Typed { password: given("x"), code: None };
                 assert_eq!(check.is_slow(&typed), !quick);
-                assert_eq!(check.judge(&typed, 500), Err("the user has no password"));
+                assert_eq!(check.judge(&typed, true, 500), Err("the user has no password"));
             }
         }
     }

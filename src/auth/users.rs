@@ -178,7 +178,10 @@ impl Users {
         let expired = known.is_some_and(|known| known.has_expired(now));
         let (login, known) = (login.clone(), known.is_some());
         let slow = check.is_slow(&typed);
-        let work = move || match check.judge(&typed, now) {
+        let (fits, proved) = (typed.is_what(step), !login.steps().is_empty());
+        let work = move || match check.judge(&typed, proved, now) {
+            // What was asked for before a reload need not be what is asked for now.
+            _ if !fits => Verdict::reject("the answers are not to the questions"),
             Ok(()) if known && expired => Verdict::reject(EXPIRED),
             Ok(()) if known => login.advance(&chains, Proof::of(step)),
             Err(cause) if known => Verdict::reject(cause),
@@ -240,6 +243,9 @@ impl Authenticator for Users {
         let Some(questions) = self.questions(user, login) else {
             return Verdict::reject("there was nothing to ask");
         };
+        if given.len() != self.rules.prompts(questions).prompts.len() {
+            return Verdict::reject("the answers are not to the questions");
+        }
         let mut given = given.into_iter();
         let (password, code) = match questions {
             Questions::Password => (given.next(), None),

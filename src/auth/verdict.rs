@@ -49,18 +49,33 @@ impl Verdict {
 }
 
 /// Work that ends in a verdict, and not in another piece of work.
-pub struct Work(Box<dyn FnOnce() -> Verdict + Send>);
+pub struct Work {
+    work: Box<dyn FnOnce() -> Verdict + Send>,
+    waits: bool,
+}
 
 impl Work {
     /// What `work` gives.
     pub fn new(work: impl FnOnce() -> Verdict + Send + 'static) -> Self {
-        Self(Box::new(work))
+        Self { work: Box::new(work), waits: false }
+    }
+
+    /// The same, where `work` waits for others (a directory, a disk, a program) and computes little:
+    /// it is not to hold up those who compute, nor other users'.
+    pub fn waiting(work: impl FnOnce() -> Verdict + Send + 'static) -> Self {
+        Self { work: Box::new(work), waits: true }
+    }
+
+    /// Whether it is of that kind.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        self.waits
     }
 
     /// Does it, on this thread.
     #[must_use]
     pub fn run(self) -> Verdict {
-        match (self.0)() {
+        match (self.work)() {
             Verdict::Later(_) => Verdict::reject("a verdict that never comes"),
             verdict => verdict,
         }

@@ -62,7 +62,7 @@ impl Certificate {
     }
 
     /// What a certificate says, for a log: nobody has verified its signature.
-    pub(super) fn unverified(blob: &[u8]) -> Result<Certificate, CryptoError> {
+    pub(crate) fn unverified(blob: &[u8]) -> Result<Certificate, CryptoError> {
         Self::read(blob).map(|(certificate, ..)| certificate)
     }
 

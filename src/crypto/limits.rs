@@ -45,6 +45,9 @@ pub(super) const MODULI_PROBLEMS_MAX: usize = 100;
 /// costs.
 pub const RSA_BITS_MAX: usize = 16384;
 
+/// Largest RSA key of an authority, in bits: above it a verification takes tens of milliseconds.
+pub(super) const RSA_AUTHORITY_BITS_MAX: usize = 8192;
+
 /// Largest RSA public exponent accepted, in bits. Verification time grows with it and nobody needs
 /// more; 33 bits is where both backends stop.
 pub(super) const RSA_EXPONENT_BITS_MAX: usize = 33;

@@ -3,7 +3,7 @@
 use super::curve::{ECDSA_P256, ECDSA_P384, ECDSA_P521};
 use super::limits::KEY_ID_CHARS_MAX;
 use super::verify::{ED25519, RSA_SHA256, RSA_SHA512, SK_ECDSA_P256, SK_ED25519};
-use super::verify::{check_key_size, is_security_key, verify_presence};
+use super::verify::{check_authority_size, check_key_size, is_security_key, verify_presence};
 use super::{
     Certificate, CryptoError, Presence, fingerprint_sha256, key_type_for_algorithm, key_type_of,
     plain_algorithm,
@@ -74,8 +74,9 @@ impl UserKey {
         let key = if plain == algorithm {
             blob.to_vec()
         } else {
+            let unverified = Certificate::unverified(blob)?;
+            check_authority_size(unverified.authority_blob(), rsa_bits_min)?;
             let certificate = Certificate::from_blob(blob)?;
-            check_key_size(certificate.authority_blob(), rsa_bits_min)?;
             certificate.key_blob().to_vec()
         };
         check_key_size(&key, rsa_bits_min)?;

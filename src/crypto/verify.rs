@@ -12,7 +12,9 @@ mod tests;
 
 use super::blob::{Blob, key_type_for_algorithm};
 use super::curve::{Curve, ECDSA_P256, ECDSA_P384, ECDSA_P521, SCALAR_BYTES_MAX};
-use super::limits::{BLOB_BYTES_MAX, RSA_BITS_MAX, RSA_BITS_MIN, RSA_EXPONENT_BITS_MAX};
+use super::limits::{
+    BLOB_BYTES_MAX, RSA_AUTHORITY_BITS_MAX, RSA_BITS_MAX, RSA_BITS_MIN, RSA_EXPONENT_BITS_MAX,
+};
 use super::{Backend, CryptoError};
 
 pub use security_key::Presence;
@@ -164,6 +166,21 @@ pub fn check_key_size(public_blob: &[u8], rsa_bits_min: usize) -> Result<(), Cry
     let bits = RsaKey::from_blob(public_blob)?.bits();
     if bits < rsa_bits_min {
         return Err(CryptoError::RsaBits { bits, bits_min: rsa_bits_min });
+    }
+    Ok(())
+}
+
+/// The same for the authority of a certificate, whose signature anybody can have verified without
+/// holding any key: one that the fast backend does not take is refused.
+pub(super) fn check_authority_size(
+    public_blob: &[u8],
+    rsa_bits_min: usize,
+) -> Result<(), CryptoError> {
+    check_key_size(public_blob, rsa_bits_min)?;
+    if super::key_type_of(public_blob) == Some(key_type_for_algorithm(RSA_SHA256))
+        && RsaKey::from_blob(public_blob)?.bits() > RSA_AUTHORITY_BITS_MAX
+    {
+        return Err(CryptoError::PublicKey("an authority's, and RSA of more than 8192 bits"));
     }
     Ok(())
 }

@@ -82,13 +82,20 @@ pub(crate) fn profiles(
         keeping.extend(kept.map(|kept| (name.clone(), kept)));
         profiles.push((name, profile));
     }
-    *kept = keeping;
+    // Nothing has failed: from here on it holds.
+    for Kept { quota, ledger, .. } in keeping.values() {
+        ledger.set_bounds(quota.bytes, quota.files);
+    }
+    // Who is gone may come back while sessions of his still count.
+    kept.retain(|name, old| !keeping.contains_key(name) && Arc::strong_count(&old.ledger) > 1);
+    kept.extend(keeping);
     Ok(Profiles::new(profiles))
 }
 
 /// What outlives a reload: sessions that were there before go on counting in the same ledger.
 pub(crate) struct Kept {
     mounts: Vec<(String, PathBuf)>,
+    quota: Quota,
     ledger: Arc<Ledger>,
 }
 
@@ -108,15 +115,13 @@ impl Account {
         })?;
         if self.quota != Quota::default() {
             self.access.quota = Some(match before.filter(|kept| kept.mounts == self.mounts) {
-                Some(kept) => {
-                    kept.ledger.set_bounds(self.quota.bytes, self.quota.files);
-                    Arc::clone(&kept.ledger)
-                }
+                Some(kept) => Arc::clone(&kept.ledger),
                 None => Arc::new(self.ledger()?),
             });
         }
         let ledger = self.access.quota.clone();
-        let kept = ledger.map(|ledger| Kept { mounts: self.mounts, ledger });
+        let quota = self.quota;
+        let kept = ledger.map(|ledger| Kept { mounts: self.mounts, quota, ledger });
         Ok((Profile { view: Arc::new(view), access: Arc::new(self.access) }, kept))
     }
 

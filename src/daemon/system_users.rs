@@ -11,7 +11,7 @@ mod databases;
 mod key_files;
 mod login;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::io::Errno;
@@ -94,8 +94,12 @@ impl SystemUsers {
     }
 
     fn user(&self, entry: Entry) -> Result<SystemUser, String> {
-        let groups = self.databases.groups(&entry);
+        let groups = self.databases.groups(&entry)?;
         let Entry { name, uid, gid, home, .. } = entry;
+        if home == Path::new("/") {
+            // Seen from within this process /proc would show what others have open.
+            return Err("the home is /: all of the host is nobody's home here".to_owned());
+        }
         let identity = Identity::new(uid, gid, groups)
             .ok_or("root does not log in: system_users serves everybody else")?;
         Ok(SystemUser { name, identity, home })

@@ -119,9 +119,12 @@ pub const BLOCKING_THREADS_MAX: usize = 32;
 /// Jobs one user has running on them at once: a file system of his that hangs holds no more.
 pub const JOBS_PER_USER_MAX: usize = 4;
 
-/// Verdicts on logins that are worked out at once. A hash of a password takes 19 MiB and some
-/// 20 ms; a program or a directory that is asked takes a thread and waits.
+/// Passwords that are hashed at once. Each takes 19 MiB and some 30 ms.
 pub const VERDICTS_AT_ONCE_MAX: usize = 8;
+
+/// Verdicts on one name that wait for a directory, a disk or a program: if its home hangs, others
+/// still log in.
+pub const VERDICTS_WAITING_PER_NAME_MAX: usize = 2;
 
 /// Jobs of one user that wait for one of his to end; more fail. Clients that come back again and
 /// again to a file system that hangs leave no more than this behind.

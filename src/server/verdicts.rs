@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::blocking::Blocking;
-use super::limits::VERDICTS_AT_ONCE_MAX;
+use super::limits::{VERDICTS_AT_ONCE_MAX, VERDICTS_WAITING_PER_NAME_MAX};
 use super::mailbox::Mailbox;
 use crate::auth::{Verdict, Work};
 use crate::reactor::Token;
@@ -18,14 +18,20 @@ pub(super) struct Verdicts {
 /// The threads, shared by all shards.
 #[derive(Clone)]
 pub(super) struct VerdictThreads {
-    blocking: Blocking,
-    /// All verdicts share alike: whoever tries to log in is nobody yet.
+    /// For what computes. All share alike: whoever tries to log in is nobody yet.
+    computing: Blocking,
     everybody: Arc<str>,
+    /// For what waits, a few for each name: a home that hangs holds up its own user.
+    waiting: Blocking,
 }
 
 impl VerdictThreads {
     pub(super) fn new() -> Self {
-        Self { blocking: Blocking::with_share(VERDICTS_AT_ONCE_MAX), everybody: "".into() }
+        Self {
+            computing: Blocking::with_share(VERDICTS_AT_ONCE_MAX),
+            everybody: "".into(),
+            waiting: Blocking::with_share(VERDICTS_WAITING_PER_NAME_MAX),
+        }
     }
 }
 
@@ -57,14 +63,15 @@ impl Verdicts {
         Self { threads, mailbox }
     }
 
-    /// Has `work` done elsewhere; the verdict comes back under `token`.
-    pub(super) fn start(&self, token: Token, work: Work) -> Pending {
+    /// Has `work` on `user` done elsewhere; the verdict comes back under `token`.
+    pub(super) fn start(&self, token: Token, user: &str, work: Work) -> Pending {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let number = VerdictNumber(NEXT.fetch_add(1, Ordering::Relaxed));
         let unwanted = Arc::new(AtomicBool::new(false));
         let mut report =
             Report { mailbox: Arc::clone(&self.mailbox), token, number, verdict: None };
         let seen = Arc::clone(&unwanted);
+        let waits = work.waits();
         let work = move || {
             let report = &mut report;
             // Its client may have gone while it waited for its turn.
@@ -72,7 +79,11 @@ impl Verdicts {
                 report.verdict = Some(work.run());
             }
         };
-        self.threads.blocking.run(&self.threads.everybody, Box::new(work));
+        let threads = &self.threads;
+        match waits {
+            true => threads.waiting.run(&user.into(), Box::new(work)),
+            false => threads.computing.run(&threads.everybody, Box::new(work)),
+        }
         Pending { number, unwanted }
     }
 }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use crate::auth::parse_network;
 use crate::daemon::config::Config;
 use crate::ssh::pattern;
 
@@ -35,7 +36,7 @@ impl AccessLists {
         &self,
         user: &str,
         peer: IpAddr,
-        groups: impl FnOnce() -> Vec<String>,
+        groups: impl FnOnce() -> Result<Vec<String>, String>,
     ) -> Result<(), String> {
         let named = |list: &[String]| list.iter().any(|one| user_matches(one, user, peer));
         if named(&self.deny_users) {
@@ -47,7 +48,7 @@ impl AccessLists {
         if self.deny_groups.is_empty() && self.allow_groups.is_empty() {
             return Ok(());
         }
-        let groups = groups();
+        let groups = groups()?;
         let member = |list: &[String]| {
             let fits = |one: &String| groups.iter().any(|group| matches(one, group));
             list.iter().any(fits)
@@ -72,7 +73,13 @@ pub(crate) fn check_pattern(text: &str) -> Result<(), String> {
         "" => "it is empty",
         text if text.starts_with('!') => "! has no meaning here: name it in the other list",
         text if text.contains(char::is_whitespace) => "one pattern for each text",
-        _ => return Ok(()),
+        text => match text.rsplit_once('@') {
+            Some((_, host)) if Host::read(host).is_none() => {
+                "behind @ stands an address, a network without bits behind its prefix, or a \
+                 pattern of an address with * or ?; names of hosts are not looked up"
+            }
+            _ => return Ok(()),
+        },
     };
     Err(what.to_owned())
 }
@@ -86,11 +93,31 @@ fn matches(pattern: &str, text: &str) -> bool {
 fn user_matches(listed: &str, user: &str, peer: IpAddr) -> bool {
     let Some((user_pattern, host)) = listed.rsplit_once('@') else { return matches(listed, user) };
     let peer = peer.to_canonical();
-    let from = match host.parse::<IpNet>() {
-        Ok(network) => network.contains(&peer),
-        Err(_) => matches(host, &peer.to_string()),
+    let from = match Host::read(host) {
+        Some(Host::Network(network)) => network.contains(&peer),
+        Some(Host::Pattern(pattern)) => matches(&pattern, &peer.to_string()),
+        // It was refused as it was read.
+        None => false,
     };
     from && matches(user_pattern, user)
+}
+
+/// Where somebody comes from.
+enum Host {
+    Network(IpNet),
+    /// For the address as text.
+    Pattern(String),
+}
+
+impl Host {
+    fn read(text: &str) -> Option<Self> {
+        if let Ok(network) = parse_network(text) {
+            return Some(Self::Network(network));
+        }
+        let wild = text.contains(['*', '?']);
+        let fits = |c: char| c.is_ascii_hexdigit() || matches!(c, '.' | ':' | '*' | '?');
+        (wild && text.chars().all(fits)).then(|| Self::Pattern(text.to_ascii_lowercase()))
+    }
 }
 
 #[cfg(test)]
@@ -102,7 +129,7 @@ mod tests {
     }
 
     fn check(lists: &AccessLists, user: &str, peer: &str) -> bool {
-        let groups = || vec![user.to_owned(), "staff".to_owned()];
+        let groups = || Ok(vec![user.to_owned(), "staff".to_owned()]);
         lists.check(user, peer.parse().unwrap(), groups).is_ok()
     }
 
@@ -135,6 +162,10 @@ mod tests {
             ("ann@2001:db8::/32", "2001:db8::1", true),
             ("ann@2001:db8::/32", "10.0.0.1", false),
             ("*@127.0.0.1", "127.0.0.1", true),
+            ("*@2001:DB8::1", "2001:db8::1", true),
+            ("*@2001:DB8:*", "2001:db8::1", true),
+            ("*@::ffff:10.0.0.1", "10.0.0.1", true),
+            ("*@::ffff:10.0.0.0/104", "10.0.0.1", true),
             ("bob@127.0.0.1", "127.0.0.1", false),
             ("a@b@127.0.0.1", "127.0.0.1", false),
         ];
@@ -142,5 +173,8 @@ mod tests {
             assert_eq!(check(&from(users), "ann", peer), allowed, "{users} {peer}");
         }
         assert!(check(&from("a@b@127.0.0.1"), "a@b", "127.0.0.1"));
+        for host in ["10.0.0.0/33", "10.0.0.0/8,11.0.0.0/8", "evil.example.com", "10.0.0.1/8", ""] {
+            assert!(check_pattern(&format!("ann@{host}")).is_err(), "{host} would match nobody");
+        }
     }
 }

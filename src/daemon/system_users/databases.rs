@@ -58,18 +58,26 @@ impl Databases {
     }
 
     /// All groups of a user, the primary one among them.
-    pub(super) fn groups(&self, entry: &Entry) -> Vec<u32> {
-        let listed = CString::new(entry.name.as_str())
-            .ok()
-            .and_then(|name| getgrouplist(&name, Gid::from_raw(entry.gid)).ok());
-        // Fewer groups permit less, save where a file denies a group what it permits everybody.
-        listed.map_or_else(|| vec![entry.gid], |gids| gids.into_iter().map(Gid::as_raw).collect())
+    ///
+    /// # Errors
+    /// The database cannot be asked now. Without it a group that is denied would not be seen.
+    pub(super) fn groups(&self, entry: &Entry) -> Result<Vec<u32>, String> {
+        let name = CString::new(entry.name.as_str()).map_err(|error| error.to_string())?;
+        let gids = getgrouplist(&name, Gid::from_raw(entry.gid)).map_err(unasked)?;
+        Ok(gids.into_iter().map(Gid::as_raw).collect())
     }
 
     /// The names of those that have one.
-    pub(super) fn group_names(&self, groups: &[u32]) -> Vec<String> {
-        let named = |gid: &u32| Group::from_gid(Gid::from_raw(*gid)).ok().flatten();
-        groups.iter().filter_map(named).map(|group| group.name).collect()
+    ///
+    /// # Errors
+    /// As [`groups`](Self::groups).
+    pub(super) fn group_names(&self, groups: &[u32]) -> Result<Vec<String>, String> {
+        let mut names = Vec::new();
+        for gid in groups {
+            let group = Group::from_gid(Gid::from_raw(*gid)).map_err(unasked)?;
+            names.extend(group.map(|group| group.name));
+        }
+        Ok(names)
     }
 
     /// Whether the databases let this user in, `now` in seconds since 1970.
@@ -77,16 +85,26 @@ impl Databases {
     /// # Errors
     /// Why not, with the cure where there is one.
     pub(super) fn check(&self, entry: &Entry, now: i64) -> Result<(), String> {
-        if self.nologin.exists() {
+        let nologin = self.nologin.try_exists();
+        if nologin.map_err(|error| format!("{}: {error}", self.nologin.display()))? {
             return Err(format!("nobody logs in while {} is there", self.nologin.display()));
         }
         // Without shadow (no such file, or no such line) there is nothing to say, as with sshd.
-        let shadow = std::fs::read(&self.shadow).unwrap_or_default();
+        let shadow = match std::fs::read(&self.shadow) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(format!("{}: {error}", self.shadow.display()));
+            }
+            read => read.unwrap_or_default(),
+        };
         if let Some(line) = shadow_line(&shadow, &entry.name) {
             check_shadow(&line, &entry.name, now)?;
         }
         check_shell(&entry.shell)
     }
+}
+
+fn unasked(errno: nix::errno::Errno) -> String {
+    format!("the group database cannot be asked: {errno}")
 }
 
 /// The fields of a user's line in shadow(5).
@@ -184,8 +202,8 @@ mod tests {
         let databases = Databases::of_this_host();
         let root = databases.entry("root").unwrap().unwrap();
         assert_eq!((root.name.as_str(), root.uid, root.gid), ("root", 0, 0));
-        assert!(databases.groups(&root).contains(&0));
-        assert!(databases.group_names(&[0]).contains(&"root".to_owned()));
+        assert!(databases.groups(&root).unwrap().contains(&0));
+        assert!(databases.group_names(&[0]).unwrap().contains(&"root".to_owned()));
         for name in ["", "Root", "root\0", "root\n", "../root", "no-such-user", "0"] {
             assert!(databases.entry(name).unwrap().is_none(), "{name:?}");
         }

@@ -42,7 +42,7 @@ impl SystemLogins {
     fn judge(&self, user: &str, shown: Shown, login: &Login, attempt: &Attempt) -> Verdict {
         let (shared, user) = (Arc::clone(&self.0), user.to_owned());
         let (login, attempt) = (login.clone(), *attempt);
-        Verdict::Later(Work::new(move || shared.judge(&user, &shown, &login, &attempt)))
+        Verdict::Later(Work::waiting(move || shared.judge(&user, &shown, &login, &attempt)))
     }
 }
 
@@ -63,7 +63,10 @@ impl Shared {
                 users.key_verified(name, key, login, attempt)
             }
         };
-        let profile = self.users.profile(&user);
+        // Opened in vain for whoever is not let in: nothing of theirs can hang here.
+        let let_in = unknown.is_none() && verdict == Verdict::Accept;
+        let nobody = SystemUser::nobody();
+        let profile = self.users.profile(if let_in { &user } else { &nobody });
         match (unknown, verdict, profile) {
             (Some(cause), ..) => Verdict::Reject { cause },
             (None, Verdict::Accept, Err(errno)) => {

@@ -47,7 +47,8 @@ impl Personalities {
         if let Some(registered) = self.by_address.get(&Arc::as_ptr(identity)) {
             return Ok(registered.number);
         }
-        if self.by_address.len() >= self.sweep_at.max(SWEEP_AT_MIN) {
+        let full = self.by_address.len() >= PERSONALITIES_MAX;
+        if full || self.by_address.len() >= self.sweep_at.max(SWEEP_AT_MIN) {
             self.sweep(handle);
         }
         if self.by_address.len() >= PERSONALITIES_MAX {

@@ -5,6 +5,8 @@ use crate::crypto::KeyLabel;
 use crate::server::verdicts::{Judged, Pending};
 use crate::ssh::{AuthMethod, AuthRequest, RefusedAttempt};
 
+use std::sync::Arc;
+
 use super::entry::contained;
 use super::{Driver, Place};
 
@@ -40,13 +42,18 @@ impl Driver {
     pub(super) fn authenticate(&mut self, place: &Place<'_>, request: &AuthRequest) {
         let attempt = Attempt { peer: self.peer.ip(), now: place.wall_clock };
         let roll = place.settings.roll.get();
+        let other = self.roll.as_ref().is_some_and(|before| !Arc::ptr_eq(before, &roll));
+        if other && !self.login.steps().is_empty() {
+            // What was proved was proved to a list of users that holds no more.
+            return self.disconnect("the users were read again during this login");
+        }
         let judged = || judge(&*roll.authenticator, request, &self.login, &attempt);
         let Some(verdict) = contained(true, judged) else { return self.crashed() };
         self.roll = Some(roll);
         let tried = Tried::of(request);
         match verdict {
             Verdict::Later(work) => {
-                let pending = place.verdicts.start(self.socket_token(), work);
+                let pending = place.verdicts.start(self.socket_token(), &tried.user, work);
                 self.judging = Some((pending, tried));
             }
             verdict => self.judged(place, verdict, tried),
@@ -89,7 +96,11 @@ impl Driver {
     /// What the user is to read before the first session.
     fn show_message(&mut self, user: &str) {
         let message = self.roll.as_ref().and_then(|roll| roll.authenticator.message(user));
-        if let Some(text) = message {
+        if let Some(mut text) = message {
+            // Clients print it as it is, and their prompt behind it.
+            if !text.ends_with('\n') {
+                text.push('\n');
+            }
             self.ssh.show_banner(&text);
         }
     }

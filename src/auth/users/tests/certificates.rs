@@ -125,7 +125,7 @@ fn what_a_certificate_says_of_itself_counts_whoever_signed_it() {
 #[test]
 fn cve_2026_39829_a_certificate_signs_no_certificate() {
     let inner = Recipe { authority_blob: Some(Recipe::new().blob()), ..Recipe::new() };
-    refused(&trusting(), "alice", &inner, "signed by a certificate");
+    refused(&trusting(), "alice", &inner, "an authority that is not trusted");
     let blob = Some(public_blob(AUTHORITY));
     let forged = Recipe { authority: 3, authority_blob: blob, ..Recipe::new() };
     refused(&trusting(), "alice", &forged, "signature does not verify");

@@ -81,17 +81,23 @@ impl Putty {
 
     /// One of the programs, told all that it would ask.
     pub(crate) fn command(&self, program: &str, server: &Server, scratch: &Scratch) -> Command {
+        let mut command = self.keyless(program, server, scratch);
+        command.arg("-i").arg(&self.key);
+        command
+    }
+
+    /// The same without a key, to be told a password.
+    pub(crate) fn keyless(&self, program: &str, server: &Server, scratch: &Scratch) -> Command {
         let mut command = Command::new(program);
         command.env("HOME", &self.home).env_remove("SSH_AUTH_SOCK");
         command.args(["-batch", "-noagent", "-P", &server.address.port().to_string()]);
-        command.arg("-i").arg(&self.key);
         command.args(["-hostkey", &host_fingerprint(scratch)]);
         command
     }
 }
 
-/// As PuTTY takes it: `SHA256:...`.
-fn host_fingerprint(scratch: &Scratch) -> String {
+/// The host key's, as PuTTY takes it: `SHA256:...`.
+pub(crate) fn host_fingerprint(scratch: &Scratch) -> String {
     let mut command = Command::new("ssh-keygen");
     command.args(["-l", "-f"]).arg(scratch.path("host_key.pub"));
     let finished = Running::start(command, "").wait(SOON).expect_success();

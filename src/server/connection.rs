@@ -18,7 +18,7 @@ use std::time::Instant;
 
 use rustix::io::Errno;
 
-use self::login::Tried;
+use self::login::{Proved, Tried};
 use super::admission::Ticket;
 use super::inbound::Inbound;
 use super::job::{Finished, Jobs};
@@ -33,7 +33,6 @@ use super::settings::Settings;
 use super::turns::Weight;
 use super::verdicts::{Pending, Verdicts};
 use crate::auth::Login;
-use crate::crypto::KeyLabel;
 use crate::reactor::{BufferPool, Done, Reactor, Socket, Token};
 use crate::ssh::{ChannelId, Connection, DisconnectReason};
 
@@ -124,8 +123,8 @@ pub(super) struct Driver {
     /// When a turn last moved much, or took all its time.
     last_heavy: Option<Instant>,
     peer_ident: String,
-    /// The key that logged the user in, if one did, for the log.
-    key: Option<KeyLabel>,
+    /// What logged the user in, for the log.
+    proved: Proved,
 }
 
 impl Driver {
@@ -165,7 +164,7 @@ impl Driver {
             work_bytes: 0,
             last_heavy: None,
             peer_ident: String::new(),
-            key: None,
+            proved: Proved::default(),
         };
         if !proxied {
             made.trace();

@@ -30,7 +30,10 @@ fn a_key_and_a_password() {
     assert_eq!(field(&proof, "user"), Some("ann"), "{proof}");
     assert_eq!(field(&proof, "method"), Some("publickey"), "{proof}");
     assert_eq!(field(&proof, "wanted"), Some("password"), "{proof}");
-    assert!(field(&proof, "key").is_some_and(|key| key.starts_with("SHA256:")), "{proof}");
+    let key = field(&proof, "key").filter(|key| key.starts_with("SHA256:")).expect("a key");
+    let login_line = scene.latest_login();
+    assert_eq!(field(&login_line, "key"), Some(key), "{login_line}");
+    assert_eq!(field(&login_line, "methods"), Some("publickey,password"), "{login_line}");
     // Half of it, the wrong half first, a wrong half, and somebody else's.
     let said = scene.refuses(&Login { methods: "publickey", ..login.clone() }).output();
     assert!(said.contains("(password)"), "what can continue: {said}");
@@ -48,6 +51,8 @@ fn a_key_and_a_password() {
 fn each_user_has_a_chain_of_his_own() {
     let Some(scene) = Scene::start(USERS, &[]) else { return };
     scene.carries(&Login::of("bob", "password"));
+    let line = scene.latest_login();
+    assert_eq!((field(&line, "methods"), field(&line, "key")), (Some("password"), None), "{line}");
     scene.refuses(&Login::of("bob", "publickey").keys(&["client_key"]));
     scene.carries(&Login::of("dora", "publickey").keys(&["client_key"]));
     // She has a password, and it is of no use.

@@ -166,6 +166,12 @@ impl Scene {
         self.server.log.lines().iter().filter(own).count()
     }
 
+    /// The log's line about the latest login of all.
+    fn latest_login(&self) -> String {
+        let mut lines = self.server.log.lines().into_iter().rev();
+        lines.find(|line| line.contains(" authenticated ")).expect("a login")
+    }
+
     /// The log's lines about proofs that were not the last.
     fn proofs(&self) -> Vec<String> {
         let lines = self.server.log.lines();

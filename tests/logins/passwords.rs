@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use super::support::client::{Finished, Running};
+use super::support::client::Running;
 use super::support::foreign::{Putty, host_fingerprint, lftp_quoted};
 use super::{HASH, LONG, Login, PASSWORD, Scene, fresh_name};
 
@@ -154,13 +154,16 @@ fn lftp_and_rclone_log_in_with_passwords() {
         command.env("RCLONE_CONFIG_FAR_PASS", obscured.trim());
         Running::start(command, "").wait(LONG)
     };
-    let clients: [&dyn Fn(&str, &str) -> Finished; 2] = [&lftp, &rclone];
-    for client in clients {
+    let carry = |client: &str, password: &str, name: &str| match client {
+        "lftp" => lftp(password, name),
+        _ => rclone(password, name),
+    };
+    for client in ["lftp", "rclone"] {
         let name = fresh_name();
-        assert_ne!(client("incorrect", &name).code, Some(0));
+        assert_ne!(carry(client, "incorrect", &name).code, Some(0));
         scene.expect_refusal("ann", "password", "wrong password");
         assert!(!scene.scratch.served(&name).exists());
-        client(PASSWORD, &name).expect_success();
+        carry(client, PASSWORD, &name).expect_success();
         scene.arrived(&scene.scratch.served(&name));
     }
 }

@@ -153,13 +153,14 @@ impl Driver {
     }
 
     fn authenticated(&mut self, place: &Place<'_>, user: String) {
-        let info = self.ssh.info();
+        let (info, key) = (self.ssh.info(), self.proved.key.as_ref());
         tracing::info!(
             connection = self.number,
             peer = %self.peer,
             %user,
-            key = self.key.as_ref().map(|key| key.fingerprint.as_str()),
-            certificate = self.key.as_ref().and_then(|key| key.certificate.as_deref()),
+            methods = self.proved.methods.as_str(),
+            key = key.map(|key| key.fingerprint.as_str()),
+            certificate = key.and_then(|key| key.certificate.as_deref()),
             client = self.peer_ident.as_str(),
             kex = info.kex,
             strict_kex = info.strict,

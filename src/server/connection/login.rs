@@ -37,6 +37,25 @@ impl Tried {
     }
 }
 
+/// What has proved who the user is, for the log.
+#[derive(Default)]
+pub(super) struct Proved {
+    /// `publickey,password`.
+    pub(super) methods: String,
+    /// The key among the proofs, of several the last.
+    pub(super) key: Option<KeyLabel>,
+}
+
+impl Proved {
+    fn add(&mut self, proof: Tried) {
+        if !self.methods.is_empty() {
+            self.methods.push(',');
+        }
+        self.methods.push_str(&proof.method);
+        self.key = proof.key.or_else(|| self.key.take());
+    }
+}
+
 impl Driver {
     /// Puts a request to whoever decides.
     pub(super) fn authenticate(&mut self, place: &Place<'_>, request: &AuthRequest) {
@@ -78,9 +97,11 @@ impl Driver {
             }
             _ => {}
         }
-        if verdict == Verdict::Accept && !tried.offered {
+        match verdict {
             // What has signed, never what was asked about before.
-            self.key = tried.key;
+            Verdict::Accept if tried.offered => {}
+            Verdict::Accept | Verdict::Partial { .. } => self.proved.add(tried),
+            _ => {}
         }
         let verdict = self.login.answer(verdict);
         self.ssh.handle_auth(place.now, verdict);

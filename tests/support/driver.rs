@@ -38,7 +38,11 @@ pub(crate) struct Client {
 impl Client {
     /// Connects; everything until it is dropped must be over after `patience`.
     pub(crate) fn connect(address: SocketAddr, config: ClientConfig, patience: Duration) -> Client {
-        let stream = TcpStream::connect(address).expect("connect");
+        Client::over(TcpStream::connect(address).expect("connect"), config, patience)
+    }
+
+    /// The same over a connection there is already.
+    pub(crate) fn over(stream: TcpStream, config: ClientConfig, patience: Duration) -> Client {
         stream.set_nodelay(true).expect("TCP_NODELAY");
         stream.set_nonblocking(true).expect("O_NONBLOCK");
         let mut seed = [0; 32];

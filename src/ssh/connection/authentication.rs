@@ -155,6 +155,10 @@ impl Connection {
                 self.transport.queue(&message);
                 refused.map(Event::AuthRefused)
             }
+            Then::End(cause, refused) => {
+                self.fail_later(cause);
+                refused.map(Event::AuthRefused)
+            }
             Then::Ask(request) => {
                 self.awaiting = Awaiting::Auth;
                 Some(Event::AuthRequest(request))

@@ -63,6 +63,8 @@ pub(crate) enum Then {
     Ask(AuthRequest),
     /// The core decided: send this, and tell the application what was refused.
     Reply(Vec<u8>, Option<RefusedAttempt>),
+    /// It was refused and is the last that is borne: the application is told of it all the same.
+    End(Disconnect, Option<RefusedAttempt>),
 }
 
 /// What comes of a verdict.
@@ -142,7 +144,7 @@ impl ServerAuth {
                 };
                 let method = String::from_utf8_lossy(method).into_owned();
                 let refused = RefusedAttempt { user, method, key, cause };
-                Then::Reply(self.fail(config, !free)?, (!free).then_some(refused))
+                self.refuse(config, !free, refused)
             }
         };
         Ok(Answer { banner, then })
@@ -169,7 +171,7 @@ impl ServerAuth {
             Response::Unfit(cause) => {
                 let method = AuthMethod::Interactive.name().to_owned();
                 let refused = RefusedAttempt { user, method, key: None, cause };
-                Then::Reply(self.fail(config, true)?, Some(refused))
+                self.refuse(config, true, refused)
             }
         })
     }
@@ -274,6 +276,15 @@ impl ServerAuth {
             return None;
         }
         config.banner.as_deref().filter(|text| !text.is_empty()).map(banner)
+    }
+
+    /// What the core has refused itself; it is worth a line in the log if it counts.
+    fn refuse(&mut self, config: &ServerConfig, counts: bool, refused: RefusedAttempt) -> Then {
+        let refused = counts.then_some(refused);
+        match self.fail(config, counts) {
+            Ok(message) => Then::Reply(message, refused),
+            Err(cause) => Then::End(cause, refused),
+        }
     }
 
     fn fail(&mut self, config: &ServerConfig, counts: bool) -> Result<Vec<u8>, Disconnect> {

@@ -56,14 +56,14 @@ fn named(user: &str, service: &[u8], method: &str) -> Vec<u8> {
 fn asked(answer: Answer) -> AuthRequest {
     match answer.then {
         Then::Ask(request) => request,
-        Then::Reply(message, _) => panic!("replied {message:?}"),
+        other => panic!("{other:?}"),
     }
 }
 
 fn replied(answer: Answer) -> Vec<u8> {
     match answer.then {
         Then::Reply(message, _) => message,
-        Then::Ask(request) => panic!("asked {request:?}"),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -253,8 +253,14 @@ fn unknown_methods_fail_without_a_question() {
         assert_eq!(replied(answer), failure());
         assert_eq!(auth.failures(), failures, "{method}");
     }
-    let end = auth.request(&none, SESSION, &config).unwrap_err();
-    assert_eq!(end.reason, DisconnectReason::NoMoreAuthMethodsAvailable);
+    // The last is told of like the others.
+    match auth.request(&none, SESSION, &config).unwrap().then {
+        Then::End(end, Some(refused)) => {
+            assert_eq!(end.reason, DisconnectReason::NoMoreAuthMethodsAvailable);
+            assert_eq!((&*refused.user, &*refused.method), ("alice", "none"));
+        }
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]

@@ -71,19 +71,32 @@ impl Scene {
     /// Before the first byte.
     pub(crate) fn new(ours: Role, config: &TransportConfig) -> Self {
         let now = Instant::now();
-        let (ours, theirs) = match ours {
-            Role::Server => {
-                let config = ServerConfig::new(config.clone());
-                (Connection::server(Arc::new(config), random(1), now), Role::Client)
-            }
+        match ours {
+            Role::Server => Self::serving(ServerConfig::new(config.clone())),
             Role::Client => {
-                let config = ClientConfig::new(config.clone());
-                (Connection::client(Arc::new(config), random(1), now), Role::Server)
+                let ours = ClientConfig::new(config.clone());
+                let ours = Connection::client(Arc::new(ours), random(1), now);
+                Self::between(
+                    ours,
+                    Transport::new(Role::Server, Arc::new(config.clone()), random(2), now),
+                    now,
+                )
             }
-        };
+        }
+    }
+
+    /// Our server with a configuration of its own, before the first byte.
+    pub(crate) fn serving(config: ServerConfig) -> Self {
+        let now = Instant::now();
+        let peer = Arc::new(config.transport.clone());
+        let ours = Connection::server(Arc::new(config), random(1), now);
+        Self::between(ours, Transport::new(Role::Client, peer, random(2), now), now)
+    }
+
+    fn between(ours: Connection, peer: Transport, now: Instant) -> Self {
         Self {
             ours,
-            peer: Transport::new(theirs, Arc::new(config.clone()), random(2), now),
+            peer,
             now,
             heard: Vec::new(),
             farewell: None,

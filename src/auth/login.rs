@@ -1,5 +1,8 @@
 //! What one connection has proved so far.
 
+use std::any::Any;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use sha2::{Digest, Sha256};
 
 use super::chains::{Chains, Progress, Step};
@@ -13,7 +16,23 @@ use crate::ssh::AuthVerdict;
 pub struct Login {
     steps: Vec<Step>,
     keys: Vec<[u8; 32]>,
+    granted: Granted,
 }
+
+/// What whoever let the user in has to hand to the session; shared by the clones of one login. It
+/// belongs to the connection and not to the name: the next answer about the same user may be
+/// another.
+#[derive(Clone, Debug, Default)]
+struct Granted(Arc<Mutex<Option<Arc<dyn Any + Send + Sync>>>>);
+
+impl PartialEq for Granted {
+    fn eq(&self, other: &Self) -> bool {
+        let held = |one: &Self| one.0.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        Arc::ptr_eq(&self.0, &other.0) || !held(self) && !held(other)
+    }
+}
+
+impl Eq for Granted {}
 
 /// One proof that holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +63,19 @@ impl Login {
     #[must_use]
     pub fn steps(&self) -> &[Step] {
         &self.steps
+    }
+
+    /// Leaves `what` for [`granted`](Self::granted), in the place of what was left before: from
+    /// whoever judges, just before he accepts a proof.
+    pub fn grant<T: Any + Send + Sync>(&self, what: Arc<T>) {
+        *self.granted.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(what);
+    }
+
+    /// What was left by the verdict that let the user in.
+    #[must_use]
+    pub fn granted<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        let held = self.granted.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        held.and_then(|held| held.downcast().ok())
     }
 
     /// What the protocol core is to be told. A proof is taken down; work is done at once.
@@ -138,6 +170,17 @@ mod tests {
         }
         let verdict = login.advance(&chains, Proof::of_key(&public_blob(HOLDER + 1)));
         assert_eq!(verdict, Verdict::Accept);
+    }
+
+    #[test]
+    fn what_is_granted_belongs_to_one_login() {
+        let (one, other) = (Login::default(), Login::default());
+        one.clone().grant(Arc::new(7_u32));
+        assert_eq!(one.granted::<u32>().as_deref(), Some(&7));
+        assert_eq!((one.granted::<u64>(), other.granted::<u32>()), (None, None));
+        one.grant(Arc::new(8_u32));
+        assert_eq!(one.granted::<u32>().as_deref(), Some(&8));
+        assert!(one == one.clone() && one != other && other == Login::default());
     }
 
     #[test]

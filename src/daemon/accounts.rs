@@ -23,7 +23,7 @@ use crate::auth::{
     Authenticator, KeyRules, LoginRules, PasswordDigest, Person, Secrets, Step, Users,
 };
 use crate::reactor::fs::{Links, Root, View};
-use crate::server::{Profile, Profiles};
+use crate::server::{MakeProfile, Profile, Profiles};
 use crate::vfs::{Access, Ledger};
 
 mod several;
@@ -37,8 +37,8 @@ pub(crate) type Umask = u32;
 pub(crate) struct Accounts {
     pub(crate) authenticator: Arc<dyn Authenticator>,
     pub(crate) accounts: Vec<Account>,
-    /// Whoever the host knows, in place of accounts.
-    pub(crate) system: Option<SystemLogins>,
+    /// In place of accounts: what is known of a user only once he logs in.
+    pub(crate) made_at_login: Option<Box<MakeProfile>>,
     /// The password that was made where no key was found.
     pub(crate) password: Option<Zeroizing<String>>,
 }
@@ -194,7 +194,7 @@ pub(crate) fn sole(
     Ok(Accounts {
         authenticator: Arc::new(Users::new(vec![person], rules.clone()).trusting(trust)),
         accounts: vec![account],
-        system: None,
+        made_at_login: None,
         password,
     })
 }
@@ -208,8 +208,14 @@ pub(crate) fn system(
     only_keys(rules)?;
     let trust = trust(config, &key_rules(config))?;
     let logins = SystemLogins::new(SystemUsers::new(config, umask)?, rules.clone(), trust);
-    let authenticator = Arc::new(logins.clone());
-    Ok(Accounts { authenticator, accounts: Vec::new(), system: Some(logins), password: None })
+    let authenticator = Arc::new(logins);
+    let made_at_login: Box<MakeProfile> = Box::new(|_, login| login.granted());
+    Ok(Accounts {
+        authenticator,
+        accounts: Vec::new(),
+        made_at_login: Some(made_at_login),
+        password: None,
+    })
 }
 
 /// Passwords of the host and second factors are not asked for.
@@ -257,6 +263,7 @@ fn made_password(random: &[u8; 32]) -> Zeroizing<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::Login;
     use crate::daemon::config::{Layer, load};
 
     #[test]
@@ -296,7 +303,7 @@ mod tests {
         assert_eq!((account.access.umask, account.access.read_only), (0o7, true));
         assert_eq!(account.access.home, b"/in");
         let profiles = profiles(made.accounts, &mut HashMap::new()).unwrap();
-        assert!(profiles.get("bob").is_some());
+        assert!(profiles.get("bob", &Login::default()).is_some());
     }
 
     /// With a password beside them, certificates would be no login of their own.
@@ -324,7 +331,7 @@ mod tests {
         let mut kept = HashMap::new();
         let ledger = |made: Accounts, kept: &mut HashMap<_, _>| {
             let profiles = profiles(made.accounts, kept).unwrap();
-            profiles.get("ann").unwrap().access.quota.clone().unwrap()
+            profiles.get("ann", &Login::default()).unwrap().access.quota.clone().unwrap()
         };
         let first = ledger(made, &mut kept);
         assert_eq!((first.usage().bytes, first.usage().files), (5, 1));

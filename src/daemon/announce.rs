@@ -28,6 +28,8 @@ pub(crate) enum Served<'a> {
     Root(&'a str),
     /// The homes of the host's users.
     Homes,
+    /// What this program or service says.
+    Hooked(&'a str),
     /// What the users file gives to so many users.
     Users(&'a str, usize),
 }
@@ -43,6 +45,9 @@ impl Announcement<'_> {
         let _ = match self.served {
             Served::Root(root) => writeln!(out, "root      {} ({rights})", plain(root)),
             Served::Homes => writeln!(out, "users     of this host, at home ({rights})"),
+            Served::Hooked(hook) => {
+                writeln!(out, "users     as {} says ({rights})", plain(hook))
+            }
             Served::Users(file, count) => {
                 writeln!(out, "users     {} ({count}, {rights})", plain(file))
             }
@@ -124,6 +129,9 @@ mod tests {
         let told = Announcement { served, read_only: false, ..announcement(&addresses, "ann") };
         let text = told.text();
         assert!(text.contains("\nusers     /etc/users.toml (3, read-write)\n"), "{text}");
+        let told = Announcement { served: Served::Hooked("/bin/hook"), ..told };
+        let text = told.text();
+        assert!(text.contains("\nusers     as /bin/hook says (read-write)\n"), "{text}");
     }
 
     #[test]

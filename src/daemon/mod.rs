@@ -11,6 +11,7 @@ pub mod cli;
 pub mod config;
 mod descriptors;
 mod failure;
+mod hook;
 mod host_key;
 mod invoker;
 mod log;

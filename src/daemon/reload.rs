@@ -98,8 +98,8 @@ fn roll(
 ) -> Result<Roll, Failure> {
     let authenticator = Arc::clone(&accounts.authenticator);
     let ssh = ServerConfig { methods: authenticator.methods(), ..ssh };
-    let profiles = match accounts.system {
-        Some(system) => Profiles::made_by(Box::new(move |name| system.profile_of(name))),
+    let profiles = match accounts.made_at_login {
+        Some(make) => Profiles::made_by(make),
         None => accounts::profiles(accounts.accounts, kept)?,
     };
     Ok(Roll { authenticator, profiles, ssh: Arc::new(ssh) })

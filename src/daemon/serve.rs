@@ -16,7 +16,7 @@ use super::host_key::{self, HostKey, HostKeys, StatePlaces};
 use super::invoker::{Invoker, invoker};
 use super::reload::{Reload, Source};
 use super::settings::{self, settings};
-use super::{descriptors, log, moduli, private_file, signal, trust, umask, user_keys};
+use super::{descriptors, hook, log, moduli, private_file, signal, trust, umask, user_keys};
 use crate::auth::LoginRules;
 use crate::crypto::{self, Moduli, Preset};
 use crate::reactor::random_seed;
@@ -76,6 +76,9 @@ pub(crate) fn accounts(
     if config.system_users {
         return accounts::system(config, umask, rules);
     }
+    if !config.auth_hook.is_empty() {
+        return hook::accounts(config, umask);
+    }
     let root = root(&config.root)?;
     accounts::sole(config, root, invoker, umask, rules, random)
 }
@@ -89,6 +92,8 @@ struct Shown {
     /// With a users file.
     users: Option<usize>,
     system_users: bool,
+    /// The hook's program or URL, without arguments: these may be secret.
+    hook: Option<String>,
     read_only: bool,
     password: Option<Zeroizing<String>>,
 }
@@ -108,6 +113,7 @@ impl Shown {
             path: path.display().to_string(),
             users: several.then_some(accounts.accounts.len()),
             system_users: config.system_users,
+            hook: config.auth_hook.first().cloned(),
             read_only: config.read_only,
             password: accounts.password.clone(),
         }
@@ -119,10 +125,11 @@ impl Shown {
             addresses: ready.listen,
             pid: std::process::id(),
             host_name: &uname.nodename().to_string_lossy(),
-            served: match self.users {
+            served: match (&self.hook, self.users) {
+                (Some(hook), _) => Served::Hooked(hook),
                 _ if self.system_users => Served::Homes,
-                Some(count) => Served::Users(&self.path, count),
-                None => Served::Root(&self.path),
+                (None, Some(count)) => Served::Users(&self.path, count),
+                (None, None) => Served::Root(&self.path),
             },
             read_only: self.read_only,
             user: &self.user,
@@ -213,6 +220,9 @@ pub(crate) fn check_files(config: &Config) -> Result<(), Failure> {
     }
     let rules = accounts::key_rules(config);
     let trust = trust::trust(config, &rules)?;
+    if !config.auth_hook.is_empty() {
+        return hook::check_program(config);
+    }
     user_keys::named(&config.authorized_keys, &rules, &trust)?.warn();
     if config.root != Path::new(DEFAULT_ROOT) {
         root(&config.root)?;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::auth::Login;
 use crate::reactor::Identity;
 use crate::reactor::fs::View;
 use crate::vfs::Access;
@@ -24,8 +25,8 @@ impl Profile {
     }
 }
 
-/// Gives the profile of a user who has just logged in.
-pub type MakeProfile = dyn Fn(&str) -> Option<Arc<Profile>> + Send + Sync;
+/// Gives the profile of a user who has just logged in, by this login.
+pub type MakeProfile = dyn Fn(&str, &Login) -> Option<Arc<Profile>> + Send + Sync;
 
 /// The profiles by login name.
 #[derive(Default)]
@@ -47,10 +48,10 @@ impl Profiles {
         Self { by_user: HashMap::new(), make: Some(make) }
     }
 
-    /// The profile of `user`, who has logged in.
+    /// The profile of `user`, who has logged in by `login`.
     #[must_use]
-    pub fn get(&self, user: &str) -> Option<Arc<Profile>> {
+    pub fn get(&self, user: &str, login: &Login) -> Option<Arc<Profile>> {
         let known = self.by_user.get(user).cloned();
-        known.or_else(|| self.make.as_ref().and_then(|make| make(user)))
+        known.or_else(|| self.make.as_ref().and_then(|make| make(user, login)))
     }
 }

@@ -67,6 +67,8 @@ pub(crate) struct Options {
     pub(crate) binds: Vec<(PathBuf, &'static str)>,
     /// The users of the host that the server finds log in: see `binds`.
     pub(crate) system_users: bool,
+    /// `auth_hook`, among the settings, says who logs in.
+    pub(crate) hooked: bool,
     /// Descriptors the server may have open.
     pub(crate) descriptors_max: Option<u32>,
 }
@@ -313,6 +315,7 @@ fn ringferry_command(scratch: &Scratch, options: &Options, user: &str) -> Comman
     match &options.users_file {
         Some(path) => command.args(["--set", &format!("users_file={}", path.display())]),
         None if options.system_users => command.args(["--set", "system_users=true"]),
+        None if options.hooked => &mut command,
         None => command
             .args(["--user", user, "--root"])
             .arg(options.root(scratch))

@@ -60,7 +60,7 @@ pub(crate) fn several(
     }
     let (accounts, people) = people.into_iter().unzip();
     let authenticator = Arc::new(Users::new(people, rules.clone()).trusting(trust));
-    Ok(Accounts { authenticator, accounts, system: None, password: None })
+    Ok(Accounts { authenticator, accounts, made_at_login: None, password: None })
 }
 
 /// Before anything is proved everybody is asked the same, known or not: chains that begin with

@@ -73,6 +73,21 @@ pub(super) const NOT_OF_SYSTEM_USERS: &[&str] =
 pub(super) const SYSTEM_USERS_KEYS: &[&str] =
     &["authorized_keys_file", "deny_users", "allow_users", "deny_groups", "allow_groups"];
 
+/// The keys that `auth_hook` takes the place of.
+pub(super) const NOT_OF_THE_HOOK: &[&str] = &[
+    "root",
+    "users_file",
+    "system_users",
+    "user",
+    "authorized_keys",
+    "home",
+    "authentication_methods",
+    "trusted_user_ca_keys",
+];
+
+/// The keys that say how it is asked.
+pub(super) const HOOK_KEYS: &[&str] = &["auth_hook_timeout", "auth_hook_methods"];
+
 /// The keys that a users file takes the place of.
 pub(super) const SOLE_USER_KEYS: &[&str] =
     &["root", "user", "authorized_keys", "home", "umask", "symlinks"];
@@ -285,6 +300,9 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
         place: Place::Choice { at: |config| &mut config.log_format, among: &["text", "json"] },
     },
     logins::AUTHENTICATION_METHODS,
+    logins::AUTH_HOOK,
+    logins::AUTH_HOOK_TIMEOUT,
+    logins::AUTH_HOOK_METHODS,
     logins::BANNER,
     logins::INTERACTIVE_INSTRUCTION,
     logins::PASSWORD_PROMPT,

@@ -5,11 +5,12 @@ use toml::de::{DeString, DeTable, DeValue};
 
 use super::Config;
 use super::defs::{
-    DEFINITIONS, Definition, NOT_OF_SYSTEM_USERS, SOLE_USER_KEYS, SYSTEM_USERS_KEYS, defaults,
-    definition,
+    DEFINITIONS, Definition, HOOK_KEYS, NOT_OF_SYSTEM_USERS, NOT_OF_THE_HOOK, SOLE_USER_KEYS,
+    SYSTEM_USERS_KEYS, defaults, definition,
 };
 use super::fault::{Fault, line_place, plain};
 use super::value::{Value, quote};
+use crate::daemon::hook::check_words;
 
 /// Where settings come from; later layers go over earlier ones.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +53,7 @@ pub fn load(layers: &[Layer<'_>]) -> Result<Config, Vec<Fault>> {
         faults.extend(emptied(&config));
         faults.extend(not_for_several(&config));
         faults.extend(not_with_system_users(&config));
+        faults.extend(not_with_the_hook(&config));
     }
     if faults.is_empty() { Ok(config) } else { Err(faults) }
 }
@@ -107,6 +109,33 @@ fn not_with_system_users(config: &Config) -> Vec<Fault> {
         what: what.to_owned(),
     };
     DEFINITIONS.iter().filter(set).map(fault).collect()
+}
+
+/// What does not go with `auth_hook`, or has no meaning without it.
+fn not_with_the_hook(config: &Config) -> Vec<Fault> {
+    let Ok(defaults) = defaults() else { return Vec::new() };
+    let place = || match config.auth_hook.first() {
+        Some(first) => format!("auth_hook = [{}, ..]", quote(first)),
+        None => "auth_hook = []".to_owned(),
+    };
+    let fault = |key: &str, what: String| Fault { place: place(), key: Some(key.to_owned()), what };
+    let mut faults = Vec::new();
+    faults.extend(check_words(&config.auth_hook).err().map(|what| fault("auth_hook", what)));
+    let hooked = !config.auth_hook.is_empty();
+    if hooked && config.auth_hook_methods.is_empty() {
+        faults.push(fault("auth_hook_methods", "there is none: name one at least".to_owned()));
+    }
+    let (keys, what) = match hooked {
+        true => (NOT_OF_THE_HOOK, "auth_hook is asked instead: leave it, or auth_hook, out"),
+        false => (HOOK_KEYS, "it says how auth_hook is asked, and there is none"),
+    };
+    let set = |definition: &&Definition| {
+        keys.contains(&definition.key)
+            && definition.place.show(config) != definition.place.show(&defaults)
+    };
+    let set = DEFINITIONS.iter().filter(set);
+    faults.extend(set.map(|definition| fault(definition.key, what.to_owned())));
+    faults
 }
 
 fn file(config: &mut Config, name: &str, text: &str, faults: &mut Vec<Fault>) {

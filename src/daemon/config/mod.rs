@@ -61,6 +61,12 @@ pub struct Config {
     pub authorized_keys: Vec<PathBuf>,
     /// Chains of methods, any of which lets a user in; empty: a key, or a password.
     pub authentication_methods: Vec<String>,
+    /// The program, or the URL, that is asked who may log in; empty: none.
+    pub auth_hook: Vec<String>,
+    /// Seconds it may take.
+    pub auth_hook_timeout: u64,
+    /// Methods it is asked about: see `METHODS` of `hook.rs`.
+    pub auth_hook_methods: Vec<&'static str>,
     /// The file of what is shown before a login; empty: nothing is.
     pub banner: PathBuf,
     /// What `keyboard-interactive` says before it asks.

@@ -176,7 +176,7 @@ pub(super) fn absolute_path(value: &Value) -> Result<PathBuf, String> {
 }
 
 /// A path as clients see it, in its one canonical form: `/` and names between single slashes.
-pub(super) fn client_path(path: &str) -> Result<(), String> {
+pub(crate) fn client_path(path: &str) -> Result<(), String> {
     let shown = || quote(path);
     let Some(rest) = path.strip_prefix('/') else {
         return Err(format!("{} does not start with /", shown()));

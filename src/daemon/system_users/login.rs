@@ -1,26 +1,21 @@
 //! Logins of the host's users. Everything about them may wait for a directory or a network file
 //! system, so that each verdict is work for another thread than a shard's.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use super::{Keys, SystemUser, SystemUsers};
 use crate::auth::{
     Attempt, Authenticator, Given, Login, LoginRules, Person, Proven, Trust, Users, Verdict, Work,
 };
 use crate::crypto::Presence;
-use crate::server::Profile;
 
-/// Lets the host's users in with the keys in their homes, and keeps what each is given.
-#[derive(Clone)]
+/// Lets the host's users in with the keys in their homes, with the profile in [`Login::granted`].
 pub(crate) struct SystemLogins(Arc<Shared>);
 
 struct Shared {
     users: SystemUsers,
     rules: LoginRules,
     trust: Trust,
-    /// The profiles of those who have logged in, as it was opened by the last login: one a user.
-    opened: Mutex<HashMap<String, Arc<Profile>>>,
 }
 
 /// A key as it is shown.
@@ -31,12 +26,7 @@ enum Shown {
 
 impl SystemLogins {
     pub(crate) fn new(users: SystemUsers, rules: LoginRules, trust: Trust) -> Self {
-        Self(Arc::new(Shared { users, rules, trust, opened: Mutex::default() }))
-    }
-
-    /// What a user is given who has just logged in.
-    pub(crate) fn profile_of(&self, name: &str) -> Option<Arc<Profile>> {
-        self.0.opened.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+        Self(Arc::new(Shared { users, rules, trust }))
     }
 
     fn judge(&self, user: &str, shown: Shown, login: &Login, attempt: &Attempt) -> Verdict {
@@ -75,8 +65,7 @@ impl Shared {
             }
             (None, Verdict::Accept, Ok(profile)) => {
                 if matches!(shown, Shown::Proven(..)) {
-                    let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-                    opened.insert(name.to_owned(), Arc::new(profile));
+                    login.grant(Arc::new(profile));
                 }
                 Verdict::Accept
             }

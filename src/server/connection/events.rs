@@ -173,7 +173,7 @@ impl Driver {
             return;
         }
         let roll = self.roll.take();
-        self.profile = roll.and_then(|roll| roll.profiles.get(&user));
+        self.profile = roll.and_then(|roll| roll.profiles.get(&user, &self.login));
         let (connection, peer) = (self.number, Some(self.peer));
         self.party = Rc::new(Party { connection, peer, user: user.into() });
     }

@@ -96,9 +96,9 @@ fn each_user_has_his_own_keys_folders_and_rights() {
     assert_eq!(bob.quota, Quota::default());
     let profiles = crate::daemon::accounts::profiles(accounts.accounts, &mut HashMap::new());
     let profiles = profiles.unwrap();
-    assert!(profiles.get("ann").unwrap().access.quota.is_some());
-    assert!(profiles.get("bob").unwrap().access.quota.is_none());
-    assert!(profiles.get("eve").is_none());
+    assert!(profiles.get("ann", &Login::default()).unwrap().access.quota.is_some());
+    assert!(profiles.get("bob", &Login::default()).unwrap().access.quota.is_none());
+    assert!(profiles.get("eve", &Login::default()).is_none());
 }
 
 #[test]

@@ -2,8 +2,9 @@
 
 use super::Definition;
 use crate::auth::Chain;
-use crate::daemon::config::place::Place;
+use crate::daemon::config::place::{Place, Unit};
 use crate::daemon::config::value::Value;
+use crate::daemon::hook;
 
 pub(super) const AUTHENTICATION_METHODS: Definition = Definition {
     key: "authentication_methods",
@@ -18,6 +19,47 @@ pub(super) const AUTHENTICATION_METHODS: Definition = Definition {
         at: |config| &mut config.authentication_methods,
         form: CHAINS,
         check: chain,
+    },
+};
+
+pub(super) const AUTH_HOOK: Definition = Definition {
+    key: "auth_hook",
+    doc: "Who decides who may log in, and what each sees: a program, by its absolute path, with \
+          its arguments, or a service at http://127.0.0.1:PORT/PATH. See the chapter users of \
+          the manual and examples/auth_hook.py. Whatever it does not accept in time is refused. \
+          root, user, authorized_keys, home, users_file, system_users, authentication_methods \
+          and trusted_user_ca_keys do not apply then; read_only, umask and symlinks are for \
+          everybody.",
+    default: || Value::List(vec![]),
+    place: Place::Texts {
+        at: |config| &mut config.auth_hook,
+        form: "words: an absolute path and arguments, or one URL",
+        check: |_| Ok(()),
+    },
+};
+
+pub(super) const AUTH_HOOK_TIMEOUT: Definition = Definition {
+    key: "auth_hook_timeout",
+    doc: "Time auth_hook may take for an answer before the attempt is refused; a program is killed \
+          then, with its process group.",
+    default: || Value::Integer(10),
+    place: Place::Number {
+        at: |config| &mut config.auth_hook_timeout,
+        unit: Unit::Seconds,
+        min: 1,
+        max: 60,
+        zero: None,
+    },
+};
+
+pub(super) const AUTH_HOOK_METHODS: Definition = Definition {
+    key: "auth_hook_methods",
+    doc: "The methods by which users log in with auth_hook, each of them alone. \
+          keyboard-interactive asks for the password.",
+    default: || Value::texts(["publickey", "password"]),
+    place: Place::Words {
+        at: |config| &mut config.auth_hook_methods,
+        among: || hook::METHODS.to_vec(),
     },
 };
 

@@ -257,3 +257,40 @@ fn later_layers_go_over_earlier_ones() {
     let said = fault(strings(load(&[flag])));
     assert!(said.starts_with("--shards: shards: \"x\" is not an integer; "), "{said}");
 }
+
+#[test]
+fn a_hook_decides_alone() {
+    let config = from_file("auth_hook = ['/bin/hook', '-x']\numask = '027'").unwrap();
+    assert_eq!(
+        (config.auth_hook, config.auth_hook_timeout),
+        (strings_of(&["/bin/hook", "-x"]), 10)
+    );
+    assert_eq!(config.auth_hook_methods, ["publickey", "password"]);
+    assert!(from_file("auth_hook = 'http://127.0.0.1:80/x'").is_ok());
+    for (text, said) in [
+        ("auth_hook = 'hook'", "neither an absolute path nor a URL"),
+        ("auth_hook = 'https://127.0.0.1/'", "no TLS"),
+        ("auth_hook = 'http://192.0.2.1/'", "in the clear"),
+        ("auth_hook = ['http://127.0.0.1/', 'x']", "a URL stands alone"),
+        ("auth_hook = [\"/x\", \"a\\u0000\"]", "NUL"),
+        ("auth_hook = '/x'\nauth_hook_methods = []", "there is none"),
+        ("auth_hook = '/x'\nusers_file = '/y'", "users_file"),
+        ("auth_hook = '/x'\nsystem_users = true", "system_users"),
+        ("auth_hook = '/x'\nroot = '/y'", "root"),
+        ("auth_hook = '/x'\nauthorized_keys = '/y'", "authorized_keys"),
+        ("auth_hook = '/x'\ntrusted_user_ca_keys = '/y'", "trusted_user_ca_keys"),
+        ("auth_hook = '/x'\nauthentication_methods = 'password'", "authentication_methods"),
+        ("auth_hook_timeout = 5", "there is none"),
+        ("auth_hook_methods = 'password'", "there is none"),
+        ("auth_hook = '/x'\nauth_hook_timeout = 0", "out of range"),
+        ("auth_hook = '/x'\nauth_hook_timeout = 61", "out of range"),
+        ("auth_hook = '/x'\nauth_hook_methods = 'none'", "none"),
+    ] {
+        let faults = from_file(text).unwrap_err().join("\n");
+        assert!(faults.contains(said), "{text}: {faults}");
+    }
+}
+
+fn strings_of(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}

@@ -157,7 +157,9 @@ pub(super) struct Check {
     user: String,
     password: Password,
     has_password: bool,
+    /// The user's second factor, or nobody's.
     totp: Option<Totp>,
+    has_totp: bool,
     used_codes: UsedCodes,
 }
 
@@ -183,16 +185,20 @@ impl Check {
     ) -> Self {
         let digest = secrets.and_then(|own| own.digest.clone());
         let hash = secrets.and_then(|own| own.password.as_ref());
+        // Found and cloned for everybody: what an allocation takes can be measured.
+        let stand_in = stand_ins.password(user);
         let password = match (digest, hash) {
             (Some(digest), _) => Password::Digest(digest),
             (None, Some(hash)) => Password::Hash(PasswordCheck::of(hash)),
-            (None, None) => stand_ins.password(user),
+            (None, None) => stand_in,
         };
+        let totp = secrets.and_then(|own| own.totp.as_ref());
         Self {
             user: user.to_owned(),
             password,
             has_password: secrets.is_some_and(Secrets::has_password),
-            totp: secrets.and_then(|own| own.totp.clone()),
+            totp: totp.or(NOBODYS_TOTP.as_ref()).cloned(),
+            has_totp: totp.is_some(),
             used_codes: used_codes.clone(),
         }
     }
@@ -220,7 +226,7 @@ impl Check {
             (None, None) => Err("nothing was typed"),
             (Some(false), _) if !self.has_password => Err("the user has no password"),
             (Some(false), _) => Err("wrong password"),
-            (_, Some(false)) if self.totp.is_none() => Err("the user has no second factor"),
+            (_, Some(false)) if !self.has_totp => Err("the user has no second factor"),
             (_, Some(false)) => Err(WRONG_CODE),
             _ => Ok(()),
         }
@@ -235,11 +241,9 @@ impl Check {
     }
 
     fn is_code(&self, given: &str, now: i64, weight: Weight) -> bool {
-        let totp = self.totp.as_ref().or(NOBODYS_TOTP.as_ref());
-        let weight = if self.totp.is_some() { weight } else { Weight::None };
-        let right =
-            totp.is_some_and(|it| self.used_codes.verify(&self.user, it, given, now, weight));
-        right & self.totp.is_some()
+        let weight = if self.has_totp { weight } else { Weight::None };
+        let verify = |totp| self.used_codes.verify(&self.user, totp, given, now, weight);
+        self.totp.as_ref().is_some_and(verify) & self.has_totp
     }
 }
 

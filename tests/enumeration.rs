@@ -10,9 +10,12 @@ mod peer;
 #[path = "peer/recipe.rs"]
 mod recipe;
 
-use ringferry::auth::{AuthorizedKey, PasswordDigest, Revocations, Trust, Users};
+use ringferry::auth::{
+    AuthorizedKey, Chain, Chains, LoginRules, PasswordDigest, PasswordHash, Person, Revocations,
+    Secrets, Totp, Trust, Users,
+};
 use ringferry::crypto::{Ed25519Signer, Signer};
-use ringferry::ssh::{Role, numbers};
+use ringferry::ssh::{ServerConfig, numbers};
 
 use peer::{Scene, quick_config};
 use recipe::Recipe;
@@ -29,15 +32,84 @@ fn unlisted() -> Ed25519Signer {
     Ed25519Signer::from_seed([2; 32])
 }
 
-/// A server that knows one user, before the first request to log in.
-fn at_the_door(with_password: bool) -> Scene {
-    let mut scene = Scene::in_auth(Role::Server, &quick_config());
+/// How the known user logs in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Door {
+    Keys,
+    /// With a password that was made for the run besides.
+    MadePassword,
+    /// With a hashed one besides, where another user has chains and a second factor.
+    Hashed,
+    /// With a password and a code at once, where another user has a key alone.
+    Code,
+    /// With a key and a code behind it.
+    KeyAndCode,
+}
+
+const DOORS: [Door; 5] =
+    [Door::Keys, Door::MadePassword, Door::Hashed, Door::Code, Door::KeyAndCode];
+
+/// crypt.crypt of [`PASSWORD`], with the lowest cost there is.
+const HASH: &str = "$2b$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e";
+
+fn chains(text: &str) -> Option<Chains> {
+    Some(Chains::new(vec![Chain::parse(text).unwrap()]))
+}
+
+/// The known user, and somebody who differs from him.
+fn users(door: Door, key: AuthorizedKey) -> Users {
+    let secrets = Secrets {
+        password: PasswordHash::parse(HASH).ok(),
+        totp: Totp::of([7; 20]).ok(),
+        ..Secrets::default()
+    };
+    let hashed = Secrets { totp: None, ..secrets.clone() };
+    let known = Person { name: KNOWN.to_owned(), keys: vec![key], ..Person::default() };
+    let other = Person { name: "zoe".to_owned(), ..Person::default() };
+    let both = chains("keyboard-interactive:password+totp");
+    let behind = chains("publickey,keyboard-interactive");
+    let people = match door {
+        Door::Keys => return Users::sole(KNOWN, known.keys, None),
+        Door::MadePassword => {
+            let digest = PasswordDigest::of(std::str::from_utf8(PASSWORD).unwrap());
+            return Users::sole(KNOWN, known.keys, Some(digest));
+        }
+        Door::Hashed => {
+            [Person { secrets: hashed, ..known }, Person { secrets, chains: behind, ..other }]
+        }
+        Door::Code => [Person { secrets, chains: both, ..known }, other],
+        Door::KeyAndCode => [
+            Person { secrets: secrets.clone(), chains: behind, ..known },
+            Person { secrets: hashed, ..other },
+        ],
+    };
+    Users::new(people.into(), LoginRules::default())
+}
+
+/// A server that knows him, before the first request to log in.
+fn at_the_door(door: Door) -> Scene {
+    let config = ServerConfig { methods: METHODS.to_vec(), ..ServerConfig::new(quick_config()) };
+    let mut scene = Scene::serving(config);
+    scene.run();
+    let mut service = vec![numbers::SERVICE_REQUEST];
+    put(&mut service, b"ssh-userauth");
+    scene.say(&service);
+    scene.heard.clear();
     let blob = listed().public_blob().to_vec();
     let key = AuthorizedKey { blob, ..AuthorizedKey::default() };
-    let digest = with_password.then(|| PasswordDigest::of(std::str::from_utf8(PASSWORD).unwrap()));
     let trust = Trust::new(&[recipe::public_blob(recipe::AUTHORITY)], Revocations::default());
-    scene.users = Some(Users::sole(KNOWN, vec![key], digest).trusting(trust));
+    scene.users = Some(users(door, key).trusting(trust));
     scene
+}
+
+const METHODS: &[&str] = &["publickey", "password", "keyboard-interactive"];
+
+/// Answers to questions, of which there may be none.
+fn response(texts: &[&[u8]]) -> Vec<u8> {
+    let mut out = vec![numbers::USERAUTH_INFO_RESPONSE];
+    out.extend(u32::try_from(texts.len()).unwrap().to_be_bytes());
+    texts.iter().for_each(|text| put(&mut out, text));
+    out
 }
 
 fn put(out: &mut Vec<u8>, text: &[u8]) {
@@ -93,6 +165,9 @@ const SAID: &[(&str, Make)] = &[
         out.extend([0; 8]);
         out
     }),
+    ("one answer", |_, _| response(&[b"incorrect"])),
+    ("two answers", |_, _| response(&[b"incorrect", b"123456"])),
+    ("no answers", |_, _| response(&[])),
     ("a wrong password", |_, user| password(user, b"incorrect")),
     ("no password", |_, user| password(user, b"")),
     ("a long password", |_, user| password(user, &[b'x'; 2000])),
@@ -156,8 +231,8 @@ const SAID: &[(&str, Make)] = &[
 type Answers = (Vec<Vec<u8>>, Option<(u32, String)>);
 
 /// What it sends until `steps` are said or it has hung up.
-fn answers(with_password: bool, user: &str, steps: &[Make]) -> Answers {
-    let mut scene = at_the_door(with_password);
+fn answers(door: Door, user: &str, steps: &[Make]) -> Answers {
+    let mut scene = at_the_door(door);
     for step in steps {
         if scene.ours.is_closed() {
             break;
@@ -173,18 +248,18 @@ fn answers(with_password: bool, user: &str, steps: &[Make]) -> Answers {
 
 #[test]
 fn cve_2018_15473_cve_2016_6210_cve_2026_48859_a_user_nobody_knows_gets_the_same_answers() {
-    for with_password in [false, true] {
+    for door in DOORS {
         for (what, first) in SAID {
             // Alone, until there are too many of it, and as the second thing said.
             for (more, second) in SAID {
                 let steps = [*first, *second];
-                let known = answers(with_password, KNOWN, &steps);
-                let unknown = answers(with_password, UNKNOWN, &steps);
-                assert_eq!(known, unknown, "{what}, then {more}");
+                let known = answers(door, KNOWN, &steps);
+                let unknown = answers(door, UNKNOWN, &steps);
+                assert_eq!(known, unknown, "{door:?}: {what}, then {more}");
             }
-            let known = answers(with_password, KNOWN, &[*first; 7]);
-            let unknown = answers(with_password, UNKNOWN, &[*first; 7]);
-            assert_eq!(known, unknown, "{what}, seven times");
+            let known = answers(door, KNOWN, &[*first; 7]);
+            let unknown = answers(door, UNKNOWN, &[*first; 7]);
+            assert_eq!(known, unknown, "{door:?}: {what}, seven times");
         }
     }
 }
@@ -197,21 +272,44 @@ fn the_right_password_and_key_are_wrong_for_a_user_nobody_knows() {
         (|_, user| probe(user, &listed()), |_, user| probe(user, &unlisted())),
         (|at, user| proof(at, user, &listed()), |at, user| proof(at, user, &unlisted())),
     ];
-    for (right, wrong) in pairs {
-        assert_eq!(answers(true, UNKNOWN, &[*right; 7]), answers(true, KNOWN, &[*wrong; 7]));
+    let doors = [Door::MadePassword, Door::Hashed];
+    for (door, (right, wrong)) in
+        doors.into_iter().flat_map(|door| pairs.iter().map(move |it| (door, it)))
+    {
+        assert_eq!(answers(door, UNKNOWN, &[*right; 7]), answers(door, KNOWN, &[*wrong; 7]));
     }
 }
 
 /// The messages are good ones: they do let the known user in.
 #[test]
 fn the_known_user_is_let_in() {
-    let mut scene = at_the_door(true);
+    let mut scene = at_the_door(Door::MadePassword);
     scene.say(&probe(KNOWN, &listed()));
     assert_eq!(scene.heard[0][0], numbers::USERAUTH_PK_OK);
     let message = proof(&scene, KNOWN, &listed());
     scene.say(&message);
     assert!(scene.ours.is_authenticated());
-    let mut scene = at_the_door(true);
-    scene.say(&password(KNOWN, PASSWORD));
-    assert!(scene.ours.is_authenticated());
+    for door in [Door::MadePassword, Door::Hashed] {
+        let mut scene = at_the_door(door);
+        scene.say(&password(KNOWN, PASSWORD));
+        assert!(scene.ours.is_authenticated(), "{door:?}");
+    }
+    let asks = (SAID.iter().find(|(what, _)| *what == "keyboard-interactive").unwrap()).1;
+    let code = Totp::of([7; 20]).unwrap().code(0);
+    for (door, given) in [
+        (Door::MadePassword, &[PASSWORD][..]),
+        (Door::Hashed, &[PASSWORD]),
+        (Door::Code, &[PASSWORD, code.as_bytes()]),
+        (Door::KeyAndCode, &[code.as_bytes()]),
+    ] {
+        let mut scene = at_the_door(door);
+        if door == Door::KeyAndCode {
+            let message = proof(&scene, KNOWN, &listed());
+            scene.say(&message);
+        }
+        let message = asks(&scene, KNOWN);
+        scene.say(&message);
+        scene.say(&response(given));
+        assert!(scene.ours.is_authenticated(), "{door:?}");
+    }
 }

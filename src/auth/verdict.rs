@@ -60,8 +60,8 @@ impl Work {
         Self { work: Box::new(work), waits: false }
     }
 
-    /// The same, where `work` waits for others (a directory, a disk, a program) and computes little:
-    /// it is not to hold up those who compute, nor other users'.
+    /// The same, where `work` waits for others (a directory, a disk, a program) and computes
+    /// little: it is not to hold up those who compute, nor other users'.
     pub fn waiting(work: impl FnOnce() -> Verdict + Send + 'static) -> Self {
         Self { work: Box::new(work), waits: true }
     }

@@ -135,7 +135,7 @@ pub struct Config {
     pub per_source_max_connections: u64,
     /// Bits of an IPv4 and an IPv6 address that name a source, as 32:64.
     pub per_source_net_block_size: String,
-    /// Penalties, each as NAME:TIME: see [`penalty_rules`].
+    /// Penalties, each as NAME:TIME: see the manual, security.
     pub per_source_penalties: Vec<String>,
     /// Addresses without penalties.
     pub per_source_penalty_exempt_list: Vec<IpNet>,

@@ -11,7 +11,7 @@ mod login;
 mod program;
 mod question;
 
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -95,6 +95,22 @@ pub(crate) fn check_program(config: &Config) -> Result<(), Failure> {
     if mode & 0o022 != 0 {
         let what = format!("others may write it (mode {mode:04o}), and so let anybody in");
         return Err(failed(&what).cure(format!("chmod go-w {first}")));
+    }
+    let path = std::fs::canonicalize(first).map_err(|error| failed(&error.to_string()))?;
+    // Whoever may put another file in its place, as sshd asks of AuthorizedKeysCommand.
+    for above in path.ancestors() {
+        let found = std::fs::metadata(above).map_err(|error| failed(&error.to_string()))?;
+        let (mode, shown) = (found.permissions().mode(), above.display());
+        let own = rustix::process::geteuid().as_raw();
+        if ![0, own].contains(&found.uid()) {
+            let what = format!("{shown} is neither root's nor the server's own");
+            return Err(failed(&what).cure(format!("chown root {shown}")));
+        }
+        let sticky = found.is_dir() && mode & 0o1000 != 0;
+        if mode & 0o022 != 0 && !sticky {
+            let what = format!("others may write {shown}, and so let anybody in");
+            return Err(failed(&what).cure(format!("chmod go-w {shown}")));
+        }
     }
     Ok(())
 }

@@ -113,7 +113,11 @@ impl Shown {
             path: path.display().to_string(),
             users: several.then_some(accounts.accounts.len()),
             system_users: config.system_users,
-            hook: config.auth_hook.first().cloned(),
+            // Nor what stands behind a question mark.
+            hook: config
+                .auth_hook
+                .first()
+                .map(|hook| hook.split('?').next().unwrap_or_default().to_owned()),
             read_only: config.read_only,
             password: accounts.password.clone(),
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::blocking::Blocking;
-use super::limits::{VERDICTS_AT_ONCE_MAX, VERDICTS_WAITING_PER_NAME_MAX};
+use super::limits::{VERDICTS_AT_ONCE_MAX, VERDICTS_WAITING_PER_ASKER_MAX};
 use super::mailbox::Mailbox;
 use crate::auth::{Verdict, Work};
 use crate::reactor::Token;
@@ -21,7 +21,7 @@ pub(super) struct VerdictThreads {
     /// For what computes. All share alike: whoever tries to log in is nobody yet.
     computing: Blocking,
     everybody: Arc<str>,
-    /// For what waits, a few for each name: a home that hangs holds up its own user.
+    /// For what waits, a few for each name and source: a home that hangs holds up its own user.
     waiting: Blocking,
 }
 
@@ -30,7 +30,7 @@ impl VerdictThreads {
         Self {
             computing: Blocking::with_share(VERDICTS_AT_ONCE_MAX),
             everybody: "".into(),
-            waiting: Blocking::with_share(VERDICTS_WAITING_PER_NAME_MAX),
+            waiting: Blocking::with_share(VERDICTS_WAITING_PER_ASKER_MAX),
         }
     }
 }
@@ -63,8 +63,9 @@ impl Verdicts {
         Self { threads, mailbox }
     }
 
-    /// Has `work` on `user` done elsewhere; the verdict comes back under `token`.
-    pub(super) fn start(&self, token: Token, user: &str, work: Work) -> Pending {
+    /// Has `work` done elsewhere; the verdict comes back under `token`. Work that waits is done for
+    /// each `asker`, a name from an address, a few at a time.
+    pub(super) fn start(&self, token: Token, asker: &str, work: Work) -> Pending {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let number = VerdictNumber(NEXT.fetch_add(1, Ordering::Relaxed));
         let unwanted = Arc::new(AtomicBool::new(false));
@@ -81,7 +82,7 @@ impl Verdicts {
         };
         let threads = &self.threads;
         match waits {
-            true => threads.waiting.run(&user.into(), Box::new(work)),
+            true => threads.waiting.run(&asker.into(), Box::new(work)),
             false => threads.computing.run(&threads.everybody, Box::new(work)),
         }
         Pending { number, unwanted }

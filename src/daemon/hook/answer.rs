@@ -71,6 +71,10 @@ pub(super) fn read(bytes: &[u8]) -> Result<Grant, String> {
     if bytes.len() > ANSWER_BYTES_MAX {
         return Err(format!("the hook's answer is longer than {ANSWER_BYTES_MAX} bytes"));
     }
+    // A list of the values in their order would be taken for one, too.
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err("the hook's answer is no JSON object".to_owned());
+    }
     let answer: Answer = serde_json::from_slice(bytes)
         .map_err(|error| format!("the hook's answer is not what is expected: {error}"))?;
     if !answer.accept {
@@ -112,6 +116,10 @@ fn folder(path: &Path) -> Result<PathBuf, String> {
         return Err(format!("{shown} is not an absolute path"));
     }
     let found = std::fs::canonicalize(path).map_err(|error| format!("{shown}: {error}"))?;
+    // A user who may rename one of its folders could lead the next one's session elsewhere.
+    if found != path {
+        return Err(format!("{shown} leads through a link: name {}", found.display()));
+    }
     if found.is_dir() { Ok(found) } else { Err(format!("{shown} is not a folder")) }
 }
 

@@ -150,7 +150,8 @@ impl Running {
         // The program itself, dead or alive, holds the number until it is reaped.
         let _ = kill_process_group(self.group, Signal::KILL);
         let timeout = Timespec::try_from(REAP_TIMEOUT).ok();
-        let _ = poll(&mut [PollFd::new(&self.ended, PollFlags::IN)], timeout.as_ref());
+        let wait = || poll(&mut [PollFd::new(&self.ended, PollFlags::IN)], timeout.as_ref());
+        while wait() == Err(Errno::INTR) {}
         match child.try_wait() {
             Ok(Some(status)) => Some(status),
             Ok(None) => {

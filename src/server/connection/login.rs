@@ -46,6 +46,9 @@ pub(super) struct Proved {
     pub(super) key: Option<KeyLabel>,
 }
 
+/// Why a login ends that began before a reload.
+const READ_AGAIN: &str = "the users were read again during this login";
+
 impl Proved {
     fn add(&mut self, proof: Tried) {
         if !self.methods.is_empty() {
@@ -64,7 +67,7 @@ impl Driver {
         let other = self.roll.as_ref().is_some_and(|before| !Arc::ptr_eq(before, &roll));
         if other && !self.login.steps().is_empty() {
             // What was proved was proved to a list of users that holds no more.
-            return self.disconnect("the users were read again during this login");
+            return self.disconnect(READ_AGAIN);
         }
         let judged = || judge(&*roll.authenticator, request, &self.login, &attempt);
         let Some(verdict) = contained(true, judged) else { return self.crashed() };
@@ -72,7 +75,9 @@ impl Driver {
         let tried = Tried::of(request);
         match verdict {
             Verdict::Later(work) => {
-                let pending = place.verdicts.start(self.socket_token(), &tried.user, work);
+                // Strangers who name somebody are not to hold up his own attempts.
+                let asker = format!("{} {}", tried.user, self.peer.ip());
+                let pending = place.verdicts.start(self.socket_token(), &asker, work);
                 self.judging = Some((pending, tried));
             }
             verdict => self.judged(place, verdict, tried),
@@ -88,6 +93,13 @@ impl Driver {
     }
 
     fn judged(&mut self, place: &Place<'_>, verdict: Verdict, tried: Tried) {
+        let current = place.settings.roll.get();
+        let old = self.roll.as_ref().is_some_and(|roll| !Arc::ptr_eq(roll, &current));
+        let counts = matches!(verdict, Verdict::Accept | Verdict::Partial { .. });
+        if old && counts && !tried.offered {
+            // It was worked out while the users were read again, and may be about one who is gone.
+            return self.disconnect(READ_AGAIN);
+        }
         match &verdict {
             Verdict::Accept if !tried.offered => self.show_message(&tried.user),
             Verdict::Partial { methods, .. } => self.log_partial(&tried, &methods.join(",")),

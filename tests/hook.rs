@@ -39,6 +39,9 @@ elif user == "hangs":
     if os.fork() == 0:
         time.sleep(600)
     time.sleep(600)
+elif user == "waits" and question["key"]["proven"]:
+    while not os.path.exists(f"{here}/go"):
+        time.sleep(0.05)
 elif user == "crashes":
     os.kill(os.getpid(), 11)
 elif user == "garbage":
@@ -223,6 +226,22 @@ fn a_hook_that_hangs_holds_up_nobody_who_is_in() {
     hanging.wait(SOON).expect_code(255);
     scene.server.log.wait_line(SOON, |line| line.contains("has not answered in 4s"));
     scene.expect_nothing_left("hangs");
+}
+
+/// What is worked out while the users are read again may be about one who is gone.
+#[test]
+fn a_verdict_from_before_a_reload_lets_nobody_in() {
+    let Some(mut scene) = Scene::new(&[("auth_hook_timeout", "60")]) else { return };
+    let waiting = scene.start("waits", "ls\n");
+    let proven = || (scene.asked("waits").len() == 2).then_some(());
+    assert!(wait_for(SOON, proven).is_some(), "the key was shown and has signed");
+    scene.server.signal(rustix::process::Signal::HUP);
+    scene.server.log.wait_line(SOON, |line| line.contains("reloaded"));
+    fs::write(scene.scratch.path("go"), "").expect("write");
+    waiting.wait(SOON).expect_code(255);
+    scene.server.log.wait_line(SOON, |line| line.contains("read again during this login"));
+    assert!(!scene.server.log.lines().iter().any(|line| line.contains(" authenticated ")));
+    scene.sftp("waits", "ls\n").expect_success();
 }
 
 #[test]

@@ -122,8 +122,8 @@ pub const JOBS_PER_USER_MAX: usize = 4;
 /// Passwords that are hashed at once. Each takes 19 MiB and some 30 ms.
 pub const VERDICTS_AT_ONCE_MAX: usize = 8;
 
-/// Verdicts on one name, asked for from one address, that wait for a directory, a disk or a program:
-/// if its home hangs, others still log in.
+/// Verdicts on one name, asked for from one address, that wait for a directory, a disk or a
+/// program: if its home hangs, others still log in.
 pub const VERDICTS_WAITING_PER_ASKER_MAX: usize = 2;
 
 /// Jobs of one user that wait for one of his to end; more fail. Clients that come back again and

@@ -73,7 +73,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Grant, String> {
     }
     // A list of the values in their order would be taken for one, too.
     if bytes.trim_ascii_start().first() != Some(&b'{') {
-        return Err("the hook's answer is no JSON object".to_owned());
+        return Err("the hook's answer is not what is expected: it is no object".to_owned());
     }
     let answer: Answer = serde_json::from_slice(bytes)
         .map_err(|error| format!("the hook's answer is not what is expected: {error}"))?;

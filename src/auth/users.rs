@@ -128,21 +128,23 @@ impl Users {
         known.and_then(|known| known.chains.as_ref()).unwrap_or(&self.chains)
     }
 
+    /// Whether the key is good for the user now, and the chains it is to be a part of.
     fn judge_key(
         &self,
         user: &str,
         blob: &[u8],
         shown: Shown,
         attempt: &Attempt,
-    ) -> Result<(), String> {
+    ) -> (Result<(), String>, &Chains) {
         let judged = self.keys.judge(user, blob, shown, attempt);
         let known = self.find_person(user);
-        match judged {
+        let judged = match judged {
             Ok(()) if known.is_some_and(|known| known.has_expired(attempt.now)) => {
                 Err(EXPIRED.to_owned())
             }
             judged => judged,
-        }
+        };
+        (judged, self.chains_of(known))
     }
 
     /// The questions that come next. Before anything is proved they are the same whoever it is.
@@ -209,8 +211,8 @@ impl Authenticator for Users {
     }
 
     fn key_offered(&self, user: &str, blob: &[u8], login: &Login, attempt: &Attempt) -> Verdict {
-        let judged = self.judge_key(user, blob, Shown::Offered, attempt);
-        let wanted = login.wants_key(self.chains_of(self.find_person(user)), blob);
+        let (judged, chains) = self.judge_key(user, blob, Shown::Offered, attempt);
+        let wanted = login.wants_key(chains, blob);
         match judged {
             Ok(()) if wanted => Verdict::Accept,
             Ok(()) => Verdict::reject("no further key is wanted, or this one was used before"),
@@ -219,8 +221,7 @@ impl Authenticator for Users {
     }
 
     fn key_verified(&self, user: &str, key: Proven<'_>, login: &Login, at: &Attempt) -> Verdict {
-        let judged = self.judge_key(user, key.blob, Shown::Proven(key.presence), at);
-        let chains = self.chains_of(self.find_person(user));
+        let (judged, chains) = self.judge_key(user, key.blob, Shown::Proven(key.presence), at);
         match judged {
             Ok(()) => login.advance(chains, Proof::of_key(key.blob)),
             Err(cause) => Verdict::reject(cause),

@@ -84,7 +84,6 @@ impl Reload {
         }
         let users = accounts.accounts.len();
         let ssh = (*self.roll.get().ssh).clone();
-        // What stays is kept even if a folder further down cannot be opened.
         let roll = roll(accounts, ssh, &mut self.kept)?;
         self.roll.replace(roll);
         Ok(users)

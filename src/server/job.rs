@@ -80,6 +80,14 @@ pub(super) struct Finished {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct JobNumber(u64);
 
+impl JobNumber {
+    /// One that no other job has.
+    pub(super) fn next() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
 /// Tells a job that nobody waits for it any more.
 #[derive(Clone, Default)]
 pub(super) struct Cancel(Arc<AtomicBool>);
@@ -125,12 +133,11 @@ impl Jobs {
         token: Token,
         work: impl FnOnce(&Cancel) -> Result + Send + 'static,
     ) -> Started {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
         let cancel = Cancel::default();
         let Self::Elsewhere { blocking, mailbox } = self else {
             return Started::Finished(work(&cancel));
         };
-        let number = JobNumber(NEXT.fetch_add(1, Ordering::Relaxed));
+        let number = JobNumber::next();
         let (mailbox, owner) = (Arc::clone(mailbox), Arc::clone(user));
         let mut report = Report { mailbox, token, number, user: owner, result: None };
         let seen = cancel.clone();

@@ -1,9 +1,9 @@
 //! Verdicts that take work: done on threads of their own, so that no shard waits for a hash.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::blocking::Blocking;
+use super::job::{Cancel, JobNumber};
 use super::limits::{VERDICTS_AT_ONCE_MAX, VERDICTS_WAITING_PER_ASKER_MAX};
 use super::mailbox::Mailbox;
 use crate::auth::{Verdict, Work};
@@ -38,23 +38,19 @@ impl VerdictThreads {
 /// A verdict on its way back to its connection.
 pub(super) struct Judged {
     pub(super) token: Token,
-    pub(super) number: VerdictNumber,
+    pub(super) number: JobNumber,
     pub(super) verdict: Verdict,
 }
 
-/// Tells a verdict from any other of this process.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct VerdictNumber(u64);
-
 /// A verdict that is being worked out; nobody waits for it any more once this is dropped.
 pub(super) struct Pending {
-    pub(super) number: VerdictNumber,
-    unwanted: Arc<AtomicBool>,
+    pub(super) number: JobNumber,
+    cancel: Cancel,
 }
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        self.unwanted.store(true, Ordering::Relaxed);
+        self.cancel.cancel();
     }
 }
 
@@ -66,17 +62,15 @@ impl Verdicts {
     /// Has `work` done elsewhere; the verdict comes back under `token`. Work that waits is done for
     /// each `asker`, a name from an address, a few at a time.
     pub(super) fn start(&self, token: Token, asker: &str, work: Work) -> Pending {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let number = VerdictNumber(NEXT.fetch_add(1, Ordering::Relaxed));
-        let unwanted = Arc::new(AtomicBool::new(false));
+        let (number, cancel) = (JobNumber::next(), Cancel::default());
         let mut report =
             Report { mailbox: Arc::clone(&self.mailbox), token, number, verdict: None };
-        let seen = Arc::clone(&unwanted);
+        let seen = cancel.clone();
         let waits = work.waits();
         let work = move || {
             let report = &mut report;
             // Its client may have gone while it waited for its turn.
-            if !seen.load(Ordering::Relaxed) {
+            if seen.check().is_ok() {
                 report.verdict = Some(work.run());
             }
         };
@@ -85,7 +79,7 @@ impl Verdicts {
             true => threads.waiting.run(&asker.into(), Box::new(work)),
             false => threads.computing.run(&threads.everybody, Box::new(work)),
         }
-        Pending { number, unwanted }
+        Pending { number, cancel }
     }
 }
 
@@ -93,7 +87,7 @@ impl Verdicts {
 struct Report {
     mailbox: Arc<Mailbox>,
     token: Token,
-    number: VerdictNumber,
+    number: JobNumber,
     verdict: Option<Verdict>,
 }
 

@@ -1,14 +1,14 @@
 //! Logging in: requests put to the authenticator, its verdicts told to the protocol core.
 
-use crate::auth::{Attempt, NO_SUCH_USER, Verdict, judge};
-use crate::crypto::KeyLabel;
-use crate::server::verdicts::{Judged, Pending};
-use crate::ssh::{AuthMethod, AuthRequest, RefusedAttempt};
-
 use std::sync::Arc;
 
 use super::entry::contained;
 use super::{Driver, Place};
+use crate::auth::{Attempt, NO_SUCH_USER, Verdict, judge};
+use crate::crypto::KeyLabel;
+use crate::server::roll::Roll;
+use crate::server::verdicts::{Judged, Pending};
+use crate::ssh::{AuthMethod, AuthRequest, RefusedAttempt};
 
 /// What an attempt was, for the log.
 pub(super) struct Tried {
@@ -64,8 +64,7 @@ impl Driver {
     pub(super) fn authenticate(&mut self, place: &Place<'_>, request: &AuthRequest) {
         let attempt = Attempt { peer: self.peer.ip(), now: place.wall_clock };
         let roll = place.settings.roll.get();
-        let other = self.roll.as_ref().is_some_and(|before| !Arc::ptr_eq(before, &roll));
-        if other && !self.login.steps().is_empty() {
+        if self.knows_another(&roll) && !self.login.steps().is_empty() {
             // What was proved was proved to a list of users that holds no more.
             return self.disconnect(READ_AGAIN);
         }
@@ -93,10 +92,8 @@ impl Driver {
     }
 
     fn judged(&mut self, place: &Place<'_>, verdict: Verdict, tried: Tried) {
-        let current = place.settings.roll.get();
-        let old = self.roll.as_ref().is_some_and(|roll| !Arc::ptr_eq(roll, &current));
         let counts = matches!(verdict, Verdict::Accept | Verdict::Partial { .. });
-        if old && counts && !tried.offered {
+        if counts && !tried.offered && self.knows_another(&place.settings.roll.get()) {
             // It was worked out while the users were read again, and may be about one who is gone.
             return self.disconnect(READ_AGAIN);
         }
@@ -117,6 +114,11 @@ impl Driver {
         }
         let verdict = self.login.answer(verdict);
         self.ssh.handle_auth(place.now, verdict);
+    }
+
+    /// Whether the last request was judged by another roll than this.
+    fn knows_another(&self, roll: &Arc<Roll>) -> bool {
+        self.roll.as_ref().is_some_and(|own| !Arc::ptr_eq(own, roll))
     }
 
     fn log_partial(&self, tried: &Tried, wanted: &str) {

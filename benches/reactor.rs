@@ -213,7 +213,7 @@ fn on_reactor(choice: DriverChoice, streams: Vec<TcpStream>, meter: &Arc<Meter>)
                 Done::Received { result: Ok(0), .. } => open -= 1,
                 Done::Received { buffer, result, .. } => {
                     let (socket, range) = (Arc::clone(socket), 0..result.unwrap());
-                    reactor.submit(token, Op::Send { socket, buffer, range });
+                    reactor.submit(token, Op::Send { socket, buffer, range, patient: false });
                 }
                 Done::Sent { result, .. } => {
                     result.unwrap();

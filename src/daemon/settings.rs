@@ -20,6 +20,7 @@ pub(crate) fn settings(config: &Config, roll: Arc<CurrentRoll>) -> Settings {
         software_version: roll.get().ssh.transport.software_version.clone(),
         roll,
         shards: shards(config.shards),
+        spare_shard: config.shards == 0,
         crypto_threads: match config.crypto_threads {
             None => CryptoThreads::Auto,
             Some(count) => CryptoThreads::Fixed(wide(count)),

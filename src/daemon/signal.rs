@@ -58,6 +58,7 @@ fn log(statistics: &Statistics) {
             shard,
             connections = seen.connections,
             bytes_a_second = seen.bytes_a_second,
+            spare = seen.spare,
             busy_percent = seen.busy_percent,
             trains_sealed_elsewhere = seen.trains_sealed_elsewhere,
             "statistics of a shard"

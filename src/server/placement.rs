@@ -7,6 +7,8 @@ use super::statistics::ShardStatistics;
 /// How busy one shard is. Written by that shard and by placement, read by whoever places.
 #[derive(Default)]
 pub(super) struct Load {
+    /// It is there for when all others move bytes.
+    spare: bool,
     connections: AtomicUsize,
     bytes_a_second: AtomicU64,
     busy_percent: AtomicU64,
@@ -14,6 +16,10 @@ pub(super) struct Load {
 }
 
 impl Load {
+    pub(super) fn of_spare() -> Self {
+        Self { spare: true, ..Self::default() }
+    }
+
     /// A connection was given to the shard; counted at once so that a burst spreads.
     pub(super) fn add_connection(&self) {
         self.connections.fetch_add(1, Ordering::Relaxed);
@@ -45,6 +51,7 @@ impl Load {
     /// A look at all of it.
     pub(super) fn seen(&self) -> ShardStatistics {
         ShardStatistics {
+            spare: self.spare,
             connections: self.connections(),
             bytes_a_second: self.bytes_a_second.load(Ordering::Relaxed),
             busy_percent: self.busy_percent.load(Ordering::Relaxed),
@@ -53,9 +60,10 @@ impl Load {
     }
 
     /// Bytes moving first, in steps of 16 MiB/s so that a trickle does not outweigh a connection;
-    /// then connections.
-    fn weight(&self) -> (u64, usize) {
-        (self.bytes_a_second.load(Ordering::Relaxed) >> 24, self.connections())
+    /// then connections, but the spare shard only when all others move bytes.
+    fn weight(&self) -> (u64, bool, usize) {
+        let bytes = self.bytes_a_second.load(Ordering::Relaxed);
+        (bytes >> 24, self.spare, self.connections())
     }
 }
 
@@ -90,6 +98,22 @@ mod tests {
         (0..5).for_each(|_| loads[1].add_connection());
         assert_eq!(choose(&loads), 1);
         loads[0].set_work(1 << 20, 1);
+        assert_eq!(choose(&loads), 0);
+    }
+
+    #[test]
+    fn the_spare_shard_is_for_when_all_others_move_bytes() {
+        let loads = [Load::default(), Load::default(), Load::of_spare()];
+        for _ in 0..10 {
+            loads[choose(&loads)].add_connection();
+        }
+        assert_eq!(loads[2].connections(), 0);
+        loads[0].set_work(500 << 20, 90);
+        assert_eq!(choose(&loads), 1);
+        loads[1].set_work(500 << 20, 90);
+        assert_eq!(choose(&loads), 2);
+        // Moving as much as the others it is no better than they.
+        loads[2].set_work(500 << 20, 90);
         assert_eq!(choose(&loads), 0);
     }
 }

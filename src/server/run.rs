@@ -107,19 +107,21 @@ pub fn run(
     let (blocking, verdicts) = (Blocking::default(), VerdictThreads::new());
     let sealing = Pool::new(settings.crypto_threads)?;
     let mut started = Vec::new();
-    for index in 0..settings.shards.max(1) {
+    let shards = settings.shards.max(1);
+    for index in 0..shards + usize::from(settings.spare_shard) {
         started.push(start(index, &settings, (&blocking, &verdicts), &sealing, &stop)?);
     }
     let mut seats = Vec::new();
     let mut driver = None;
-    for shard in &started {
+    for (index, shard) in started.iter().enumerate() {
         let (waker, info) = match shard.report.recv() {
             Ok(report) => report?,
             Err(_) => return Err(ServerError::Thread(std::io::Error::other("it ended at once"))),
         };
         stop.register(waker.clone());
         driver.get_or_insert(info);
-        seats.push(Seat { load: Arc::default(), mailbox: Arc::new(Mailbox::new(waker)) });
+        let load = if index < shards { Load::default() } else { Load::of_spare() };
+        seats.push(Seat { load: Arc::new(load), mailbox: Arc::new(Mailbox::new(waker)) });
     }
     let loads: Vec<Arc<Load>> = seats.iter().map(|seat| seat.load.clone()).collect();
     let places: Vec<_> = seats.iter().map(|s| (s.mailbox.clone(), s.load.clone())).collect();

@@ -17,8 +17,9 @@ use super::blocking::Blocking;
 use super::connection::{Driver, Place};
 use super::job::{Finished, Jobs};
 use super::limits::{
-    HEAVY_TIME, LARGE_BUFFER_BYTES, LOAD_INTERVAL, SHARD_BUFFER_BYTES_MAX, SHARD_FREE_BYTES_MAX,
-    SMALL_BUFFER_BYTES, STOP_TIMEOUT, TRAIN_BYTES_MAX, TRAIN_BYTES_MAX_SHARED, TURN_TIME_MAX,
+    BUSY_PERCENT, HEAVY_TIME, LARGE_BUFFER_BYTES, LOAD_INTERVAL, SHARD_BUFFER_BYTES_MAX,
+    SHARD_FREE_BYTES_MAX, SMALL_BUFFER_BYTES, STOP_TIMEOUT, TRAIN_BYTES_MAX,
+    TRAIN_BYTES_MAX_SHARED, TURN_TIME_MAX,
 };
 use super::mailbox::{Arrival, Mailbox};
 use super::placement::Load;
@@ -28,8 +29,8 @@ use super::stop::Stop;
 use super::turns::{Turns, Weight};
 use super::verdicts::{Judged, VerdictThreads, Verdicts};
 use crate::reactor::{
-    BufferPool, Completion, Done, Op, PoolLimits, Reactor, Timers, Token, WAKE_TOKEN,
-    thread_cpu_time,
+    BufferPool, Completion, Done, Op, PoolLimits, Reactor, Slices, Timers, Token, WAKE_TOKEN,
+    ask_for, thread_cpu_time,
 };
 use crate::ssh::Connection;
 
@@ -63,6 +64,7 @@ pub(super) struct Shard {
     bytes_moved: u64,
     /// CPU time of this thread then.
     worked: Duration,
+    slices: Slices,
 }
 
 /// The time at the start of a turn; operations of one turn share it.
@@ -129,12 +131,14 @@ impl Shard {
             measured: Instant::now(),
             bytes_moved: 0,
             worked: Duration::ZERO,
+            slices: Slices::Usual,
         }
     }
 
     /// Serves until it is told to stop and its connections are gone.
     pub(super) fn run(mut self) -> Result<(), rustix::io::Errno> {
         self.listen();
+        self.want(Slices::Short);
         let mut completions = Vec::new();
         let mut clock = Clock::read();
         loop {
@@ -354,6 +358,18 @@ impl Shard {
         self.load.set_trains_sealed_elsewhere(self.sealing.trains);
         self.sealing.set_busy(percent(own + saved));
         self.measured = now;
+        let busy = percent(own) > BUSY_PERCENT;
+        self.want(if busy { Slices::Usual } else { Slices::Short });
+    }
+
+    /// Tells the scheduler how this thread is to be run.
+    fn want(&mut self, slices: Slices) {
+        if std::mem::replace(&mut self.slices, slices) == slices {
+            return;
+        }
+        if let Err(error) = ask_for(slices) {
+            tracing::debug!(shard = self.index, %error, ?slices, "the scheduler does not listen");
+        }
     }
 
     /// Sees its connections off; `true` when it may go.

@@ -8,6 +8,8 @@ use super::placement::Load;
 /// One shard, of late.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct ShardStatistics {
+    /// It takes connections only while all others move bytes.
+    pub spare: bool,
     /// Connections it serves.
     pub connections: usize,
     /// Bytes it moved a second, both ways, over the last tenth of a second that it moved any.
@@ -44,10 +46,10 @@ impl Statistics {
 }
 
 /// How unevenly work lies on `shards`: how much busier the busiest is than the least busy one, in
-/// hundredths of a core. 0 with one shard.
+/// hundredths of a core. 0 with one shard; the spare one does not count, it is to be idle.
 #[must_use]
 pub fn imbalance_percent(shards: &[ShardStatistics]) -> u64 {
-    let busy = || shards.iter().map(|shard| shard.busy_percent);
+    let busy = || shards.iter().filter(|shard| !shard.spare).map(|shard| shard.busy_percent);
     busy().max().unwrap_or(0) - busy().min().unwrap_or(0)
 }
 
@@ -64,5 +66,8 @@ mod tests {
         assert_eq!(of(&[]), 0);
         assert_eq!(of(&[70]), 0);
         assert_eq!(of(&[70, 95, 20]), 75);
+        let spare = ShardStatistics { spare: true, ..Default::default() };
+        let busy = ShardStatistics { busy_percent: 60, ..Default::default() };
+        assert_eq!(imbalance_percent(&[busy, busy, spare]), 0);
     }
 }

@@ -144,3 +144,36 @@ fn sequence_numbers_wrap_once() {
     assert_eq!(sealer.seal(1, &mut [7; 28]), Ok(()));
     assert_eq!(sealer.seal(2, &mut [7; 28]), Err(CryptoError::NoncesExhausted));
 }
+
+/// As where OpenSSL is bound to FIPS 140, which has neither algorithm. Its configuration is read
+/// once a process, so this test runs itself in another.
+#[cfg(feature = "openssl")]
+#[test]
+fn what_openssl_does_not_offer_another_library_seals() {
+    const INNER: &str = "RINGFERRY_TEST_WITHOUT_CHACHA";
+    const NAME: &str = "crypto::chacha::tests::what_openssl_does_not_offer_another_library_seals";
+    if std::env::var_os(INNER).is_none() {
+        assert!(openssl::offered());
+        assert_eq!(backend() == Backend::OpenSsl, openssl::is_fastest());
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        let text = "openssl_conf = a\n[a]\nalg_section = b\n[b]\ndefault_properties = fips=yes\n";
+        std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
+        let output = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", NAME])
+            .envs([(INNER, "1".as_ref()), ("OPENSSL_CONF", file.path().as_os_str())])
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && said.contains("1 passed"), "{said}");
+        return;
+    }
+    let key = [9; KEY_BYTES];
+    let refused = Some(CryptoError::UnknownAlgorithm);
+    assert_eq!(super::seal(Backend::OpenSsl, &key, &[]).err(), refused);
+    assert_eq!(super::open(Backend::OpenSsl, &key, &[]).err(), refused);
+    assert_ne!(backend(), Backend::OpenSsl);
+    let mut packet = [7; 4 + 2048 + TAG_BYTES];
+    preferred_seal(&key, &[]).unwrap().seal(0, &mut packet).unwrap();
+    preferred_open(&key, &[]).unwrap().open(0, &mut packet).unwrap();
+    assert_eq!(packet[4..4 + 2048], [7; 2048]);
+}

@@ -164,8 +164,8 @@ impl CipherAlgorithm {
     /// is that one's.
     ///
     /// # Errors
-    /// As [`CipherAlgorithm::seal`], and [`CryptoError::UnknownAlgorithm`] if the backend is not one
-    /// of [`CipherAlgorithm::backends`], or is OpenSSL and does not offer the algorithm.
+    /// As [`CipherAlgorithm::seal`], and [`CryptoError::UnknownAlgorithm`] if the backend is not
+    /// one of [`CipherAlgorithm::backends`], or is OpenSSL and does not offer the algorithm.
     pub fn seal_with(
         &self,
         backend: Backend,

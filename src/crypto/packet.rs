@@ -72,8 +72,8 @@ pub trait SealRun: Send {
     /// Seals the run's next packet in place; `packet` is as for [`PacketSeal::seal`].
     ///
     /// # Errors
-    /// [`CryptoError::PacketShape`] or [`CryptoError::Library`]; the packet's nonce is spent all the
-    /// same. [`CryptoError::NoncesExhausted`] once all packets of the run are sealed.
+    /// [`CryptoError::PacketShape`] or [`CryptoError::Library`]; the packet's nonce is spent all
+    /// the same. [`CryptoError::NoncesExhausted`] once all packets of the run are sealed.
     fn seal_next(&mut self, packet: &mut [u8]) -> Result<(), CryptoError>;
 }
 

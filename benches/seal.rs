@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use ringferry::crypto::{Backend, CipherAlgorithm, HashAlgorithm, MacAlgorithm, MacKey, suites};
 
-const SIZES: [usize; 5] = [64, 1 << 10, 4 << 10, (32 << 10) + 16, 256 << 10];
+const SIZES: [usize; 8] = [64, 256, 512, 1 << 10, 2 << 10, 4 << 10, (32 << 10) + 16, 256 << 10];
 
 /// A cipher, and a MAC where it needs one.
 #[derive(Clone, Copy)]
@@ -58,7 +58,7 @@ fn seal(criterion: &mut Criterion) {
     for suite in each() {
         let cipher = suite.cipher;
         let mut group = criterion.benchmark_group(format!("seal/{}", suite.name()));
-        for backend in Backend::built_in() {
+        for backend in cipher.backends() {
             for size in SIZES {
                 let (key, iv) = key_and_iv(cipher);
                 let mut sealer = cipher.seal_with(*backend, &key, &iv, suite.mac_key()).unwrap();
@@ -84,7 +84,7 @@ fn open(criterion: &mut Criterion) {
     for suite in each() {
         let cipher = suite.cipher;
         let mut group = criterion.benchmark_group(format!("open/{}", suite.name()));
-        for backend in Backend::built_in() {
+        for backend in cipher.backends() {
             for size in SIZES {
                 let (key, iv) = key_and_iv(cipher);
                 let mut sealer = cipher.seal(&key, &iv, suite.mac_key()).unwrap();

@@ -10,10 +10,15 @@ pub enum Backend {
     AwsLc,
     /// The pure Rust crates; always built.
     PureRust,
+    /// The system's OpenSSL, for chacha20-poly1305@openssh.com only. Only with the feature
+    /// `openssl`.
+    OpenSsl,
 }
 
 impl Backend {
-    /// The backends in this build, the preferred one first.
+    /// The backends in this build that have algorithms of every kind, the preferred one first.
+    /// OpenSSL is not among them: see
+    /// [`CipherAlgorithm::backends`](super::CipherAlgorithm::backends).
     pub const fn built_in() -> &'static [Backend] {
         if cfg!(feature = "aws-lc") {
             &[Backend::AwsLc, Backend::PureRust]
@@ -22,11 +27,12 @@ impl Backend {
         }
     }
 
-    /// "aws-lc" or "pure-rust".
+    /// "aws-lc", "pure-rust" or "openssl".
     pub const fn name(self) -> &'static str {
         match self {
             Backend::AwsLc => "aws-lc",
             Backend::PureRust => "pure-rust",
+            Backend::OpenSsl => "openssl",
         }
     }
 
@@ -35,7 +41,7 @@ impl Backend {
         if cfg!(feature = "aws-lc") { Backend::AwsLc } else { Backend::PureRust }
     }
 
-    /// An error unless the backend is in this build.
+    /// An error unless the backend is one of [`Backend::built_in`].
     pub(super) fn require(self) -> Result<Backend, CryptoError> {
         if Backend::built_in().contains(&self) {
             Ok(self)
@@ -76,8 +82,11 @@ mod tests {
 
     #[test]
     fn every_algorithm_has_a_backend_of_this_build() {
-        let names = ciphers().iter().map(|cipher| cipher.name);
-        let names = names.chain(macs().iter().map(|mac| mac.name));
+        for cipher in ciphers() {
+            let backend = backend_of(cipher.name).unwrap();
+            assert!(cipher.backends().iter().any(|it| it.name() == backend), "{}", cipher.name);
+        }
+        let names = macs().iter().map(|mac| mac.name);
         let names = names.chain(kexes().iter().map(|kex| kex.name));
         for name in names.chain(signature_algorithms().iter().copied()) {
             let backend = backend_of(name).unwrap();
@@ -94,5 +103,21 @@ mod tests {
         assert_eq!(Backend::PureRust.require(), Ok(Backend::PureRust));
         let aws_lc = Backend::AwsLc.require();
         assert_eq!(aws_lc.is_ok(), cfg!(feature = "aws-lc"));
+    }
+
+    #[test]
+    fn openssl_has_one_cipher() {
+        let refused = Err(CryptoError::UnknownAlgorithm);
+        assert_eq!(Backend::OpenSsl.require(), refused);
+        for cipher in ciphers() {
+            let [key, iv] = [vec![1; cipher.key_bytes], vec![1; cipher.iv_bytes]];
+            let has = cfg!(feature = "openssl") && cipher.name == "chacha20-poly1305@openssh.com";
+            assert_eq!(cipher.backends().contains(&Backend::OpenSsl), has, "{}", cipher.name);
+            if !has {
+                let seal = cipher.seal_with(Backend::OpenSsl, &key, &iv, None).map(drop);
+                let open = cipher.open_with(Backend::OpenSsl, &key, &iv, None).map(drop);
+                assert_eq!((seal, open), (refused.map(drop), refused.map(drop)));
+            }
+        }
     }
 }

@@ -164,8 +164,8 @@ impl CipherAlgorithm {
     /// is that one's.
     ///
     /// # Errors
-    /// As [`CipherAlgorithm::seal`], and [`CryptoError::UnknownAlgorithm`] if the backend is not in
-    /// this build.
+    /// As [`CipherAlgorithm::seal`], and [`CryptoError::UnknownAlgorithm`] if the backend is not
+    /// one of [`CipherAlgorithm::backends`], or is OpenSSL and does not offer the algorithm.
     pub fn seal_with(
         &self,
         backend: Backend,
@@ -173,7 +173,7 @@ impl CipherAlgorithm {
         iv: &[u8],
         mac: Option<MacKey>,
     ) -> Result<Box<dyn PacketSeal>, CryptoError> {
-        let backend = backend.require()?;
+        let backend = self.require(backend)?;
         match self.construction {
             Construction::AesGcm => gcm::seal(backend, key, iv),
             Construction::ChaChaPoly => chacha::seal(backend, key, iv),
@@ -193,13 +193,26 @@ impl CipherAlgorithm {
         iv: &[u8],
         mac: Option<MacKey>,
     ) -> Result<Box<dyn PacketOpen>, CryptoError> {
-        let backend = backend.require()?;
+        let backend = self.require(backend)?;
         match self.construction {
             Construction::AesGcm => gcm::open(backend, key, iv),
             Construction::ChaChaPoly => chacha::open(backend, key, iv),
             Construction::AesCtr => composition::open(backend, ctr::mode(backend, key, iv)?, mac),
             Construction::AesCbc => composition::open(backend, cbc::decrypting(key, iv)?, mac),
         }
+    }
+
+    /// The backends in this build that [`CipherAlgorithm::seal_with`] takes.
+    pub fn backends(&self) -> &'static [Backend] {
+        match self.construction {
+            Construction::ChaChaPoly => chacha::BACKENDS,
+            _ => Backend::built_in(),
+        }
+    }
+
+    fn require(&self, backend: Backend) -> Result<Backend, CryptoError> {
+        let has = self.backends().contains(&backend);
+        if has { Ok(backend) } else { Err(CryptoError::UnknownAlgorithm) }
     }
 
     /// The backend that [`CipherAlgorithm::seal`] and [`CipherAlgorithm::open`] encrypt bulk with;

@@ -15,6 +15,10 @@ pub enum CryptoError {
     /// Sealing once more under this key would use a nonce twice; only a rekey helps.
     #[error("the key has sealed as many packets as its nonces allow")]
     NoncesExhausted,
+    /// The library that implements the algorithm failed, for want of memory perhaps. The packet is
+    /// neither sealed nor opened.
+    #[error("the cryptographic library failed")]
+    Library,
     /// A key, IV or MAC key of the wrong length was passed in.
     #[error("key material of the wrong length")]
     KeyLength,

@@ -6,8 +6,8 @@
 //! clock.
 //! Invariant: what a peer sends is refused with a [`CryptoError`], never a panic, and a packet
 //! whose tag does not verify leaves nothing decrypted behind. Each bulk algorithm but CBC and UMAC
-//! exists twice, from aws-lc-rs (feature `aws-lc`) and from pure Rust crates, and the tests hold
-//! one against the other.
+//! exists twice, from aws-lc-rs (feature `aws-lc`) and from pure Rust crates, ChaCha20-Poly1305 a
+//! third time from OpenSSL (feature `openssl`), and the tests hold one against the other.
 
 mod backend;
 mod blob;

@@ -46,7 +46,8 @@ pub trait PacketSeal: Send {
     ///
     /// # Errors
     /// [`CryptoError::PacketShape`] if the layout does not fit [`PacketSeal::shape`];
-    /// [`CryptoError::NoncesExhausted`] if the key has no nonce left, and nothing is sealed then.
+    /// [`CryptoError::NoncesExhausted`] if the key has no nonce left, and nothing is sealed then;
+    /// [`CryptoError::Library`], and the packet is wiped then.
     fn seal(&mut self, sequence: u32, packet: &mut [u8]) -> Result<(), CryptoError>;
 
     /// Hands the next `count` packets, from `sequence` on, to be sealed elsewhere: by another
@@ -71,8 +72,8 @@ pub trait SealRun: Send {
     /// Seals the run's next packet in place; `packet` is as for [`PacketSeal::seal`].
     ///
     /// # Errors
-    /// [`CryptoError::PacketShape`]; the packet's nonce is spent all the same.
-    /// [`CryptoError::NoncesExhausted`] once all packets of the run are sealed.
+    /// [`CryptoError::PacketShape`] or [`CryptoError::Library`]; the packet's nonce is spent all
+    /// the same. [`CryptoError::NoncesExhausted`] once all packets of the run are sealed.
     fn seal_next(&mut self, packet: &mut [u8]) -> Result<(), CryptoError>;
 }
 
@@ -105,7 +106,8 @@ pub trait PacketOpen: Send {
     /// # Errors
     /// [`CryptoError::PacketTag`] if the tag does not verify (the body is wiped then),
     /// [`CryptoError::PacketShape`] if the size cannot be a packet's,
-    /// [`CryptoError::NoncesExhausted`] if the key has none left, and nothing is touched then.
+    /// [`CryptoError::NoncesExhausted`] if the key has none left, and nothing is touched then,
+    /// [`CryptoError::Library`] (the body is wiped then).
     fn open(&mut self, sequence: u32, packet: &mut [u8]) -> Result<(), CryptoError>;
 }
 

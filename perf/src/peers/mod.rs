@@ -16,6 +16,7 @@ use std::process::Command;
 use std::rc::Rc;
 
 pub(crate) use ceiling::Ceiling;
+pub(crate) use ringferry::FEATURES;
 pub(crate) use running::Running;
 
 use crate::Outcome;

@@ -24,6 +24,10 @@ impl Ringferry {
     }
 }
 
+/// What cargo is told besides, to build the server and this harness alike.
+pub(crate) const FEATURES: &[&str] =
+    if cfg!(feature = "openssl") { &["--features", "openssl"] } else { &[] };
+
 /// The workspace this harness was built from.
 pub(crate) fn workspace() -> &'static Path {
     let perf = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -37,6 +41,7 @@ fn build() -> Outcome<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let built = Command::new(cargo)
         .args(["build", "--release", "--quiet", "--package", "ringferry", "--bin", "ringferry"])
+        .args(FEATURES)
         .arg("--target-dir")
         .arg(target)
         .current_dir(workspace())

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::table;
+use crate::peers::FEATURES;
 use crate::results::{Cause, Part, Results};
 
 pub(super) fn readme(results: &Results) -> String {
@@ -23,7 +24,8 @@ pub(super) fn readme(results: &Results) -> String {
     }
     how(&mut out, results);
     servers(&mut out, results);
-    let command = "cargo run --release -p ringferry-perf --";
+    let command = [&["cargo run --release -p ringferry-perf"], FEATURES, &["--"]].concat();
+    let command = command.join(" ");
     let _ = write!(
         out,
         "\n## Again\n\n    {command} {}\n\nThe options of OpenSSH's client, before those of the \
@@ -114,6 +116,7 @@ mod tests {
     #[test]
     fn what_is_missing_is_named() {
         let text = readme(&sample::results());
+        let openssl = if cfg!(feature = "openssl") { " --features openssl" } else { "" };
         for wanted in [
             "# 2026-11-20 on vm\n",
             "SKIPPED proftpd: install with apt-get install proftpd-core\n",
@@ -121,7 +124,7 @@ mod tests {
             "![get](get.svg)\n",
             "- ringferry: ringferry 1; greets `SSH-2.0-ringferry`\n",
             "  - `Port 1`\n",
-            "    cargo run --release -p ringferry-perf -- --rounds 3\n",
+            &format!("    cargo run --release -p ringferry-perf{openssl} -- --rounds 3\n"),
         ] {
             assert!(text.contains(wanted), "{wanted} in\n{text}");
         }

@@ -1,4 +1,4 @@
-//! Every cipher, with every MAC it takes, against itself in the other backend and against an
+//! Every cipher, with every MAC it takes, against itself in the other backends and against an
 //! attacker on the wire; the AEADs against packets made with OpenSSL.
 
 use std::iter;
@@ -87,11 +87,12 @@ fn each_mode() -> impl Iterator<Item = Suite> {
 
 /// Every suite in every backend.
 fn all() -> impl Iterator<Item = (Suite, Backend)> {
-    each().flat_map(|suite| Backend::built_in().iter().map(move |backend| (suite, *backend)))
+    each().flat_map(|suite| suite.cipher.backends().iter().map(move |backend| (suite, *backend)))
 }
 
 fn all_modes() -> impl Iterator<Item = (Suite, Backend)> {
-    each_mode().flat_map(|suite| Backend::built_in().iter().map(move |backend| (suite, *backend)))
+    each_mode()
+        .flat_map(|suite| suite.cipher.backends().iter().map(move |backend| (suite, *backend)))
 }
 
 fn opened(open: &mut dyn PacketOpen, sequence: u32, packet: &[u8]) -> Result<Vec<u8>, CryptoError> {
@@ -138,7 +139,7 @@ fn bodies() -> impl Strategy<Value = Vec<(usize, u8)>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Both backends seal to the same bytes, and each opens them.
+    /// All backends seal to the same bytes, and each opens them.
     #[test]
     fn backends_agree(
         key in prop::collection::vec(any::<u8>(), 64),
@@ -157,7 +158,7 @@ proptest! {
             };
             let sequence = |at| start.wrapping_add(u32::try_from(at).unwrap());
             let mut packets: Vec<Vec<Vec<u8>>> = Vec::new();
-            for backend in Backend::built_in() {
+            for backend in suite.cipher.backends() {
                 let mut seal = suite.seal(*backend, &with).unwrap();
                 packets.push(bodies.iter().enumerate().map(|(at, (blocks, byte))| {
                     let mut packet = suite.packet(&suite.body(*blocks, *byte));
@@ -166,7 +167,7 @@ proptest! {
                 }).collect());
             }
             prop_assert!(packets.iter().all(|sealed| *sealed == packets[0]), "{}", suite.name());
-            for backend in Backend::built_in() {
+            for backend in suite.cipher.backends() {
                 let mut open = suite.open(*backend, &with).unwrap();
                 for (at, (sealed, (blocks, byte))) in iter::zip(&packets[0], &bodies).enumerate() {
                     let body = suite.body(*blocks, *byte);

@@ -39,7 +39,8 @@ pub(crate) fn watch(
             let signal = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
             if stopping {
                 tracing::warn!(signal, "stopping at once: second signal");
-                std::process::exit(super::failure::RUNTIME.into());
+                // What other threads are at, in C libraries too, is not to be cleaned up under them.
+                signal_hook::low_level::exit(super::failure::RUNTIME.into());
             }
             stopping = true;
             tracing::info!(signal, "stopping");

@@ -108,10 +108,6 @@ pub const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often a shard works out how busy it is.
 pub const LOAD_INTERVAL: Duration = Duration::from_millis(100);
 
-/// A shard that was at work for more of the last [`LOAD_INTERVAL`] than this (in hundredths) runs as
-/// long at a time as any thread; one at work for less asks for short slices, to be woken soon.
-pub const BUSY_PERCENT: u64 = 50;
-
 /// How soon a connection that found no free buffer asks again.
 pub const STARVED_RETRY: Duration = Duration::from_millis(5);
 

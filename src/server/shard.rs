@@ -17,9 +17,8 @@ use super::blocking::Blocking;
 use super::connection::{Driver, Place};
 use super::job::{Finished, Jobs};
 use super::limits::{
-    BUSY_PERCENT, HEAVY_TIME, LARGE_BUFFER_BYTES, LOAD_INTERVAL, SHARD_BUFFER_BYTES_MAX,
-    SHARD_FREE_BYTES_MAX, SMALL_BUFFER_BYTES, STOP_TIMEOUT, TRAIN_BYTES_MAX,
-    TRAIN_BYTES_MAX_SHARED, TURN_TIME_MAX,
+    HEAVY_TIME, LARGE_BUFFER_BYTES, LOAD_INTERVAL, SHARD_BUFFER_BYTES_MAX, SHARD_FREE_BYTES_MAX,
+    SMALL_BUFFER_BYTES, STOP_TIMEOUT, TRAIN_BYTES_MAX, TRAIN_BYTES_MAX_SHARED, TURN_TIME_MAX,
 };
 use super::mailbox::{Arrival, Mailbox};
 use super::placement::Load;
@@ -29,8 +28,8 @@ use super::stop::Stop;
 use super::turns::{Turns, Weight};
 use super::verdicts::{Judged, VerdictThreads, Verdicts};
 use crate::reactor::{
-    BufferPool, Completion, Done, Op, PoolLimits, Reactor, Slices, Timers, Token, WAKE_TOKEN,
-    ask_for, thread_cpu_time,
+    BufferPool, Completion, Done, Op, PoolLimits, Reactor, Timers, Token, WAKE_TOKEN,
+    ask_for_short_slices, thread_cpu_time,
 };
 use crate::ssh::Connection;
 
@@ -64,7 +63,6 @@ pub(super) struct Shard {
     bytes_moved: u64,
     /// CPU time of this thread then.
     worked: Duration,
-    slices: Slices,
 }
 
 /// The time at the start of a turn; operations of one turn share it.
@@ -131,14 +129,15 @@ impl Shard {
             measured: Instant::now(),
             bytes_moved: 0,
             worked: Duration::ZERO,
-            slices: Slices::Usual,
         }
     }
 
     /// Serves until it is told to stop and its connections are gone.
     pub(super) fn run(mut self) -> Result<(), rustix::io::Errno> {
+        if let Err(error) = ask_for_short_slices() {
+            tracing::debug!(shard = self.index, %error, "the scheduler does not listen");
+        }
         self.listen();
-        self.want(Slices::Short);
         let mut completions = Vec::new();
         let mut clock = Clock::read();
         loop {
@@ -358,18 +357,6 @@ impl Shard {
         self.load.set_trains_sealed_elsewhere(self.sealing.trains);
         self.sealing.set_busy(percent(own + saved));
         self.measured = now;
-        let busy = percent(own) > BUSY_PERCENT;
-        self.want(if busy { Slices::Usual } else { Slices::Short });
-    }
-
-    /// Tells the scheduler how this thread is to be run.
-    fn want(&mut self, slices: Slices) {
-        if std::mem::replace(&mut self.slices, slices) == slices {
-            return;
-        }
-        if let Err(error) = ask_for(slices) {
-            tracing::debug!(shard = self.index, %error, ?slices, "the scheduler does not listen");
-        }
     }
 
     /// Sees its connections off; `true` when it may go.

@@ -39,7 +39,7 @@ pub(crate) fn watch(
             let signal = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
             if stopping {
                 tracing::warn!(signal, "stopping at once: second signal");
-                // What other threads are at, in C libraries too, is not to be cleaned up under them.
+                // Nothing is cleaned up under the other threads, in C libraries neither.
                 signal_hook::low_level::exit(super::failure::RUNTIME.into());
             }
             stopping = true;

@@ -135,7 +135,7 @@ impl Reactor {
         }
     }
 
-    /// Has a patient send reported by the next [`Reactor::wait`] after all. Any other id is ignored.
+    /// Has a patient send reported by the next [`Reactor::wait`] after all. Other ids are ignored.
     pub fn urge(&mut self, id: OpId) {
         match &mut self.driver {
             Driver::Ring(ring) => ring.urge(id),

@@ -17,8 +17,8 @@ pub struct Settings {
     pub software_version: String,
     /// Threads that serve connections, at least 1.
     pub shards: usize,
-    /// One thread more, which takes who comes while all of these move bytes: it mostly sleeps, so it
-    /// gets a core sooner than a thread that works all the time.
+    /// One thread more, which takes who comes while all of these move bytes: it mostly sleeps, so
+    /// it gets a core sooner than a thread that works all the time.
     pub spare_shard: bool,
     /// Threads that seal besides them.
     pub crypto_threads: CryptoThreads,

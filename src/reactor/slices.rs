@@ -3,10 +3,10 @@
 use rustix::io::Errno;
 
 /// Nanoseconds of CPU at a time; the kernel takes no less. Linux 6.12 and later let a thread with
-/// short slices interrupt others when it wakes, and others run after a short while when it works all
-/// the time; what share of the CPU it gets stays the same. Beside two sftp downloads on two cores a
-/// STAT took 0.35 to 0.9 ms at the 99th percentile, and 2.1 to 2.9 without short slices and the
-/// spare shard (Linux 6.18); a byte cost 0 to 5 % more CPU time, less than what runs differ by.
+/// short slices interrupt others when it wakes, and others run after a short while when it works
+/// all the time; what share of the CPU it gets stays the same. Beside two sftp downloads on two
+/// cores a STAT took 0.35 to 0.9 ms at the 99th percentile, and 2.1 to 2.9 without short slices and
+/// the spare shard (Linux 6.18); a byte cost 0 to 5 % more CPU time, less than runs differ by.
 const SHORT_NS: u64 = 100_000;
 
 /// Asks for short slices for this thread. Without effect before Linux 6.12, and on a thread whose

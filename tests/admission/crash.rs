@@ -71,6 +71,7 @@ fn settings(admission: AdmissionRules) -> Settings {
         })),
         software_version: "ringferry".to_owned(),
         shards: 1,
+        spare_shard: false,
         crypto_threads: CryptoThreads::Fixed(0),
         driver: DriverChoice::Auto,
         verbs: Verbs::default(),

@@ -23,8 +23,9 @@ use crate::{connect_from, start, try_connect_from};
 const STRANGER_BYTES_MAX: u64 = 64 * 1024;
 /// Slow connections from one address; the server lets in twice as many.
 const SLOW_PER_SOURCE: usize = 10;
-/// How late a slow connection may be closed, on a machine that has much else to do.
-const LATENESS_MAX: Duration = Duration::from_secs(5);
+/// How late a slow connection may be closed, on two cores that flooder, 100 clients and the server
+/// share: 1 to 4 seconds mostly, 7.4 once. One that is not closed for its lateness stays for ever.
+const LATENESS_MAX: Duration = Duration::from_secs(15);
 
 struct Size {
     slow: usize,

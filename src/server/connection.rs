@@ -361,7 +361,6 @@ impl Driver {
         }
         if self.ssh.is_closed() {
             self.phase = Phase::Flushing(place.now + FLUSH_TIMEOUT);
-            self.outbound.urge(place.reactor);
         }
     }
 

@@ -16,7 +16,7 @@ impl Driver {
     pub(super) fn pump(&mut self, place: &mut Place<'_>) {
         self.seal_and_send(place);
         // What was sealed behind a SEND goes out when that is over, and so does the connection.
-        if self.outbound.has_sealed() || self.phase != super::Phase::Open {
+        if self.outbound.has_sealed() || self.ssh.is_closed() {
             self.outbound.urge(place.reactor);
         }
     }

@@ -11,6 +11,8 @@ mod pure;
 
 use std::sync::Arc;
 
+use subtle::ConstantTimeEq;
+
 use super::limits::PACKETS_PER_KEY;
 use super::{Backend, CryptoError, PacketOpen, PacketSeal, SealRun, Shape};
 use pure::Pure;
@@ -167,6 +169,63 @@ trait Open: Send {
         length_and_body: &mut [u8],
         tag: &[u8; TAG_BYTES],
     ) -> Result<(), CryptoError>;
+}
+
+/// A library that has ChaCha20 and Poly1305 apart; what they make together stands here once.
+trait Parts: Send + Sync {
+    /// The keystream of one packet's body, behind its first block.
+    type Stream;
+    /// What the tag is made with; that first block keyed it.
+    type Mac;
+
+    /// Applies the length's keystream.
+    fn apply_to_length(&self, sequence: u32, length: &mut [u8; 4]);
+
+    fn body(&self, sequence: u32) -> Result<(Self::Stream, Self::Mac), CryptoError>;
+
+    /// Encrypts or decrypts.
+    fn apply(stream: &mut Self::Stream, bytes: &mut [u8]) -> Result<(), CryptoError>;
+
+    /// Poly1305 over the bytes as they are, without the padding of RFC 8439.
+    fn authenticate(&self, mac: Self::Mac, message: &[u8]) -> Result<[u8; TAG_BYTES], CryptoError>;
+}
+
+impl<P: Parts> Seal for P {
+    fn encrypt(
+        &self,
+        sequence: u32,
+        length_and_body: &mut [u8],
+    ) -> Result<[u8; TAG_BYTES], CryptoError> {
+        let (mut stream, mac) = self.body(sequence)?;
+        if let Some((length, body)) = length_and_body.split_first_chunk_mut::<4>() {
+            self.apply_to_length(sequence, length);
+            P::apply(&mut stream, body)?;
+        }
+        self.authenticate(mac, length_and_body)
+    }
+}
+
+impl<P: Parts> Open for P {
+    fn length(&self, sequence: u32, mut length: [u8; 4]) -> [u8; 4] {
+        self.apply_to_length(sequence, &mut length);
+        length
+    }
+
+    fn decrypt(
+        &self,
+        sequence: u32,
+        length_and_body: &mut [u8],
+        tag: &[u8; TAG_BYTES],
+    ) -> Result<(), CryptoError> {
+        let (mut stream, mac) = self.body(sequence)?;
+        if !bool::from(self.authenticate(mac, length_and_body)?.ct_eq(tag)) {
+            return Err(CryptoError::PacketTag);
+        }
+        match length_and_body.split_first_chunk_mut::<4>() {
+            Some((_, body)) => P::apply(&mut stream, body),
+            None => Ok(()),
+        }
+    }
 }
 
 struct Sealer<K> {

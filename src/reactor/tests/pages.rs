@@ -104,8 +104,12 @@ on_each_driver!(a_read_leaves_behind_what_it_is_to, |reactor| {
         assert_eq!(result, Ok(BYTES), "{whole:?}");
         assert!(buffer.iter().enumerate().all(|(at, byte)| *byte == (at % 251) as u8));
         let left = cached(&file.fd, class);
-        let as_expected = if drop_behind { left < SAMPLES / 2 } else { left == SAMPLES };
-        assert!(as_expected, "{whole:?}, dropping: {drop_behind}: {left} left");
+        // Not all of them: the pages of the read before may go while this one finds them.
+        assert_eq!(
+            left < SAMPLES / 2,
+            drop_behind,
+            "{whole:?}, dropping: {drop_behind}: {left} left"
+        );
     }
     assert_eq!(pool.stats().outstanding, 0);
 });

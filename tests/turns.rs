@@ -21,27 +21,30 @@ const LOAD: Duration = Duration::from_secs(120);
 const CHACHA: &str = "chacha20-poly1305@openssh.com";
 const GCM: &str = "aes256-gcm@openssh.com";
 const CTR: &str = "aes128-ctr";
+const ETM: &str = "hmac-sha2-256-etm@openssh.com";
 
 /// Downloads by several clients at once, with new keys every four MiB. Gives how many trains other
 /// cores sealed; none where the subject has no such thing.
-fn sealed_elsewhere(threads: u32, driver: &str, ciphers: &[&str]) -> Option<u64> {
+fn sealed_elsewhere(threads: u32, driver: &str, ciphers: &[&str], mac: &str) -> Option<u64> {
     let scratch = Scratch::new();
     let settings = vec![
         ("crypto_threads", threads.to_string()),
         ("driver", driver.to_owned()),
+        ("macs", format!("^{mac}")),
         ("key_renegotiation_threshold", "4M".to_owned()),
         ("log_level", "debug".to_owned()),
     ];
     let options = Options { shards: Some(1), settings, ..Options::default() };
     let mut server = Server::start_with(&scratch, &options);
     write_random(&scratch.served("file"), 24 * MIB + 7, 3);
+    let macs = format!("-oMACs={mac}");
     let clients: Vec<_> = ciphers
         .iter()
         .enumerate()
         .map(|(index, cipher)| {
             let back = scratch.path(&format!("back-{index}"));
             let batch = format!("get /file {}\n", quoted(&back));
-            (Running::start(server.sftp_command(&["-c", cipher]), &batch), back)
+            (Running::start(server.sftp_command(&["-c", cipher, &macs]), &batch), back)
         })
         .collect();
     for (client, back) in clients {
@@ -58,14 +61,15 @@ fn sealed_elsewhere(threads: u32, driver: &str, ciphers: &[&str]) -> Option<u64>
 #[test]
 fn trains_that_other_cores_seal_arrive_whole_and_in_order() {
     for driver in ["ring", "poll"] {
-        match sealed_elsewhere(2, driver, &[CHACHA, GCM, CTR, CHACHA]) {
+        match sealed_elsewhere(2, driver, &[CHACHA, GCM, CTR, CHACHA], ETM) {
             Some(trains) => assert!(trains > 0, "{driver}: {trains} trains"),
             None => return skipped("(counters only) the subject seals alone"),
         }
     }
-    for own in [sealed_elsewhere(2, "auto", &[CTR]), sealed_elsewhere(0, "auto", &[CHACHA])] {
-        assert_eq!(own, Some(0), "CTR stays on the shard; 0 threads seal nothing");
-    }
+    assert!(sealed_elsewhere(2, "auto", &[CTR], ETM) > Some(0), "its counters are known before");
+    let plaintext = sealed_elsewhere(2, "auto", &[CTR], "hmac-sha2-256");
+    assert_eq!(plaintext, Some(0), "a MAC over the plaintext stays on the shard");
+    assert_eq!(sealed_elsewhere(0, "auto", &[CHACHA], ETM), Some(0), "0 threads seal nothing");
 }
 
 /// Far more requests than one turn carries out, sent without waiting for an answer.

@@ -275,9 +275,10 @@ impl<K: Seal + 'static> PacketSeal for Sealer<K> {
     fn seal_apart(
         &mut self,
         sequence: u32,
-        count: u32,
+        packet_bytes: &[usize],
     ) -> Option<Result<Box<dyn SealRun>, CryptoError>> {
         let key = Arc::clone(&self.key);
+        let count = u32::try_from(packet_bytes.len()).ok()?;
         Some(self.spend(sequence, count).map(|()| {
             let next = Some(sequence);
             Box::new(Sealer { key, left: u64::from(count), next }) as Box<dyn SealRun>

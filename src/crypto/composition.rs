@@ -5,10 +5,14 @@
 //! encrypts the length with the rest and covers the plaintext, so that the first block has to be
 //! decrypted to learn how long the packet is. Either way the MAC also covers the sequence number.
 
+mod apart;
+
+use std::sync::Arc;
+
 use super::limits::PACKETS_PER_KEY;
 use super::mac::{Mac, keyed};
 use super::packet::clear_length;
-use super::{Backend, CryptoError, MacAlgorithm, MacKey, PacketOpen, PacketSeal, Shape};
+use super::{Backend, CryptoError, MacAlgorithm, MacKey, PacketOpen, PacketSeal, SealRun, Shape};
 
 /// Every mode here runs AES.
 pub(super) const BLOCK_BYTES: usize = 16;
@@ -33,6 +37,13 @@ pub(super) const fn shape(mac: Option<&MacAlgorithm>) -> Shape {
 pub(super) trait BlockMode: Send {
     /// Encrypts or decrypts in place, whichever the direction is.
     fn apply(&mut self, blocks: &mut [u8]) -> Result<(), CryptoError>;
+
+    /// One that applies the next `blocks` of them, while this one goes on behind those. `None`
+    /// where each block needs the one before it; nothing has happened then.
+    fn split_off(&mut self, blocks: usize) -> Option<Box<dyn BlockMode>> {
+        let _ = blocks;
+        None
+    }
 
     /// Whether an attacker who learns what one block decrypts to has learnt plaintext: true for
     /// CBC, where any block can stand at the front of a packet, whose length is then looked at.
@@ -71,7 +82,7 @@ pub(super) fn open(
 struct Keys {
     shape: Shape,
     mode: Box<dyn BlockMode>,
-    mac: Box<dyn Mac>,
+    mac: Arc<dyn Mac>,
     packets: u64,
     /// The sequence number of the next packet, after the first.
     next: Option<u32>,
@@ -85,27 +96,28 @@ impl Keys {
     ) -> Result<Keys, CryptoError> {
         let mac = mac.ok_or(CryptoError::KeyLength)?;
         let shape = shape(Some(mac.algorithm));
-        Ok(Keys { shape, mode, mac: keyed(backend, &mac)?, packets: 0, next: None })
+        Ok(Keys { shape, mode, mac: keyed(backend, &mac)?.into(), packets: 0, next: None })
     }
 
     /// The sequence number is what keeps the MACs of two packets apart, so a key ends before it
     /// comes round.
-    fn spend(&mut self) -> Result<(), CryptoError> {
-        if self.packets >= PACKETS_PER_KEY {
+    fn spend(&mut self, count: u32) -> Result<(), CryptoError> {
+        let spent = self.packets + u64::from(count);
+        if spent > PACKETS_PER_KEY {
             return Err(CryptoError::NoncesExhausted);
         }
-        self.packets += 1;
+        self.packets = spent;
         Ok(())
     }
 
     /// As [`Keys::spend`], and refuses a number out of turn: it is UMAC's nonce, and two tags under
     /// one give the key away.
-    fn spend_sealing(&mut self, sequence: u32) -> Result<(), CryptoError> {
+    fn spend_sealing(&mut self, sequence: u32, count: u32) -> Result<(), CryptoError> {
         if self.next.is_some_and(|next| next != sequence) {
             return Err(CryptoError::NoncesExhausted);
         }
-        self.spend()?;
-        self.next = Some(sequence.wrapping_add(1));
+        self.spend(count)?;
+        self.next = Some(sequence.wrapping_add(count));
         Ok(())
     }
 }
@@ -120,10 +132,18 @@ impl PacketSeal for EncryptThenMac {
     fn seal(&mut self, sequence: u32, packet: &mut [u8]) -> Result<(), CryptoError> {
         let keys = &mut self.0;
         let parts = keys.shape.split(packet)?;
-        keys.spend_sealing(sequence)?;
+        keys.spend_sealing(sequence, 1)?;
         keys.mode.apply(parts.body)?;
         keys.mac.sign(sequence, &[parts.length, parts.body], parts.tag);
         Ok(())
+    }
+
+    fn seal_apart(
+        &mut self,
+        sequence: u32,
+        packet_bytes: &[usize],
+    ) -> Option<Result<Box<dyn SealRun>, CryptoError>> {
+        self.0.seal_apart(sequence, packet_bytes)
     }
 }
 
@@ -143,7 +163,7 @@ impl PacketOpen for EncryptThenMac {
     fn open(&mut self, sequence: u32, packet: &mut [u8]) -> Result<(), CryptoError> {
         let keys = &mut self.0;
         let parts = keys.shape.split(packet)?;
-        keys.spend()?;
+        keys.spend(1)?;
         if !keys.mac.verify(sequence, &[parts.length, parts.body], parts.tag) {
             parts.body.fill(0);
             return Err(CryptoError::PacketTag);
@@ -162,7 +182,7 @@ impl PacketSeal for EncryptAndMacSealer {
     fn seal(&mut self, sequence: u32, packet: &mut [u8]) -> Result<(), CryptoError> {
         let keys = &mut self.0;
         let parts = keys.shape.split(packet)?;
-        keys.spend_sealing(sequence)?;
+        keys.spend_sealing(sequence, 1)?;
         keys.mac.sign(sequence, &[parts.length, parts.body], parts.tag);
         let encrypted = parts.length.len() + parts.body.len();
         let encrypted = packet.get_mut(..encrypted).ok_or(CryptoError::PacketShape)?;
@@ -205,7 +225,7 @@ impl PacketOpen for EncryptAndMacOpener {
 
     fn open(&mut self, sequence: u32, packet: &mut [u8]) -> Result<(), CryptoError> {
         self.keys.shape.split(packet)?;
-        self.keys.spend()?;
+        self.keys.spend(1)?;
         let first = match self.first.take() {
             Some(first) => first,
             None => self.decrypt_first(packet)?,

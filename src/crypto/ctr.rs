@@ -3,11 +3,13 @@
 //! The counter is 128 bits, starts at the derived IV and runs through all packets of a key. It
 //! never comes round before the key ends.
 
-use aes::cipher::{KeyIvInit, StreamCipher};
-use aes::{Aes128, Aes192, Aes256};
-use ctr::Ctr128BE;
+use std::sync::Arc;
 
-use super::composition::BlockMode;
+use aes::cipher::{BlockCipherEncrypt, BlockSizeUser, InnerIvInit, KeyInit, StreamCipher, consts};
+use aes::{Aes128, Aes192, Aes256};
+use ctr::{Ctr128BE, CtrCore};
+
+use super::composition::{BLOCK_BYTES, BlockMode};
 use super::{Backend, CryptoError};
 
 /// Either direction: decryption is the same XOR.
@@ -18,26 +20,74 @@ pub(super) fn mode(
 ) -> Result<Box<dyn BlockMode>, CryptoError> {
     Ok(match (backend, key.len()) {
         #[cfg(feature = "aws-lc")]
-        (Backend::AwsLc, _) => Box::new(awslc::keystream(key, iv)?),
-        (_, 16) => Box::new(pure::<Ctr128BE<Aes128>>(key, iv)?),
-        (_, 24) => Box::new(pure::<Ctr128BE<Aes192>>(key, iv)?),
-        (_, 32) => Box::new(pure::<Ctr128BE<Aes256>>(key, iv)?),
+        (Backend::AwsLc, _) => Box::new(Counter::new(awslc::key(key)?, iv)?),
+        (_, 16) => Box::new(Counter::new(pure::<Aes128>(key)?, iv)?),
+        (_, 24) => Box::new(Counter::new(pure::<Aes192>(key)?, iv)?),
+        (_, 32) => Box::new(Counter::new(pure::<Aes256>(key)?, iv)?),
         _ => return Err(CryptoError::KeyLength),
     })
 }
 
-struct Pure<C>(C);
-
-fn pure<C: KeyIvInit>(key: &[u8], iv: &[u8]) -> Result<Pure<C>, CryptoError> {
-    C::new_from_slices(key, iv).map(Pure).map_err(|_| CryptoError::KeyLength)
+/// A key from one library.
+trait CtrKey: Send + Sync {
+    /// XORs whole blocks with the key stream that begins at `counter`.
+    fn apply(&self, counter: [u8; BLOCK_BYTES], blocks: &mut [u8]) -> Result<(), CryptoError>;
 }
 
-impl<C: StreamCipher + Send> BlockMode for Pure<C> {
-    fn apply(&mut self, blocks: &mut [u8]) -> Result<(), CryptoError> {
-        self.0.try_apply_keystream(blocks).map_err(|_| CryptoError::NoncesExhausted)
+/// A key and where its counter stands.
+struct Counter<K> {
+    key: Arc<K>,
+    next: u128,
+}
+
+impl<K> Counter<K> {
+    fn new(key: K, iv: &[u8]) -> Result<Self, CryptoError> {
+        let iv: [u8; BLOCK_BYTES] = iv.try_into().map_err(|_| CryptoError::KeyLength)?;
+        Ok(Self { key: Arc::new(key), next: u128::from_be_bytes(iv) })
+    }
+
+    /// Takes the counters of so many blocks; gives the first.
+    fn take(&mut self, blocks: usize) -> u128 {
+        let behind = self.next.wrapping_add(blocks as u128);
+        std::mem::replace(&mut self.next, behind)
     }
 }
 
+impl<K: CtrKey + 'static> BlockMode for Counter<K> {
+    fn apply(&mut self, blocks: &mut [u8]) -> Result<(), CryptoError> {
+        if !blocks.len().is_multiple_of(BLOCK_BYTES) {
+            return Err(CryptoError::PacketShape);
+        }
+        let first = self.take(blocks.len() / BLOCK_BYTES);
+        self.key.apply(first.to_be_bytes(), blocks)
+    }
+
+    fn split_off(&mut self, blocks: usize) -> Option<Box<dyn BlockMode>> {
+        let next = self.take(blocks);
+        Some(Box::new(Self { key: Arc::clone(&self.key), next }))
+    }
+}
+
+struct Pure<C>(C);
+
+fn pure<C: KeyInit>(key: &[u8]) -> Result<Pure<C>, CryptoError> {
+    C::new_from_slice(key).map(Pure).map_err(|_| CryptoError::KeyLength)
+}
+
+impl<C> CtrKey for Pure<C>
+where
+    C: BlockCipherEncrypt + BlockSizeUser<BlockSize = consts::U16> + Send + Sync,
+{
+    fn apply(&self, counter: [u8; BLOCK_BYTES], blocks: &mut [u8]) -> Result<(), CryptoError> {
+        let core = CtrCore::inner_iv_init(&self.0, &counter.into());
+        Ctr128BE::from_core(core)
+            .try_apply_keystream(blocks)
+            .map_err(|_| CryptoError::NoncesExhausted)
+    }
+}
+
+/// The library's streaming keys count themselves, but write to another place than they read from:
+/// copying each piece aside cost 4 % of a download's CPU.
 #[cfg(feature = "aws-lc")]
 mod awslc {
     use aws_lc_rs::cipher::{
@@ -45,38 +95,22 @@ mod awslc {
     };
     use aws_lc_rs::iv::FixedLength;
 
-    use super::super::composition::BLOCK_BYTES;
-    use super::{BlockMode, CryptoError};
+    use super::{BLOCK_BYTES, CryptoError, CtrKey};
 
-    /// A key and where its counter stands. The library's streaming keys count themselves, but write
-    /// to another place than they read from: copying each piece aside cost 4 % of a download's CPU.
-    pub(super) struct Keystream {
-        key: EncryptingKey,
-        counter: u128,
-    }
-
-    pub(super) fn keystream(key: &[u8], iv: &[u8]) -> Result<Keystream, CryptoError> {
+    pub(super) fn key(key: &[u8]) -> Result<EncryptingKey, CryptoError> {
         let algorithm = match key.len() {
             16 => &AES_128,
             24 => &AES_192,
             32 => &AES_256,
             _ => return Err(CryptoError::KeyLength),
         };
-        let iv: [u8; BLOCK_BYTES] = iv.try_into().map_err(|_| CryptoError::KeyLength)?;
         let key = UnboundCipherKey::new(algorithm, key).map_err(|_| CryptoError::KeyLength)?;
-        let key = EncryptingKey::ctr(key).map_err(|_| CryptoError::KeyLength)?;
-        Ok(Keystream { key, counter: u128::from_be_bytes(iv) })
+        EncryptingKey::ctr(key).map_err(|_| CryptoError::KeyLength)
     }
 
-    impl BlockMode for Keystream {
-        fn apply(&mut self, blocks: &mut [u8]) -> Result<(), CryptoError> {
-            if !blocks.len().is_multiple_of(BLOCK_BYTES) {
-                return Err(CryptoError::PacketShape);
-            }
-            let iv = FixedLength::from(self.counter.to_be_bytes());
-            self.counter = self.counter.wrapping_add((blocks.len() / BLOCK_BYTES) as u128);
-            self.key
-                .less_safe_encrypt(blocks, EncryptionContext::Iv128(iv))
+    impl CtrKey for EncryptingKey {
+        fn apply(&self, counter: [u8; BLOCK_BYTES], blocks: &mut [u8]) -> Result<(), CryptoError> {
+            self.less_safe_encrypt(blocks, EncryptionContext::Iv128(FixedLength::from(counter)))
                 .map_err(|_| CryptoError::PacketShape)?;
             Ok(())
         }

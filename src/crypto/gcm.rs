@@ -84,8 +84,8 @@ impl Nonces {
     }
 
     /// Splits the next `count` off.
-    fn split_off(&mut self, count: u32) -> Result<Nonces, CryptoError> {
-        let end = self.used + u64::from(count);
+    fn split_off(&mut self, count: usize) -> Result<Nonces, CryptoError> {
+        let end = self.used + count as u64;
         if end > self.end {
             return Err(CryptoError::NoncesExhausted);
         }
@@ -137,9 +137,9 @@ impl<K: GcmKey + 'static> PacketSeal for Gcm<K> {
     fn seal_apart(
         &mut self,
         _sequence: u32,
-        count: u32,
+        packet_bytes: &[usize],
     ) -> Option<Result<Box<dyn SealRun>, CryptoError>> {
-        let nonces = self.nonces.split_off(count);
+        let nonces = self.nonces.split_off(packet_bytes.len());
         let key = Arc::clone(&self.key);
         Some(nonces.map(|nonces| Box::new(Self { key, nonces }) as Box<dyn SealRun>))
     }
@@ -289,7 +289,7 @@ mod tests {
             assert_eq!(gcm.seal(0, &mut packet), Err(CryptoError::NoncesExhausted));
             assert_eq!(gcm.open(0, &mut packet), Err(CryptoError::NoncesExhausted));
             assert_eq!(packet, [7; 36], "nothing is sealed under a used nonce");
-            let apart = gcm.seal_apart(0, 1).unwrap();
+            let apart = gcm.seal_apart(0, &[36]).unwrap();
             assert_eq!(apart.err(), Some(CryptoError::NoncesExhausted));
         }
     }

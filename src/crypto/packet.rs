@@ -17,15 +17,21 @@ pub struct Shape {
 impl Shape {
     /// Splits `packet` into (length, body, tag) if its size is one this shape can have.
     pub(super) fn split(self, packet: &mut [u8]) -> Result<Parts<'_>, CryptoError> {
-        let body_and_tag = packet.len().checked_sub(4).ok_or(CryptoError::PacketShape)?;
+        let body = self.body_bytes(packet.len())?;
+        let (front, tag) = packet.split_at_mut_checked(4 + body).ok_or(CryptoError::PacketShape)?;
+        let (length, body) = front.split_first_chunk_mut().ok_or(CryptoError::PacketShape)?;
+        Ok(Parts { length, body, tag })
+    }
+
+    /// Bytes between the length and the tag of a packet of this size, if it can be a packet's.
+    pub(super) fn body_bytes(self, packet_bytes: usize) -> Result<usize, CryptoError> {
+        let body_and_tag = packet_bytes.checked_sub(4).ok_or(CryptoError::PacketShape)?;
         let body = body_and_tag.checked_sub(self.tag_bytes).ok_or(CryptoError::PacketShape)?;
         let padded = if self.length_padded { body + 4 } else { body };
         if body == 0 || !padded.is_multiple_of(self.block_bytes) {
             return Err(CryptoError::PacketShape);
         }
-        let (front, tag) = packet.split_at_mut_checked(4 + body).ok_or(CryptoError::PacketShape)?;
-        let (length, body) = front.split_first_chunk_mut().ok_or(CryptoError::PacketShape)?;
-        Ok(Parts { length, body, tag })
+        Ok(body)
     }
 }
 
@@ -50,19 +56,20 @@ pub trait PacketSeal: Send {
     /// [`CryptoError::Library`], and the packet is wiped then.
     fn seal(&mut self, sequence: u32, packet: &mut [u8]) -> Result<(), CryptoError>;
 
-    /// Hands the next `count` packets, from `sequence` on, to be sealed elsewhere: by another
-    /// thread, in any order. This sealer goes on behind them. `None` from a cipher whose packets
-    /// cannot be sealed apart.
+    /// Hands the next packets, from `sequence` on and of these sizes, to be sealed elsewhere: by
+    /// another thread, before or after others. This sealer goes on behind them. `None` from a
+    /// cipher whose packets cannot be sealed apart.
     ///
     /// # Errors
-    /// [`CryptoError::NoncesExhausted`] if the key has not so many nonces left, and none is spent
-    /// then.
+    /// [`CryptoError::NoncesExhausted`] if the key has not so many nonces left;
+    /// [`CryptoError::PacketShape`] from a cipher that counts blocks, if a size cannot be a
+    /// packet's. No nonce is spent then.
     fn seal_apart(
         &mut self,
         sequence: u32,
-        count: u32,
+        packet_bytes: &[usize],
     ) -> Option<Result<Box<dyn SealRun>, CryptoError>> {
-        let _ = (sequence, count);
+        let _ = (sequence, packet_bytes);
         None
     }
 }
@@ -75,6 +82,15 @@ pub trait SealRun: Send {
     /// [`CryptoError::PacketShape`] or [`CryptoError::Library`]; the packet's nonce is spent all
     /// the same. [`CryptoError::NoncesExhausted`] once all packets of the run are sealed.
     fn seal_next(&mut self, packet: &mut [u8]) -> Result<(), CryptoError>;
+
+    /// Seals the run's next two packets, which takes some ciphers less than one after the other.
+    ///
+    /// # Errors
+    /// As [`SealRun::seal_next`], for either; then neither may be sent.
+    fn seal_two(&mut self, first: &mut [u8], second: &mut [u8]) -> Result<(), CryptoError> {
+        self.seal_next(first)?;
+        self.seal_next(second)
+    }
 }
 
 /// One direction's opening key.

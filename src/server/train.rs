@@ -440,6 +440,10 @@ impl Train {
         Some((job, start..end))
     }
 
+    pub(super) fn is_one_packet(&self) -> bool {
+        self.frames.len() == 1
+    }
+
     /// Bytes of its packets.
     pub(super) fn bytes(&self) -> usize {
         self.frames.iter().map(|placed| placed.frame.frame_bytes()).sum()

@@ -88,7 +88,7 @@ fn a_library_that_fails_leaves_nothing() {
     assert_eq!(sealer.seal(3, &mut packet), Err(CryptoError::Library));
     assert_eq!(packet, [0; 44]);
     assert_eq!(sealer.seal(3, &mut packet), Err(CryptoError::NoncesExhausted));
-    let mut run = sealer.seal_apart(4, 1).unwrap().unwrap();
+    let mut run = sealer.seal_apart(4, &[44]).unwrap().unwrap();
     packet.fill(7);
     assert_eq!(run.seal_next(&mut packet), Err(CryptoError::Library));
     assert_eq!(packet, [0; 44]);
@@ -106,8 +106,9 @@ fn runs_are_sealed_side_by_side() {
     for backend in BACKENDS {
         let mut sealer = super::seal(*backend, &[5; KEY_BYTES], &[]).unwrap();
         let mut inline = super::seal(*backend, &[5; KEY_BYTES], &[]).unwrap();
+        let sizes = [packet(0).len(); PACKETS as usize];
         let runs: Vec<_> =
-            (0..4).map(|run| sealer.seal_apart(run * PACKETS, PACKETS).unwrap().unwrap()).collect();
+            (0..4).map(|run| sealer.seal_apart(run * PACKETS, &sizes).unwrap().unwrap()).collect();
         let sealed: Vec<Vec<u8>> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0u32..)
                 .zip(runs)
@@ -139,7 +140,7 @@ fn sequence_numbers_wrap_once() {
     assert_eq!(sealer.seal(u32::MAX, &mut [7; 28]), Ok(()));
     assert_eq!(sealer.seal(0, &mut [7; 28]), Ok(()));
     sealer.left = 1;
-    let apart = sealer.seal_apart(1, 2).unwrap();
+    let apart = sealer.seal_apart(1, &[28; 2]).unwrap();
     assert_eq!(apart.err(), Some(CryptoError::NoncesExhausted), "only one nonce is left");
     assert_eq!(sealer.seal(1, &mut [7; 28]), Ok(()));
     assert_eq!(sealer.seal(2, &mut [7; 28]), Err(CryptoError::NoncesExhausted));

@@ -127,3 +127,42 @@ fn a_sequence_number_seals_once() {
         }
     }
 }
+
+/// The counters of a run are settled by the sizes it was made for: a packet of another size would
+/// be sealed with another packet's.
+#[test]
+fn a_run_takes_the_sizes_it_was_made_for() {
+    let mac = "hmac-sha2-256-etm@openssh.com";
+    let packet = |blocks: usize| vec![7; 4 + blocks * BLOCK_BYTES + 32];
+    let sizes = [packet(2).len(), packet(3).len()];
+    for wrong in [1, 3] {
+        let mut seal = EncryptThenMac(keys(mac));
+        let mut run = seal.seal_apart(0, &sizes).unwrap().unwrap();
+        let (mut first, mut second) = (packet(wrong), packet(3));
+        assert_eq!(run.seal_two(&mut first, &mut second), Err(CryptoError::PacketShape));
+        assert_eq!((first, &second), (packet(wrong), &packet(3)), "nothing is encrypted");
+        assert_eq!(run.seal_next(&mut second), Err(CryptoError::NoncesExhausted));
+    }
+}
+
+/// What cannot be sealed apart leaves the key as it was.
+#[test]
+fn a_run_that_is_refused_spends_nothing() {
+    let bytes = 4 + BLOCK_BYTES + 32;
+    let mut seal = EncryptThenMac(keys("hmac-sha2-256-etm@openssh.com"));
+    let shapeless = seal.seal_apart(0, &[bytes, bytes + 1]).unwrap();
+    assert_eq!(shapeless.err(), Some(CryptoError::PacketShape));
+    seal.0.packets = PACKETS_PER_KEY - 1;
+    let too_many = seal.seal_apart(0, &[bytes; 2]).unwrap();
+    assert_eq!(too_many.err(), Some(CryptoError::NoncesExhausted));
+    seal.0.mode = crate::crypto::cbc::encrypting(&[3; 16], &[3; 16]).unwrap();
+    assert!(seal.seal_apart(0, &[bytes]).is_none(), "CBC chains");
+    assert_eq!((seal.0.packets, seal.0.next), (PACKETS_PER_KEY - 1, None));
+    seal.0.mode = ctr::mode(Backend::preferred(), &[3; 16], &[3; 16]).unwrap();
+    let mut inline = EncryptThenMac(keys("hmac-sha2-256-etm@openssh.com"));
+    let [mut packet, mut expected] = [vec![7; bytes], vec![7; bytes]];
+    assert_eq!(seal.seal(0, &mut packet), inline.seal(0, &mut expected));
+    assert_eq!(packet, expected, "its counter stands where it stood");
+    let out_of_turn = inline.seal_apart(5, &[bytes]).unwrap();
+    assert_eq!(out_of_turn.err(), Some(CryptoError::NoncesExhausted));
+}

@@ -274,7 +274,7 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
         doc: "Threads that encrypt downloads besides the shards. auto has one for each core but \
               the first and uses them while a shard has no time left and a core idles, which is \
               faster and costs more CPU; a number uses so many whenever they have room; 0 none. \
-              The CTR and CBC ciphers take no part.",
+              The CBC ciphers take no part, and CTR only with a MAC of the -etm kind.",
         default: || Value::text("auto"),
         place: Place::AutoNumber { at: |config| &mut config.crypto_threads, max: 64 },
     },

@@ -1,10 +1,11 @@
 //! What leaves: control packets and trains, one SEND at a time.
 
+use std::ops::Range;
 use std::time::Instant;
 
 use rustix::io::Errno;
 
-use super::{Driver, Place};
+use super::{Driver, Phase, Place};
 use crate::reactor::{Buffer, Op};
 use crate::server::sealing::SealedTrain;
 use crate::server::session::{SHRANK, Session, status_of};
@@ -25,7 +26,8 @@ impl Driver {
         loop {
             let token = self.socket_token();
             self.outbound.send(place.reactor, &self.socket, token);
-            if !self.outbound.has_room() {
+            // Behind a train that could not be sealed nothing may be sent.
+            if !self.outbound.has_room() || self.phase == Phase::Ending {
                 return;
             }
             if self.seal_complete(place) || self.lay_train(place) {
@@ -82,29 +84,39 @@ impl Driver {
     ) -> Option<train::Unsealed> {
         let bytes = train.bytes();
         let mut control = std::mem::take(&mut self.outbound.control);
-        let away = place.sealing.seat(place.now, bytes, &self.pace).and_then(|seat| {
-            let (job, range) = train.seal_apart(&mut self.ssh, &mut buffer, &control)?;
-            Some((seat, job, range))
-        });
-        let unsealed = match away {
-            Some((seat, job, range)) => {
+        let seat = place.sealing.seat(place.now, bytes, &self.pace);
+        // Without a seat too: a job seals two packets at once, where that is faster.
+        let apart = match train.is_one_packet() {
+            true => None,
+            false => train.seal_apart(&mut self.ssh, &mut buffer, &control),
+        };
+        let mut unsealed = None;
+        let start = Instant::now();
+        match (apart, seat) {
+            (Some((job, range)), Some(seat)) => {
                 let token = self.socket_token();
                 let number = place.sealing.send_away(seat, token, job, buffer, &self.pace);
                 self.outbound.queue_away(number, range);
-                None
             }
-            None => {
-                let start = Instant::now();
-                let (range, unsealed) = train.seal(&mut self.ssh, &mut buffer, &control);
-                self.pace.sealed_here(bytes, start.elapsed());
-                self.outbound.queue(buffer, range);
-                unsealed
+            (Some((job, range)), None) => match job.seal(&mut buffer) {
+                Ok(()) => self.sealed_here(buffer, range, bytes, start),
+                Err(error) => self.lost(&format!("a train could not be sealed: {error}")),
+            },
+            (None, _) => {
+                let (range, rest) = train.seal(&mut self.ssh, &mut buffer, &control);
+                self.sealed_here(buffer, range, bytes, start);
+                unsealed = rest;
             }
-        };
+        }
         self.work_bytes += bytes as u64;
         control.clear();
         self.outbound.control = control;
         unsealed
+    }
+
+    fn sealed_here(&mut self, buffer: Buffer, range: Range<usize>, bytes: usize, start: Instant) {
+        self.pace.sealed_here(bytes, start.elapsed());
+        self.outbound.queue(buffer, range);
     }
 
     /// A train has been sealed on another core; one that is not waited for any more, since its
@@ -180,7 +192,7 @@ impl Driver {
     /// The file data of a train has been read, or not.
     pub(super) fn file_read(&mut self, buffer: Buffer, result: Result<usize, Errno>) {
         let Some((train, read, _)) = self.outbound.reading.take() else { return };
-        if self.phase == super::Phase::Ending {
+        if self.phase == Phase::Ending {
             return;
         }
         read.file.was_read_at(read.offset, *result.as_ref().unwrap_or(&0));

@@ -113,8 +113,9 @@ impl Connection {
 
     /// As [`seal_data`](Self::seal_data) for several frames of `buffer`, each at its position, but
     /// the cipher's work is left to the [`SealJob`]. Their place on the wire is settled: what is
-    /// sealed from now on goes behind them. `None` where packets cannot be sealed apart (CTR and
-    /// CBC, or while what is sent is compressed); nothing has happened then.
+    /// sealed from now on goes behind them. `None` where packets cannot be sealed apart (CBC, CTR
+    /// unless the MAC covers the ciphertext, or while what is sent is compressed); nothing has
+    /// happened then.
     ///
     /// # Errors
     /// As [`seal_data`](Self::seal_data), for the first frame that cannot go; none goes then.

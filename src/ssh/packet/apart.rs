@@ -35,9 +35,16 @@ impl SealJob {
     /// # Errors
     /// [`SealError::Closed`]: it is another buffer, or the cipher failed. The connection is lost.
     pub fn seal(mut self, buffer: &mut [u8]) -> Result<(), SealError> {
-        for place in self.frames {
-            let frame = buffer.get_mut(place).ok_or(SealError::Closed)?;
-            self.run.seal_next(frame).map_err(|_| SealError::Closed)?;
+        let mut places = self.frames.into_iter();
+        while let Some(place) = places.next() {
+            let sealed = match places.next() {
+                Some(next) => buffer
+                    .get_disjoint_mut([place, next])
+                    .ok()
+                    .map(|[first, second]| self.run.seal_two(first, second)),
+                None => buffer.get_mut(place).map(|frame| self.run.seal_next(frame)),
+            };
+            sealed.ok_or(SealError::Closed)?.map_err(|_| SealError::Closed)?;
         }
         Ok(())
     }
@@ -77,7 +84,8 @@ impl Sealer {
             }
         }
         // From here on nothing fails: the nonces are spent, and so must the numbers be.
-        let run = match self.cipher.seal_apart(self.sequence, count)? {
+        let sizes: Vec<usize> = frames.iter().map(|laid| laid.place.len()).collect();
+        let run = match self.cipher.seal_apart(self.sequence, &sizes)? {
             Ok(run) => run,
             Err(_) => return Some(Err(SealError::Closed)),
         };

@@ -23,6 +23,7 @@ fn laid(frames: &[DataFrame], data: &[u8]) -> (Vec<u8>, Vec<usize>) {
 fn frames_sealed_on_another_thread_arrive_in_their_place() {
     for (name, server, client) in suites() {
         let aead = client.transport.ciphers[0].contains("gcm") || name.contains("chacha");
+        let counts = name.contains("-ctr") && name.contains("-etm@");
         let (mut pair, ours, theirs) = Pair::with_session(server, client);
         let data = Dice::new(5).bytes(100_000);
         let own = &mut pair.server.connection;
@@ -31,7 +32,7 @@ fn frames_sealed_on_another_thread_arrive_in_their_place() {
         let before = buffer.clone();
         let frames = places.iter().copied().zip(&reserved);
         let Some(job) = own.seal_data_apart(frames, &mut buffer) else {
-            assert!(!aead, "{name}");
+            assert!(!aead && !counts, "{name}");
             continue;
         };
         let job = job.unwrap();

@@ -13,12 +13,15 @@ pub enum Backend {
     /// The system's OpenSSL, for chacha20-poly1305@openssh.com only. Only with the feature
     /// `openssl`.
     OpenSsl,
+    /// liboqs, for the server's half of Streamlined NTRU Prime only. Only with the feature `oqs`.
+    Oqs,
 }
 
 impl Backend {
     /// The backends in this build that have algorithms of every kind, the preferred one first.
-    /// OpenSSL is not among them: see
-    /// [`CipherAlgorithm::backends`](super::CipherAlgorithm::backends).
+    /// OpenSSL is not among them, see
+    /// [`CipherAlgorithm::backends`](super::CipherAlgorithm::backends), nor liboqs, which comes with
+    /// aws-lc.
     pub const fn built_in() -> &'static [Backend] {
         if cfg!(feature = "aws-lc") {
             &[Backend::AwsLc, Backend::PureRust]
@@ -27,12 +30,13 @@ impl Backend {
         }
     }
 
-    /// "aws-lc", "pure-rust" or "openssl".
+    /// "aws-lc", "pure-rust", "openssl" or "liboqs".
     pub const fn name(self) -> &'static str {
         match self {
             Backend::AwsLc => "aws-lc",
             Backend::PureRust => "pure-rust",
             Backend::OpenSsl => "openssl",
+            Backend::Oqs => "liboqs",
         }
     }
 
@@ -90,7 +94,10 @@ mod tests {
         let names = names.chain(kexes().iter().map(|kex| kex.name));
         for name in names.chain(signature_algorithms().iter().copied()) {
             let backend = backend_of(name).unwrap();
-            assert!(Backend::built_in().iter().any(|built| built.name() == backend), "{name}");
+            let liboqs = cfg!(feature = "oqs") && name.starts_with("sntrup761");
+            assert_eq!(backend == "liboqs", liboqs);
+            let built = Backend::built_in().iter().any(|built| built.name() == backend);
+            assert!(built || liboqs, "{name}");
         }
         assert_eq!(backend_of("aes128-cbc"), Some("pure-rust"));
         assert_eq!(backend_of("umac-64@openssh.com"), Some("pure-rust"));
@@ -109,6 +116,7 @@ mod tests {
     fn openssl_has_one_cipher() {
         let refused = Err(CryptoError::UnknownAlgorithm);
         assert_eq!(Backend::OpenSsl.require(), refused);
+        assert_eq!(Backend::Oqs.require(), refused);
         for cipher in ciphers() {
             let [key, iv] = [vec![1; cipher.key_bytes], vec![1; cipher.iv_bytes]];
             let has = cfg!(feature = "openssl") && cipher.name == "chacha20-poly1305@openssh.com";

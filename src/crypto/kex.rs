@@ -209,6 +209,7 @@ impl KexAlgorithm {
     pub(super) fn backend(&self) -> Backend {
         match self.exchange {
             Exchange::DiffieHellman(Group::X25519 | Group::Nist(_)) => Backend::preferred(),
+            Exchange::Sntrup761X25519 if cfg!(feature = "oqs") => Backend::Oqs,
             _ => Backend::PureRust,
         }
     }

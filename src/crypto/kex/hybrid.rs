@@ -27,6 +27,7 @@ pub(super) trait Kem: Sized + Send {
 
     /// A ciphertext for the owner of `key`, and the secret inside; `key` has the right length.
     fn encapsulate(
+        backend: Backend,
         key: &[u8],
         random: &mut dyn Random,
     ) -> Result<(Vec<u8>, Zeroizing<Vec<u8>>), CryptoError>;
@@ -73,7 +74,7 @@ pub(super) fn serve<K: Kem>(
     random: &mut dyn Random,
 ) -> Result<(Vec<u8>, SharedSecret), CryptoError> {
     let (key, theirs) = halves(init, K::ENCAPSULATION_KEY_BYTES, K::INIT_LENGTH)?;
-    let (mut reply, quantum) = K::encapsulate(key, random)?;
+    let (mut reply, quantum) = K::encapsulate(backend, key, random)?;
     let x25519 = Ephemeral::generate(Group::X25519, backend, random)?;
     let classical = x25519.agree(theirs)?;
     reply.extend_from_slice(x25519.public());

@@ -8,7 +8,7 @@ use ml_kem::{B32, DecapsulationKey768, EncapsulationKey768, Key, Seed};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::hybrid::Kem;
-use crate::crypto::{CryptoError, HashAlgorithm, Random};
+use crate::crypto::{Backend, CryptoError, HashAlgorithm, Random};
 
 /// A decapsulation key.
 pub(super) struct MlKem768(DecapsulationKey768);
@@ -30,6 +30,7 @@ impl Kem for MlKem768 {
     }
 
     fn encapsulate(
+        _backend: Backend,
         key: &[u8],
         random: &mut dyn Random,
     ) -> Result<(Vec<u8>, Zeroizing<Vec<u8>>), CryptoError> {

@@ -280,6 +280,12 @@ proptest! {
                 let client = kex.client_with(*backend, &mut one()).unwrap();
                 prop_assert_eq!(client.init(), &init);
                 let (same, secret) = kex.server_with(*backend, &init, &mut other()).unwrap();
+                // liboqs cannot be given its randomness, so another reply is as right as this.
+                if kex.backend() == Backend::Oqs {
+                    let again = client.finish(&same).unwrap();
+                    prop_assert_eq!(again.encoded(), secret.encoded());
+                    continue;
+                }
                 prop_assert_eq!(&same, &reply);
                 prop_assert_eq!(finished.encoded(), secret.encoded());
                 let again = client.finish(&reply).unwrap();

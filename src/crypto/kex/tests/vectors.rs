@@ -93,7 +93,9 @@ fn sntrup761_vectors_of_the_draft() {
                 let client = kex.client_with(backend, &mut Fixed(random)).unwrap();
                 assert!(client.init() == [hex(key), hex(ALICE_PUBLIC)].concat());
                 let mut random = Fixed([hex(randomness), hex(BOB)].concat());
-                let (reply, served) = kex.server_with(backend, client.init(), &mut random).unwrap();
+                // liboqs cannot be given its randomness.
+                let server = if cfg!(feature = "oqs") { Backend::PureRust } else { backend };
+                let (reply, served) = kex.server_with(server, client.init(), &mut random).unwrap();
                 assert!(reply == [hex(ciphertext), hex(BOB_PUBLIC)].concat());
                 let wanted = joined(HashAlgorithm::Sha512, secret);
                 assert_eq!(served.encoded(), wanted);

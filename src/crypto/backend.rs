@@ -20,8 +20,8 @@ pub enum Backend {
 impl Backend {
     /// The backends in this build that have algorithms of every kind, the preferred one first.
     /// OpenSSL is not among them, see
-    /// [`CipherAlgorithm::backends`](super::CipherAlgorithm::backends), nor liboqs, which comes with
-    /// aws-lc.
+    /// [`CipherAlgorithm::backends`](super::CipherAlgorithm::backends), nor liboqs, which comes
+    /// with aws-lc.
     pub const fn built_in() -> &'static [Backend] {
         if cfg!(feature = "aws-lc") {
             &[Backend::AwsLc, Backend::PureRust]

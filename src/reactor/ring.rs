@@ -49,6 +49,8 @@ pub(super) struct Ring {
     slots: Slots<Running>,
     personalities: Personalities,
     patient: Patient,
+    /// See [`Reactor::gather`](crate::reactor::Reactor::gather).
+    gather: Option<Duration>,
     /// Completions that needed no kernel.
     ready: Vec<Completion>,
     /// Entries the queue had no room for.
@@ -89,6 +91,7 @@ impl Ring {
             slots: Slots::new(),
             personalities: Personalities::default(),
             patient: Patient::default(),
+            gather: None,
             ready: Vec::new(),
             backlog: VecDeque::new(),
             paused: Vec::new(),
@@ -220,7 +223,7 @@ impl Ring {
         }
         self.statistics.waits += 1;
         // A failure shows again in `wait`, where there is someone to tell.
-        let _ = self.handle.enter(Sleep::No);
+        let _ = self.handle.enter(Sleep::No, None);
         self.refill();
     }
 
@@ -232,6 +235,12 @@ impl Ring {
             }
             self.backlog.pop_front();
         }
+    }
+
+    pub(super) fn gather(&mut self, time: Duration) -> bool {
+        let can = self.handle.can_gather();
+        self.gather = can.then_some(time);
+        can
     }
 
     pub(super) fn wait(
@@ -274,7 +283,7 @@ impl Ring {
 
     fn enter(&mut self, sleep: Sleep, deadline: Option<Instant>) -> Result<(), Errno> {
         self.statistics.waits += 1;
-        let entered = self.handle.enter(sleep);
+        let entered = self.handle.enter(sleep, self.gather.take());
         if self.handle.queued() == 0 && self.backlog.is_empty() {
             self.patient.all_handed_over();
         }

@@ -4,6 +4,7 @@
 
 mod child;
 mod files;
+mod gather;
 mod identity;
 mod lifecycle;
 mod network;

@@ -20,6 +20,7 @@ use rustix::io::Errno;
 
 use self::login::{Proved, Tried};
 use super::admission::Ticket;
+use super::gathering::Gathering;
 use super::inbound::Inbound;
 use super::job::{Finished, Jobs};
 use super::limits::{FLUSH_TIMEOUT, HEAVY_BYTES, HEAVY_TIME, STARVED_RETRY};
@@ -120,6 +121,7 @@ pub(super) struct Driver {
     unfinished: bool,
     /// Bytes received and sealed in this turn.
     work_bytes: u64,
+    gathering: Gathering,
     /// When a turn last moved much, or took all its time.
     last_heavy: Option<Instant>,
     peer_ident: String,
@@ -162,6 +164,7 @@ impl Driver {
             pace: Pace::default(),
             unfinished: false,
             work_bytes: 0,
+            gathering: Gathering::default(),
             last_heavy: None,
             peer_ident: String::new(),
             proved: Proved::default(),
@@ -225,6 +228,11 @@ impl Driver {
             (Some(_), true) => Weight::Light,
             (Some(_), false) => Weight::Heavy,
         }
+    }
+
+    /// Whether its shard may sleep on for a moment when more of its bytes come.
+    pub(super) fn gathers(&self) -> bool {
+        self.phase == Phase::Open && self.gathering.pays()
     }
 
     /// Whether it wants another turn though nothing completes.
@@ -355,6 +363,8 @@ impl Driver {
         if much || place.turn_is_over() {
             self.last_heavy = Some(place.now);
         }
+        let ahead = self.sessions.iter_mut().map(Session::take_ahead_bytes).sum();
+        self.gathering.turn_over(ahead, self.bytes_received);
         if self.starved {
             // The shard has no buffer for it: it is not to invite more bytes than it must.
             self.ssh.shrink_windows();

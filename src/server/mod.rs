@@ -14,6 +14,7 @@ mod admission;
 mod blocking;
 mod connection;
 mod digest;
+mod gathering;
 mod inbound;
 mod job;
 pub mod limits;

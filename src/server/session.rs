@@ -257,6 +257,11 @@ impl Session {
         self.writes.flush(buffer, &mut self.replies);
     }
 
+    /// A turn is over: see [`WriteBatch::take_ahead_bytes`].
+    pub(super) fn take_ahead_bytes(&mut self) -> u64 {
+        self.writes.take_ahead_bytes()
+    }
+
     fn decode(
         &mut self,
         site: &mut Site<'_>,

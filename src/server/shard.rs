@@ -15,10 +15,12 @@ use slab::Slab;
 use super::accept::Acceptor;
 use super::blocking::Blocking;
 use super::connection::{Driver, Place};
+use super::gathering::Turned;
 use super::job::{Finished, Jobs};
 use super::limits::{
-    HEAVY_TIME, LARGE_BUFFER_BYTES, LOAD_INTERVAL, SHARD_BUFFER_BYTES_MAX, SHARD_FREE_BYTES_MAX,
-    SMALL_BUFFER_BYTES, STOP_TIMEOUT, TRAIN_BYTES_MAX, TRAIN_BYTES_MAX_SHARED, TURN_TIME_MAX,
+    GATHER_TIME, HEAVY_TIME, LARGE_BUFFER_BYTES, LOAD_INTERVAL, SHARD_BUFFER_BYTES_MAX,
+    SHARD_FREE_BYTES_MAX, SMALL_BUFFER_BYTES, STOP_TIMEOUT, TRAIN_BYTES_MAX,
+    TRAIN_BYTES_MAX_SHARED, TURN_TIME_MAX,
 };
 use super::mailbox::{Arrival, Mailbox};
 use super::placement::Load;
@@ -61,6 +63,8 @@ pub(super) struct Shard {
     measured: Instant,
     /// Bytes moved since then.
     bytes_moved: u64,
+    /// Who had a turn since it slept.
+    turned: Turned,
     /// CPU time of this thread then.
     worked: Duration,
 }
@@ -128,6 +132,7 @@ impl Shard {
             stopping: None,
             measured: Instant::now(),
             bytes_moved: 0,
+            turned: Turned::default(),
             worked: Duration::ZERO,
         }
     }
@@ -142,6 +147,9 @@ impl Shard {
         let mut clock = Clock::read();
         loop {
             let deadline = self.deadline(clock.now);
+            if self.turned.take() && self.turns.is_empty() {
+                self.reactor.gather(GATHER_TIME);
+            }
             self.reactor.wait(deadline, &mut completions)?;
             clock = Clock::read();
             for completion in completions.drain(..) {
@@ -319,6 +327,7 @@ impl Shard {
         let Some(driver) = drivers.get_mut(slot) else { return };
         driver.progress(&mut place);
         let moved = driver.take_bytes_moved();
+        let gathers = driver.gathers();
         let token = Token(slot as u64);
         if driver.is_gone() {
             let driver = drivers.remove(slot);
@@ -337,6 +346,7 @@ impl Shard {
             }
         }
         self.bytes_moved += moved;
+        self.turned.note(gathers);
     }
 
     fn measure(&mut self, now: Instant) {

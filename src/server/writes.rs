@@ -38,6 +38,10 @@ pub(super) struct WriteBatch {
     pieces: Vec<Range<usize>>,
     /// Requests whose last byte is in the batch.
     finished: Vec<u32>,
+    /// A request has ended in this turn, whose answer its client has not seen.
+    ended: bool,
+    /// Bytes of the requests that came behind it.
+    ahead_bytes: u64,
     /// The file that was written to last; the batch does not keep it open.
     written: Weak<OpenFile>,
 }
@@ -77,6 +81,7 @@ impl WriteBatch {
     /// The WRITE `id` ends with the piece added last.
     pub(super) fn finish(&mut self, id: u32) {
         self.finished.push(id);
+        self.ended = true;
     }
 
     /// The file written to since this was last asked, if it is open.
@@ -112,6 +117,19 @@ impl WriteBatch {
         });
         self.pieces.clear();
         self.bytes = 0;
+    }
+
+    /// A WRITE of `len` bytes begins.
+    pub(super) fn begin(&mut self, len: u32) {
+        if self.ended {
+            self.ahead_bytes += u64::from(len);
+        }
+    }
+
+    /// A turn is over: bytes of WRITEs that came behind another, without an answer to that.
+    pub(super) fn take_ahead_bytes(&mut self) -> u64 {
+        self.ended = false;
+        std::mem::take(&mut self.ahead_bytes)
     }
 
     fn write(&self, file: &OpenFile, buffer: &[u8]) -> Result<usize, Errno> {

@@ -1,6 +1,6 @@
 //! Streamlined NTRU Prime with p = 761 (draft-josefsson-ntruprime-streamlined), from the sntrup
-//! crate: aws-lc does not have it. With the feature `oqs` a server takes liboqs's, in C, which needs
-//! 40 us and draws its own randomness from the kernel.
+//! crate: aws-lc does not have it. With the feature `oqs` a server takes liboqs's, in C, which
+//! needs 40 us and draws its own randomness from the kernel.
 //!
 //! Chosen over the sntrup761 crate of the same author, whose arithmetic modulo q now and then
 //! leaves the range its encoder expects, and over pqcrypto-ntruprime, which is C and draws its own

@@ -146,6 +146,11 @@ impl Handle {
         self.since_5_19
     }
 
+    /// Whether a sleep can gather completions: since Linux 6.12.
+    pub(super) fn can_gather(&self) -> bool {
+        self.params().is_feature_min_timeout()
+    }
+
     pub(super) fn params(&self) -> &Parameters {
         self.ring().params()
     }
@@ -211,7 +216,10 @@ impl Handle {
 
     /// Submits everything queued and sleeps as told. Completions already there end the sleep.
     /// `GETEVENTS` always, because deferred work runs with it only.
-    pub(super) fn enter(&mut self, sleep: Sleep) -> Result<(), Errno> {
+    ///
+    /// A sleep of at least `gather` is not ended by one completion but by two; behind it one that
+    /// is there is enough. The kernel begins the deferred work of a RECV only when the sleep ends.
+    pub(super) fn enter(&mut self, sleep: Sleep, gather: Option<Duration>) -> Result<(), Errno> {
         let Some(submitter) = &self.submitter else { return Err(Errno::BADF) };
         let queued = u32::try_from(self.queued()).unwrap_or(u32::MAX);
         let flags = EnterFlags::GETEVENTS | self.enter_flags;
@@ -223,6 +231,10 @@ impl Handle {
                 timespec = Timespec::from(length);
                 (1, Some(SubmitArgs::new().timespec(&timespec)))
             }
+        };
+        let (want, limit) = match gather.and_then(|time| u32::try_from(time.as_micros()).ok()) {
+            Some(micros) if want > 0 => (2, Some(limit.unwrap_or_default().min_wait_usec(micros))),
+            _ => (want, limit),
         };
         let answer = match &limit {
             // SAFETY: no argument is passed, and `queued` is what the queue holds.

@@ -84,6 +84,7 @@ impl Session {
 
     pub(super) fn write(&mut self, site: &Site<'_>, buffer: &[u8], request: &Request<'_>) {
         let Request::Write { id, handle, offset, len } = *request else { return };
+        self.writes.begin(len);
         let file = match site.profile.access.admit(request) {
             Ok(()) => self.file(handle).and_then(|file| writable(file, offset, len)),
             Err(_) => Err((Status::PermissionDenied, "Permission denied")),

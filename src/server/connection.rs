@@ -230,9 +230,10 @@ impl Driver {
         }
     }
 
-    /// Whether its shard may sleep on for a moment when more of its bytes come.
+    /// Whether its shard may sleep on for a moment when more of its bytes come. Not while some lie
+    /// in the socket: its client is the faster one then, and the sleep would hold it up.
     pub(super) fn gathers(&self) -> bool {
-        self.phase == Phase::Open && self.gathering.pays()
+        self.phase == Phase::Open && self.gathering.pays() && !self.inbound.more_waits()
     }
 
     /// Whether it wants another turn though nothing completes.

@@ -30,6 +30,11 @@ impl Inbound {
         self.receiving
     }
 
+    /// Whether more bytes waited in the socket when the last RECV completed.
+    pub(super) fn more_waits(&self) -> bool {
+        self.more
+    }
+
     /// What has arrived and not been consumed.
     pub(super) fn bytes(&mut self) -> (&mut [u8], Range<usize>) {
         let filled = self.filled.clone();

@@ -25,8 +25,12 @@ impl Ringferry {
 }
 
 /// What cargo is told besides, to build the server and this harness alike.
-pub(crate) const FEATURES: &[&str] =
-    if cfg!(feature = "openssl") { &["--features", "openssl"] } else { &[] };
+pub(crate) const FEATURES: &[&str] = match (cfg!(feature = "openssl"), cfg!(feature = "oqs")) {
+    (false, false) => &[],
+    (true, false) => &["--features", "openssl"],
+    (false, true) => &["--features", "oqs"],
+    (true, true) => &["--features", "openssl,oqs"],
+};
 
 /// The workspace this harness was built from.
 pub(crate) fn workspace() -> &'static Path {

@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn what_is_missing_is_named() {
         let text = readme(&sample::results());
-        let openssl = if cfg!(feature = "openssl") { " --features openssl" } else { "" };
+        let features: String = FEATURES.iter().map(|word| format!(" {word}")).collect();
         for wanted in [
             "# 2026-11-20 on vm\n",
             "SKIPPED proftpd: install with apt-get install proftpd-core\n",
@@ -124,7 +124,7 @@ mod tests {
             "![get](get.svg)\n",
             "- ringferry: ringferry 1; greets `SSH-2.0-ringferry`\n",
             "  - `Port 1`\n",
-            &format!("    cargo run --release -p ringferry-perf{openssl} -- --rounds 3\n"),
+            &format!("    cargo run --release -p ringferry-perf{features} -- --rounds 3\n"),
         ] {
             assert!(text.contains(wanted), "{wanted} in\n{text}");
         }

@@ -33,20 +33,16 @@ impl Gathering {
 
 /// Whether all connections that had a turn since the shard slept may be kept waiting.
 #[derive(Default)]
-pub(super) struct Turned {
-    some: bool,
-    all_gather: bool,
-}
+pub(super) struct Turned(Option<bool>);
 
 impl Turned {
     pub(super) fn note(&mut self, gathers: bool) {
-        self.all_gather = gathers && (self.all_gather || !self.some);
-        self.some = true;
+        self.0 = Some(gathers && self.0.unwrap_or(true));
     }
 
     /// Forgets them.
     pub(super) fn take(&mut self) -> bool {
-        std::mem::take(self).all_gather
+        self.0.take().unwrap_or(false)
     }
 }
 

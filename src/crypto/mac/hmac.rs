@@ -35,8 +35,8 @@ impl HmacHash {
         }
     }
 
-    /// Whether this CPU has instructions for it that the crates use; it has none for SHA-512 or
-    /// they don't. Both others have blocks of [`BLOCK_BYTES`].
+    /// Whether this CPU has instructions for it that the crates use. Few have any for SHA-512; both
+    /// others have blocks of [`BLOCK_BYTES`].
     fn has_instructions(self) -> bool {
         #[cfg(target_arch = "x86_64")]
         let has = std::arch::is_x86_feature_detected!("sha");

@@ -12,8 +12,11 @@ use rustix::process::{Resource, Signal, getrlimit, setrlimit};
 use support::client::{Running, quoted};
 use support::files::{Scratch, assert_same_bytes, write_random};
 use support::log::field;
-use support::packets::{Packets, Reply, STAT, string};
-use support::server::{Options, Server};
+use support::packets::{
+    CLOSE, OPEN, OPEN_TRUNCATE, OPEN_WRITE_CREATE, Packets, REMOVE, Reply, STAT,
+    STATUS_NO_SUCH_FILE, open_body, string,
+};
+use support::server::{Options, Server, Subject};
 use support::{MIB, SOON, skipped};
 
 const LOAD: Duration = Duration::from_secs(120);
@@ -100,6 +103,53 @@ fn a_flood_of_requests_is_answered_whole_while_others_are_served() {
     }
     flood.finish();
     assert_eq!(flood.wait_end(SOON), Some(0));
+}
+
+/// To free a large file keeps a file system busy, and a shard has other sessions.
+#[test]
+fn large_files_are_let_go_of_off_the_shard_and_in_the_order_of_the_requests() {
+    const LARGE: u64 = 64 * MIB;
+    let scratch = Scratch::new();
+    let server = Server::start_with(&scratch, &Options { shards: Some(1), ..Options::default() });
+    let jobs_threads = || {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", server.pid())).expect("threads");
+        let name = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm"));
+        tasks.flatten().filter_map(|task| name(task).ok()).filter(|it| it == "blocking\n").count()
+    };
+    let sized = |name: &str, bytes| {
+        let file = std::fs::File::create(scratch.served(name)).expect("a file");
+        file.set_len(bytes).expect("a size");
+    };
+    let mut session = Packets::open(&server);
+    sized("small", 3);
+    session.ask(REMOVE, &string("/small")).expect_ok();
+    assert_eq!(jobs_threads(), 0, "no thread is started for what is quick");
+    for name in ["removed", "emptied", "replaced"] {
+        sized(name, LARGE);
+    }
+    sized("new", 5);
+    // None of them is waited for.
+    let removed = session.send(REMOVE, &string("/removed"));
+    let gone = session.send(STAT, &string("/removed"));
+    let emptied = session.send(OPEN, &open_body("/emptied", OPEN_WRITE_CREATE | OPEN_TRUNCATE));
+    let empty = session.send(STAT, &string("/emptied"));
+    let names = [string("/new"), string("/replaced")].concat();
+    let renamed = session.send_extended("posix-rename@openssh.com", &names);
+    let new = session.send(STAT, &string("/replaced"));
+    session.reply_to(removed).expect_ok();
+    session.reply_to(gone).expect_status(STATUS_NO_SUCH_FILE);
+    let handle = session.reply_to(emptied).expect_handle();
+    assert_eq!(session.reply_to(empty).expect_attrs().size, Some(0));
+    session.reply_to(renamed).expect_ok();
+    assert_eq!(session.reply_to(new).expect_attrs().size, Some(5));
+    session.ask_write(&handle, 0, b"content").expect_ok();
+    session.ask(CLOSE, &string(&handle)).expect_ok();
+    assert_eq!(std::fs::read(scratch.served("emptied")).expect("read"), b"content");
+    if server.subject == Subject::Ringferry {
+        assert!(jobs_threads() > 0, "the shard did it itself");
+    }
+    session.finish();
+    assert_eq!(session.wait_end(SOON), Some(0));
 }
 
 #[test]

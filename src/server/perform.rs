@@ -18,19 +18,59 @@ use crate::reactor::Errno;
 use crate::reactor::fs::{self, File, Metadata, OpenHow, Spot};
 use crate::vfs::{Access, Change, FsOp, Grants, Kind, OpenFor, Target};
 
-/// Carries `op` out for the user of `profile`.
+mod long;
+
+pub(super) use long::{to_close, to_cut};
+
+/// Carries `op` out for the user of `profile`, however long that takes.
 pub(super) fn perform(profile: &Profile, mut op: FsOp<'_>, cancel: &Cancel) -> Result {
     // Each act does so by itself; here it is done once for all of them.
     let _as_user = profile.view.assume()?;
+    let (spots, grants) = find_and_judge(profile, &mut op)?;
+    act(profile, &op, &spots, grants, cancel)
+}
+
+/// The same on a shard, whose other connections wait meanwhile. `None` if it may take long: then
+/// nothing is done, and it is work for a job.
+pub(super) fn perform_at_once(profile: &Profile, op: &FsOp<'_>) -> Option<Result> {
+    if profile.view.may_hang() || long::by_nature(op) {
+        return None;
+    }
+    attempt(profile, op.clone()).transpose()
+}
+
+fn attempt(profile: &Profile, mut op: FsOp<'_>) -> std::result::Result<Option<Answer>, Failure> {
+    let _as_user = profile.view.assume()?;
+    let (spots, grants) = find_and_judge(profile, &mut op)?;
+    if long::at(&op, &spots) {
+        return Ok(None);
+    }
+    act(profile, &op, &spots, grants, &Cancel::default()).map(Some)
+}
+
+/// What comes back in `op` is no more than what was judged.
+fn find_and_judge<'p>(
+    profile: &'p Profile,
+    op: &mut FsOp<'_>,
+) -> std::result::Result<(Vec<Spot<'p>>, Grants), Failure> {
     let mut spots = Vec::with_capacity(2);
     for place in op.places().into_iter().flatten() {
         let found = profile.view.find(place.path, place.follow);
         spots.push(found.map_err(|errno| as_it_seems(errno, &profile.access))?);
     }
     let targets: Vec<Target<'_>> = spots.iter().map(target).collect();
-    // What comes back in `op` is no more than what was judged.
-    let grants = profile.access.judge(&mut op, &targets)?;
-    match (&op, &spots[..]) {
+    let grants = profile.access.judge(op, &targets)?;
+    Ok((spots, grants))
+}
+
+fn act(
+    profile: &Profile,
+    op: &FsOp<'_>,
+    spots: &[Spot<'_>],
+    grants: Grants,
+    cancel: &Cancel,
+) -> Result {
+    match (op, spots) {
         (FsOp::HomeDirectory(path), []) => Ok(Answer::Path(path.to_vec())),
         (FsOp::Rename { over, .. }, [old, new]) => rename(&profile.access, old, new, *over),
         (FsOp::HardLink { .. }, [old, new]) => room::making(&profile.access, || old.hard_link(new)),
@@ -150,6 +190,7 @@ fn open(
         can_write: how.write,
         grants,
         slow: profile.view.may_hang(),
+        was_emptied: how.truncate && spot.metadata().is_some_and(|there| there.size > 0),
         file,
     })
 }

@@ -28,6 +28,7 @@ pub(crate) const RENAME: u8 = 18;
 
 pub(crate) const OPEN_READ: u32 = 1;
 pub(crate) const OPEN_WRITE_CREATE: u32 = 2 | 8;
+pub(crate) const OPEN_TRUNCATE: u32 = 16;
 
 pub(crate) const STATUS_OK: u32 = 0;
 pub(crate) const STATUS_EOF: u32 = 1;

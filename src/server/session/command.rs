@@ -18,7 +18,7 @@ use super::{Barrier, Session, Site, Then};
 use crate::reactor::fs::Metadata;
 use crate::scp::Word;
 use crate::server::job::{self, Cancel, Failure, Started};
-use crate::server::perform::{kind_of, perform};
+use crate::server::perform::{kind_of, perform, perform_at_once};
 use crate::vfs::{self, SessionFacts};
 use copy::RemoteCopy;
 use digests::Digesting;
@@ -159,23 +159,18 @@ impl Session {
     }
 
     /// As [`begin`](Self::begin), of what `request` asks for.
-    fn ask(
-        &mut self,
-        site: &mut Site<'_>,
-        long: bool,
-        request: &Request<'_>,
-    ) -> Option<job::Result> {
+    fn ask(&mut self, site: &mut Site<'_>, request: &Request<'_>) -> Option<job::Result> {
         let (user, symlink_order) = (&*site.party.user, self.symlink_order);
         let facts = SessionFacts { user, symlink_order };
-        match vfs::plan(request, &site.profile.access, &facts) {
-            Some(Ok(op)) if long || site.profile.view.may_hang() => {
-                let (profile, op) = (std::sync::Arc::clone(site.profile), op.into_owned());
-                self.begin(site, true, move |cancel| perform(&profile, op, cancel))
-            }
-            Some(Ok(op)) => Some(perform(site.profile, op, &Cancel::default())),
-            Some(Err(refusal)) => Some(Err(Failure::Refused(refusal))),
-            None => Some(Err(rustix::io::Errno::NOSYS.into())),
-        }
+        let op = match vfs::plan(request, &site.profile.access, &facts) {
+            Some(Ok(op)) => op,
+            Some(Err(refusal)) => return Some(Err(Failure::Refused(refusal))),
+            None => return Some(Err(rustix::io::Errno::NOSYS.into())),
+        };
+        perform_at_once(site.profile, &op).or_else(|| {
+            let (profile, op) = (std::sync::Arc::clone(site.profile), op.into_owned());
+            self.begin(site, true, move |cancel| perform(&profile, op, cancel))
+        })
     }
 
     /// Says on the client's standard error that `program` could not do something about `path`.

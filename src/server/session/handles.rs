@@ -12,7 +12,7 @@ use crate::reactor::fs::{Dir, File};
 use crate::server::digest;
 use crate::server::job::{self, Answer, Cancel, Failure};
 use crate::server::limits::{DIR_ENTRIES_MAX, RANGES_MAX};
-use crate::server::perform::{Copying, system_change};
+use crate::server::perform::{Copying, system_change, to_cut};
 use crate::server::room::as_the_user_has_it;
 use crate::vfs::{self, Access, Change, WireHandle};
 
@@ -57,9 +57,9 @@ impl Session {
             Some(errno) => Err(errno.into()),
             None => closed.map(|()| Answer::Done).map_err(Failure::from),
         };
+        let slow = file.closes_slowly();
         match Rc::try_unwrap(file) {
             Ok(OpenFile { opened, .. }) => {
-                let slow = opened.slow;
                 self.on_file(site, id, slow, move || told(opened.close()));
             }
             // READs wait: the last of them closes it.
@@ -67,16 +67,12 @@ impl Session {
         }
     }
 
-    /// Closes what a handle named; closing may hang where the file system does.
+    /// Closes what a handle named, elsewhere where that may take long.
     pub(super) fn let_go(&self, site: &Site<'_>, open: Open) {
         match open {
             Open::File(file) => {
                 file.log_closed();
-                if file.slow
-                    && let Ok(file) = Rc::try_unwrap(file)
-                {
-                    site.jobs.drop_elsewhere(&site.party.user, file.opened);
-                }
+                let_file_go(site, file);
             }
             Open::Dir(Some(open)) if open.slow => {
                 site.jobs.drop_elsewhere(&site.party.user, open);
@@ -177,7 +173,8 @@ impl Session {
             return self.failure(site, None, id, &errno.into());
         }
         let room = Arc::clone(&open.room);
-        self.on_file(site, id, open.slow, move || {
+        let slow = open.slow || change.size.is_some_and(|size| to_cut(&open.file, size));
+        self.on_file(site, id, slow, move || {
             let sized = change.size.map_or(Ok(()), |size| room.set_size(size));
             room.file.set(&system_change(&Change { size: None, ..change })).and(sized)?;
             Ok(Answer::Done)
@@ -289,7 +286,8 @@ impl Session {
 
 /// Lets go of a file; if that closes it, where it may take long.
 pub(super) fn let_file_go(site: &Site<'_>, file: Rc<OpenFile>) {
-    if file.slow
+    if Rc::strong_count(&file) == 1
+        && file.closes_slowly()
         && let Ok(file) = Rc::try_unwrap(file)
     {
         site.jobs.drop_elsewhere(&site.party.user, file.opened);

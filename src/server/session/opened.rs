@@ -10,6 +10,7 @@ use rustix::io::Errno;
 
 use crate::reactor::fs::{Dir, DirEntry, File};
 use crate::server::pages::Trail;
+use crate::server::perform::to_close;
 use crate::server::room::Room;
 use crate::vfs::Grants;
 
@@ -45,6 +46,8 @@ pub(in crate::server) struct Opened {
     pub(in crate::server) room: Arc<Room>,
     /// Its file system may hang.
     pub(in crate::server) slow: bool,
+    /// It had content, which went when it was opened.
+    pub(in crate::server) was_emptied: bool,
 }
 
 impl Opened {
@@ -139,6 +142,11 @@ impl OpenFile {
 
     pub(in crate::server) fn has_shortfall(&self) -> bool {
         self.shortfall.borrow().is_some()
+    }
+
+    /// Whether closing it, if nobody else holds it, is work for a job.
+    pub(in crate::server) fn closes_slowly(&self) -> bool {
+        self.slow || to_close(&self.file, self.was_emptied, self.bytes_written.get())
     }
 
     /// What the session did with it.

@@ -7,9 +7,9 @@ use ringferry_sftp::reply::{self, CheckFileShape, ServerLimits, VendorId};
 use ringferry_sftp::{Attrs, IdList, OpenFlags, Principal, Request, Status, extension};
 
 use super::{Session, Site, Then};
-use crate::server::job::{Cancel, Failure};
+use crate::server::job::Failure;
 use crate::server::limits::NAMES_BYTES_MAX;
-use crate::server::perform::perform;
+use crate::server::perform::{perform, perform_at_once};
 use crate::vfs::{self, FsOp, SessionFacts, check_file_shape, limits::HANDLES_MAX};
 
 impl Session {
@@ -89,14 +89,11 @@ impl Session {
             Request::SpaceAvailable { .. } => Then::SpaceAvailable,
             _ => Then::Reply,
         };
-        // Whatever reads or writes whole files takes as long as they are large.
-        let long = matches!(op, FsOp::CheckFile(..) | FsOp::CopyFile { .. });
-        if long || site.profile.view.may_hang() {
-            let (profile, op) = (Arc::clone(site.profile), op.into_owned());
-            return self.start(site, id, then, move |cancel| perform(&profile, op, cancel));
+        if let Some(result) = perform_at_once(site.profile, &op) {
+            return self.answer(site, None, id, then, result);
         }
-        let result = perform(site.profile, op, &Cancel::default());
-        self.answer(site, None, id, then, result);
+        let (profile, op) = (Arc::clone(site.profile), op.into_owned());
+        self.start(site, id, then, move |cancel| perform(&profile, op, cancel));
     }
 
     pub(super) fn shape(&self, short_name: bool) -> CheckFileShape {

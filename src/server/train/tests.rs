@@ -252,6 +252,7 @@ fn open(folder: &Path, bytes: &[u8]) -> Reading {
         can_write: false,
         grants: Grants::ALL,
         slow: false,
+        was_emptied: false,
     };
     let inode = Rc::new(Inode::new(Rc::default()));
     Reading::new(Rc::new(OpenFile::new(opened, &party, inode)))

@@ -72,7 +72,7 @@ impl Digesting {
             let (id, start, length, block_bytes) = (0, 0, 0, 0);
             let request =
                 Request::CheckFileName { id, path, algorithms, start, length, block_bytes };
-            session.ask(site, true, &request)
+            session.ask(site, &request)
         };
         let no_pattern = "patterns are taken for scp only; name the file";
         let (word, result) = match self.files.next(result, no_pattern, ask) {

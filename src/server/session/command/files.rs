@@ -10,7 +10,7 @@ use super::copy::{RemoteCopy, failed, odd};
 use super::{Session, Site, facts};
 use crate::scp::{Ask, Told};
 use crate::server::job::{self, Answer, Failure};
-use crate::server::perform::system_change;
+use crate::server::perform::{system_change, to_cut};
 use crate::server::session::handles::{let_file_go, read_on};
 use crate::server::session::{Open, OpenFile, Opened};
 use crate::vfs::Change;
@@ -56,25 +56,25 @@ impl RemoteCopy {
             return Some(Err(Failure::Refused(refusal)));
         }
         match ask {
-            Ask::Stat(path) => session.ask(site, false, &Request::Stat { id, path }),
-            Ask::OpenDir(path) => session.ask(site, false, &Request::Opendir { id, path }),
+            Ask::Stat(path) => session.ask(site, &Request::Stat { id, path }),
+            Ask::OpenDir(path) => session.ask(site, &Request::Opendir { id, path }),
             Ask::OpenToRead(path) => {
                 let (flags, attrs) = (OpenFlags::READ, Attrs::default());
-                session.ask(site, false, &Request::Open { id, path, flags, attrs })
+                session.ask(site, &Request::Open { id, path, flags, attrs })
             }
             Ask::OpenToWrite { path, mode } => {
                 let flags = OpenFlags::WRITE | OpenFlags::CREAT;
                 let attrs = Attrs { permissions: *mode, ..Attrs::default() };
-                session.ask(site, false, &Request::Open { id, path, flags, attrs })
+                session.ask(site, &Request::Open { id, path, flags, attrs })
             }
             Ask::MakeDir { path, mode } => {
                 let attrs = Attrs { permissions: *mode, ..Attrs::default() };
-                session.ask(site, false, &Request::Mkdir { id, path, attrs })
+                session.ask(site, &Request::Mkdir { id, path, attrs })
             }
             Ask::SetPath { path, mode, times } => {
                 let permissions = self.permitted(site, *mode);
                 let attrs = Attrs { permissions, times: *times, ..Attrs::default() };
-                session.ask(site, false, &Request::Setstat { id, path, attrs })
+                session.ask(site, &Request::Setstat { id, path, attrs })
             }
             Ask::ReadDir => self.read_dir(session, site),
             Ask::SetSize(size) => {
@@ -167,7 +167,8 @@ impl RemoteCopy {
             return Some(Err(Failure::Refused(refusal)));
         }
         let room = Arc::clone(&open.room);
-        session.begin(site, open.slow, move |_| {
+        let slow = open.slow || change.size.is_some_and(|size| to_cut(&open.file, size));
+        session.begin(site, slow, move |_| {
             if let Some(size) = change.size {
                 room.set_size(size)?;
             }
@@ -179,8 +180,9 @@ impl RemoteCopy {
     fn close(&mut self, session: &mut Session, site: &mut Site<'_>) -> Option<job::Result> {
         let Some(file) = self.file.take() else { return Some(Ok(Answer::Done)) };
         file.log_closed();
+        let slow = file.closes_slowly();
         match Rc::try_unwrap(file) {
-            Ok(OpenFile { opened, .. }) => session.begin(site, opened.slow, move |_| {
+            Ok(OpenFile { opened, .. }) => session.begin(site, slow, move |_| {
                 opened.close()?;
                 Ok(Answer::Done)
             }),

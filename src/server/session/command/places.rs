@@ -75,7 +75,7 @@ impl Places {
                 What::Enter => Request::Stat { id: 0, path },
                 What::Home => Request::Realpath { id: 0, path },
             };
-            session.ask(site, false, &request)
+            session.ask(site, &request)
         };
         let no_pattern = "patterns are taken for scp only; name the folder";
         let (word, result) = match self.places.next(result, no_pattern, ask) {

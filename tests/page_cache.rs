@@ -126,7 +126,11 @@ fn a_long_upload_is_written_while_it_arrives() {
     write_random(&short, 3 * MIB, 93);
     for driver in ["ring", "poll"] {
         for (settings, expected, other) in [
-            (vec![("write_behind_bytes", "1M")], "WriteBack", "LetGo"),
+            (
+                vec![("write_behind_bytes", "1M"), ("write_behind_from_bytes", "16M")],
+                "WriteBack",
+                "LetGo",
+            ),
             (vec![("write_behind_bytes", "0"), ("file_cache", "drop")], "LetGo", "WriteBack"),
         ] {
             let server = server(&scratch, driver, &settings);
@@ -137,9 +141,11 @@ fn a_long_upload_is_written_while_it_arrives() {
             assert_eq!(advice(&server, other), 0, "{driver}");
             assert_same_bytes(&long, &scratch.served("long"));
         }
-        let server = server(&scratch, driver, &[("write_behind_bytes", "0")]);
-        put(&server, &long, "/long");
-        assert!(server.log.with_field("advice").is_empty(), "{driver}: {}", server.log.tail());
+        for setting in [("write_behind_bytes", "0"), ("write_behind_from_bytes", "1G")] {
+            let server = server(&scratch, driver, &[setting]);
+            put(&server, &long, "/long");
+            assert!(server.log.with_field("advice").is_empty(), "{driver}: {}", server.log.tail());
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::auth::{Chain, Chains, LoginRules, Networks, UsedCodes};
 use crate::crypto::Moduli;
 use crate::reactor::DriverChoice;
 use crate::server::{
-    AdmissionRules, CryptoThreads, CurrentRoll, Names, PagePolicy, Settings, Verbs,
+    AdmissionRules, CryptoThreads, CurrentRoll, Names, PagePolicy, Settings, Verbs, WriteBehind,
 };
 use crate::ssh::{Prompt, ServerConfig, StrictKex, TransportConfig, WindowBudget};
 
@@ -32,11 +32,19 @@ pub(crate) fn settings(config: &Config, roll: Arc<CurrentRoll>) -> Settings {
         },
         names: Names::of_this_host(),
         verbs: Verbs::new(&config.enabled_exec),
-        pages: PagePolicy::new(config.write_behind_bytes, config.file_cache == "drop"),
+        pages: pages(config),
         connections_max: wide(config.max_connections),
         admission: admission(config),
         idle_timeout: seconds(config.idle_timeout),
     }
+}
+
+fn pages(config: &Config) -> PagePolicy {
+    let write_behind = WriteBehind {
+        piece_bytes: config.write_behind_bytes,
+        from_bytes: config.write_behind_from_bytes,
+    };
+    PagePolicy::new(write_behind, config.file_cache == "drop")
 }
 
 /// The SSH side of it, but for the methods, which depend on the users.
@@ -238,6 +246,7 @@ mod tests {
              pubkey_accepted_algorithms = '-ecdsa*'\nrequired_rsa_size = 2048\n\
              window_bytes_max = '1M'\nwindow_budget_bytes = '3M'\n\
              file_cache = 'drop'\nwrite_behind_bytes = '4M'\n\
+             write_behind_from_bytes = '5M'\n\
              max_startups = '1:2:3'\nper_source_max_startups = 4\n\
              per_source_max_connections = 5\nper_source_net_block_size = '24:56'\n\
              per_source_penalties = ['min:3s', 'overflow6:deny-all']\n\
@@ -265,7 +274,9 @@ mod tests {
             proxies: only("2001:db8::/32"),
         };
         assert_eq!(settings.admission, expected);
-        assert!(settings.pages.drop_behind && settings.pages.write_behind_bytes == 4 << 20);
+        let write_behind = WriteBehind { piece_bytes: 4 << 20, from_bytes: 5 << 20 };
+        assert_eq!(settings.pages.write_behind, write_behind);
+        assert!(settings.pages.drop_behind);
         let ssh = &settings.ssh;
         assert_eq!(settings.listen, ["[::1]:7".parse().unwrap()]);
         assert!(settings.driver == DriverChoice::Poll);

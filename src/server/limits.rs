@@ -102,10 +102,6 @@ pub const WRITE_BATCH_BYTES_MAX: usize = 1024 * 1024;
 /// Pieces of one joined write: the kernel takes at most 1,024 (`IOV_MAX`).
 pub const WRITE_BATCH_PIECES_MAX: usize = 1000;
 
-/// Length of an upload from which on it is written to disk while it arrives. What is deleted or
-/// replaced before it is longer never sees the disk, as without.
-pub const WRITE_BEHIND_FROM_BYTES: u64 = 16 * 1024 * 1024;
-
 /// Where files are not to stay in memory, so much of one is let go of at a time.
 pub const DROP_STEP_BYTES: u64 = 8 * 1024 * 1024;
 

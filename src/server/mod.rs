@@ -43,7 +43,7 @@ mod writes;
 
 pub use admission::{AdmissionRules, AdmissionStatistics, REFUSALS, Refusal};
 pub use names::Names;
-pub use pages::PagePolicy;
+pub use pages::{PagePolicy, WriteBehind};
 pub use profile::{MakeProfile, Profile, Profiles};
 pub use roll::{CurrentRoll, Roll};
 pub use run::{Ready, ServerError, run};

@@ -9,16 +9,24 @@ use std::cell::Cell;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::limits::{ADVICE_BYTES_MAX, DROP_STEP_BYTES, WRITE_BEHIND_FROM_BYTES};
+use super::limits::{ADVICE_BYTES_MAX, DROP_STEP_BYTES};
 use crate::reactor::Advice;
 use crate::reactor::fs::File;
+
+/// How a long upload is written to disk while it arrives.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct WriteBehind {
+    /// In pieces of so many bytes; 0: as late as the kernel likes.
+    pub piece_bytes: u64,
+    /// Once it is so long.
+    pub from_bytes: u64,
+}
 
 /// What is done about the page cache.
 #[derive(Default)]
 pub struct PagePolicy {
-    /// A long upload is written to disk while it arrives, in pieces of so many bytes; 0: as late as
-    /// the kernel likes.
-    pub write_behind_bytes: u64,
+    /// For as long as files stay in the cache.
+    pub write_behind: WriteBehind,
     /// Files that were sent or received do not stay in the cache.
     pub drop_behind: bool,
     /// That the kernel does not know how has been logged.
@@ -28,8 +36,8 @@ pub struct PagePolicy {
 impl PagePolicy {
     /// A policy of these parts.
     #[must_use]
-    pub fn new(write_behind_bytes: u64, drop_behind: bool) -> Self {
-        Self { write_behind_bytes, drop_behind, told: AtomicBool::new(false) }
+    pub fn new(write_behind: WriteBehind, drop_behind: bool) -> Self {
+        Self { write_behind, drop_behind, told: AtomicBool::new(false) }
     }
 }
 
@@ -139,14 +147,14 @@ impl Trail {
     /// What is due behind the writes.
     pub(super) fn due_of_writes(&self, policy: &PagePolicy) -> Option<Due> {
         let mut run = self.written.get();
-        let step = policy.write_behind_bytes;
+        let WriteBehind { piece_bytes, from_bytes } = policy.write_behind;
         let due = if policy.drop_behind && run.untold() >= DROP_STEP_BYTES {
             // The piece before was dirty when it was told of, and most of it is clean by now.
             Due::new(run.told_before..run.end, Advice::LetGo)
         } else if !policy.drop_behind
-            && step > 0
-            && run.untold() >= step
-            && run.bytes() >= WRITE_BEHIND_FROM_BYTES
+            && piece_bytes > 0
+            && run.untold() >= piece_bytes
+            && run.bytes() >= from_bytes
         {
             Due::new(run.told..run.end, Advice::WriteBack)
         } else {
@@ -163,6 +171,15 @@ mod tests {
     use super::*;
 
     const MIB: u64 = 1 << 20;
+    const FROM: u64 = 16 * MIB;
+
+    fn behind(piece_bytes: u64) -> PagePolicy {
+        PagePolicy::new(WriteBehind { piece_bytes, from_bytes: FROM }, false)
+    }
+
+    fn dropping() -> PagePolicy {
+        PagePolicy::new(WriteBehind::default(), true)
+    }
 
     fn write(trail: &Trail, range: Range<u64>) {
         trail.was_written(range.start, range.end - range.start);
@@ -174,14 +191,14 @@ mod tests {
 
     #[test]
     fn write_behind_begins_late_and_takes_everything_once() {
-        let (policy, trail) = (PagePolicy::new(8 * MIB, false), Trail::default());
-        write(&trail, 0..WRITE_BEHIND_FROM_BYTES - 1);
+        let (policy, trail) = (behind(8 * MIB), Trail::default());
+        write(&trail, 0..FROM - 1);
         assert_eq!(trail.due_of_writes(&policy), None);
-        write(&trail, WRITE_BEHIND_FROM_BYTES - 1..WRITE_BEHIND_FROM_BYTES);
-        let first = due(0..WRITE_BEHIND_FROM_BYTES, Advice::WriteBack);
+        write(&trail, FROM - 1..FROM);
+        let first = due(0..FROM, Advice::WriteBack);
         assert_eq!(trail.due_of_writes(&policy), first);
         assert_eq!(trail.due_of_writes(&policy), None, "once");
-        let from = WRITE_BEHIND_FROM_BYTES;
+        let from = FROM;
         write(&trail, from..from + 8 * MIB - 1);
         assert_eq!(trail.due_of_writes(&policy), None);
         write(&trail, from + 8 * MIB - 1..from + 9 * MIB);
@@ -191,11 +208,11 @@ mod tests {
 
     #[test]
     fn a_write_elsewhere_begins_a_new_run() {
-        let (policy, trail) = (PagePolicy::new(MIB, false), Trail::default());
-        write(&trail, 0..WRITE_BEHIND_FROM_BYTES);
+        let (policy, trail) = (behind(MIB), Trail::default());
+        write(&trail, 0..FROM);
         write(&trail, 5..6);
         assert_eq!(trail.due_of_writes(&policy), None, "no long run any more");
-        let end = 6 + WRITE_BEHIND_FROM_BYTES;
+        let end = 6 + FROM;
         write(&trail, 6..end);
         assert_eq!(trail.due_of_writes(&policy), due(5..end, Advice::WriteBack));
     }
@@ -210,7 +227,7 @@ mod tests {
 
     #[test]
     fn what_was_written_is_let_go_of_twice_the_second_time_clean() {
-        let (policy, trail) = (PagePolicy::new(0, true), Trail::default());
+        let (policy, trail) = (dropping(), Trail::default());
         let step = DROP_STEP_BYTES;
         write(&trail, 0..step);
         assert_eq!(trail.due_of_writes(&policy), due(0..step, Advice::LetGo));
@@ -222,7 +239,7 @@ mod tests {
 
     #[test]
     fn one_piece_of_advice_is_bounded_and_of_the_newest() {
-        let (policy, trail) = (PagePolicy::new(MIB, false), Trail::default());
+        let (policy, trail) = (behind(MIB), Trail::default());
         write(&trail, 0..1 << 40);
         let told = trail.due_of_writes(&policy).unwrap();
         assert_eq!(told.bytes, ADVICE_BYTES_MAX);
@@ -231,7 +248,7 @@ mod tests {
 
     #[test]
     fn reads_are_let_go_of_where_they_cannot_do_it_themselves() {
-        let policy = PagePolicy::new(0, true);
+        let policy = dropping();
         for (drops_itself, expected) in [
             (None, None),
             (Some(true), None),

@@ -76,7 +76,7 @@ fn settings(admission: AdmissionRules) -> Settings {
         driver: DriverChoice::Auto,
         verbs: Verbs::default(),
         names: Names::of_this_host(),
-        pages: PagePolicy::new(0, false),
+        pages: PagePolicy::default(),
         connections_max: 100,
         admission,
         idle_timeout: None,

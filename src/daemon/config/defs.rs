@@ -481,6 +481,19 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
         },
     },
     Definition {
+        key: "write_behind_from_bytes",
+        doc: "Length of an upload from which on that is done. ext4 holds up writes to a file of \
+              which it sends an earlier part to disk, so short ones are left to the kernel.",
+        default: || Value::Integer(2 << 30),
+        place: Place::Number {
+            at: |config| &mut config.write_behind_from_bytes,
+            unit: Unit::Bytes,
+            min: 1 << 20,
+            max: 1 << 40,
+            zero: None,
+        },
+    },
+    Definition {
         key: "key_renegotiation_interval",
         doc: "Time after which the server exchanges keys anew: the second word of sshd's \
               RekeyLimit.",

@@ -155,6 +155,8 @@ pub struct Config {
     pub file_cache: &'static str,
     /// Pieces in which a long upload is written to disk while it arrives; 0: it is not.
     pub write_behind_bytes: u64,
+    /// Length of an upload from which on that is done.
+    pub write_behind_from_bytes: u64,
     /// Seconds after which the server exchanges keys anew; 0: never for that.
     pub key_renegotiation_interval: u64,
     /// Seconds a client may take to identify itself.

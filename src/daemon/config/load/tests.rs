@@ -120,6 +120,7 @@ fn numbers_keep_to_their_range() {
         ("key_renegotiation_threshold", "-1", "0"),
         ("write_behind_bytes", "1", "0"),
         ("write_behind_bytes", "'2G'", "'8M'"),
+        ("write_behind_from_bytes", "0", "'1M'"),
         ("max_connections", "0", "1"),
         ("window_bytes_max", "'127K'", "'128K'"),
         ("window_bytes_max", "'2G'", "'1G'"),

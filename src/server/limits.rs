@@ -147,8 +147,8 @@ pub const JOBS_WAITING_PER_USER_MAX: usize = 1024;
 pub const IDLE_THREAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Most bytes of a file that a shard itself deletes, cuts off or puts in another's place. With ext4
-/// and `discard`, a MiB takes 1 ms to delete, 64 MiB 37, a GiB 560; to take another file's place,
-/// 0.7, 24 and over 100.
+/// and `discard` a MiB takes 1 ms to delete, 64 MiB 37 and a GiB 560; just written, it takes 0.7 and
+/// 24 ms to be put in another's place, and 256 MiB take 97.
 pub const LET_GO_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Bytes that a digest or a copy handles between two looks at whether it is still wanted.

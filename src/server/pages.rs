@@ -198,11 +198,10 @@ mod tests {
         let first = due(0..FROM, Advice::WriteBack);
         assert_eq!(trail.due_of_writes(&policy), first);
         assert_eq!(trail.due_of_writes(&policy), None, "once");
-        let from = FROM;
-        write(&trail, from..from + 8 * MIB - 1);
+        write(&trail, FROM..FROM + 8 * MIB - 1);
         assert_eq!(trail.due_of_writes(&policy), None);
-        write(&trail, from + 8 * MIB - 1..from + 9 * MIB);
-        let next = due(from..from + 9 * MIB, Advice::WriteBack);
+        write(&trail, FROM + 8 * MIB - 1..FROM + 9 * MIB);
+        let next = due(FROM..FROM + 9 * MIB, Advice::WriteBack);
         assert_eq!(trail.due_of_writes(&policy), next);
     }
 

@@ -4,6 +4,8 @@
 //! (a pinned folder and one name in it), the access rules judge the spots, and what is done is done
 //! to them and not to the path again, so that nothing can be exchanged in between.
 
+mod long;
+
 use std::sync::Arc;
 
 use ringferry_sftp::Status;
@@ -17,8 +19,6 @@ use super::session::{OpenDir, Opened};
 use crate::reactor::Errno;
 use crate::reactor::fs::{self, File, Metadata, OpenHow, Spot};
 use crate::vfs::{Access, Change, FsOp, Grants, Kind, OpenFor, Target};
-
-mod long;
 
 pub(super) use long::{to_close, to_cut};
 

@@ -146,9 +146,9 @@ pub const JOBS_WAITING_PER_USER_MAX: usize = 1024;
 /// A thread for blocking work that found nothing to do for this long ends.
 pub const IDLE_THREAD_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Most bytes of a file that a shard itself deletes, cuts off or puts in another's place. With ext4
-/// and `discard` a MiB takes 1 ms to delete, 64 MiB 37 and a GiB 560; just written, it takes 0.7 and
-/// 24 ms to be put in another's place, and 256 MiB take 97.
+/// Most bytes of a file that a shard itself deletes, cuts off or puts in another's place. On ext4
+/// with `discard` a MiB takes 1 ms to delete, 64 MiB 37 and a GiB 560; a file that was just written
+/// takes 0.7 and 24 ms to be put in another's place, and 97 with 256 MiB.
 pub const LET_GO_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Bytes that a digest or a copy handles between two looks at whether it is still wanted.

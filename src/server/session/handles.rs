@@ -12,7 +12,7 @@ use crate::reactor::fs::{Dir, File};
 use crate::server::digest;
 use crate::server::job::{self, Answer, Cancel, Failure};
 use crate::server::limits::{DIR_ENTRIES_MAX, RANGES_MAX};
-use crate::server::perform::{Copying, system_change, to_cut};
+use crate::server::perform::{Copying, system_change};
 use crate::server::room::as_the_user_has_it;
 use crate::vfs::{self, Access, Change, WireHandle};
 
@@ -57,9 +57,9 @@ impl Session {
             Some(errno) => Err(errno.into()),
             None => closed.map(|()| Answer::Done).map_err(Failure::from),
         };
-        let slow = file.closes_slowly();
         match Rc::try_unwrap(file) {
-            Ok(OpenFile { opened, .. }) => {
+            Ok(file) => {
+                let (slow, opened) = (file.closes_slowly(), file.opened);
                 self.on_file(site, id, slow, move || told(opened.close()));
             }
             // READs wait: the last of them closes it.
@@ -173,8 +173,7 @@ impl Session {
             return self.failure(site, None, id, &errno.into());
         }
         let room = Arc::clone(&open.room);
-        let slow = open.slow || change.size.is_some_and(|size| to_cut(&open.file, size));
-        self.on_file(site, id, slow, move || {
+        self.on_file(site, id, open.changes_slowly(&change), move || {
             let sized = change.size.map_or(Ok(()), |size| room.set_size(size));
             room.file.set(&system_change(&Change { size: None, ..change })).and(sized)?;
             Ok(Answer::Done)
@@ -286,9 +285,8 @@ impl Session {
 
 /// Lets go of a file; if that closes it, where it may take long.
 pub(super) fn let_file_go(site: &Site<'_>, file: Rc<OpenFile>) {
-    if Rc::strong_count(&file) == 1
+    if let Ok(file) = Rc::try_unwrap(file)
         && file.closes_slowly()
-        && let Ok(file) = Rc::try_unwrap(file)
     {
         site.jobs.drop_elsewhere(&site.party.user, file.opened);
     }

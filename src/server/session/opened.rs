@@ -10,9 +10,9 @@ use rustix::io::Errno;
 
 use crate::reactor::fs::{Dir, DirEntry, File};
 use crate::server::pages::Trail;
-use crate::server::perform::to_close;
+use crate::server::perform::{to_close, to_cut};
 use crate::server::room::Room;
-use crate::vfs::Grants;
+use crate::vfs::{Change, Grants};
 
 /// Who is served, for log lines.
 pub(in crate::server) struct Party {
@@ -142,6 +142,11 @@ impl OpenFile {
 
     pub(in crate::server) fn has_shortfall(&self) -> bool {
         self.shortfall.borrow().is_some()
+    }
+
+    /// Whether changing it is work for a job.
+    pub(in crate::server) fn changes_slowly(&self, change: &Change) -> bool {
+        self.slow || change.size.is_some_and(|size| to_cut(&self.file, size))
     }
 
     /// Whether closing it, if nobody else holds it, is work for a job.

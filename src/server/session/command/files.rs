@@ -10,7 +10,7 @@ use super::copy::{RemoteCopy, failed, odd};
 use super::{Session, Site, facts};
 use crate::scp::{Ask, Told};
 use crate::server::job::{self, Answer, Failure};
-use crate::server::perform::{system_change, to_cut};
+use crate::server::perform::system_change;
 use crate::server::session::handles::{let_file_go, read_on};
 use crate::server::session::{Open, OpenFile, Opened};
 use crate::vfs::Change;
@@ -167,8 +167,7 @@ impl RemoteCopy {
             return Some(Err(Failure::Refused(refusal)));
         }
         let room = Arc::clone(&open.room);
-        let slow = open.slow || change.size.is_some_and(|size| to_cut(&open.file, size));
-        session.begin(site, slow, move |_| {
+        session.begin(site, open.changes_slowly(&change), move |_| {
             if let Some(size) = change.size {
                 room.set_size(size)?;
             }
@@ -180,12 +179,14 @@ impl RemoteCopy {
     fn close(&mut self, session: &mut Session, site: &mut Site<'_>) -> Option<job::Result> {
         let Some(file) = self.file.take() else { return Some(Ok(Answer::Done)) };
         file.log_closed();
-        let slow = file.closes_slowly();
         match Rc::try_unwrap(file) {
-            Ok(OpenFile { opened, .. }) => session.begin(site, slow, move |_| {
-                opened.close()?;
-                Ok(Answer::Done)
-            }),
+            Ok(file) => {
+                let (slow, opened) = (file.closes_slowly(), file.opened);
+                session.begin(site, slow, move |_| {
+                    opened.close()?;
+                    Ok(Answer::Done)
+                })
+            }
             Err(file) => {
                 // Something of it is still on its way; whoever has that closes it.
                 let_file_go(site, file);

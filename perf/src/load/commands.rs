@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::ceiling::{BareLoop, serve};
+use super::ceiling::{BareFiles, BareLoop, serve, serve_files};
 use super::{
     Bulk, CeilingRun, DelayProxy, IdleSessions, Load, Login, StatRun, TAIL, bulk, ceiling,
     idle_sessions, logins, stat_latency,
@@ -70,6 +70,9 @@ pub(crate) enum Command {
     /// The bare loop: read, seal, send, or receive, open, write
     #[command(hide = true)]
     Ceiling(BareLoop),
+    /// The bare loop of small files: a request, its system calls, an answer
+    #[command(hide = true)]
+    CeilingFiles(BareFiles),
     /// Moves a file to or from a running bare loop
     #[command(hide = true)]
     DriveCeiling(DriveWords),
@@ -161,6 +164,7 @@ impl Command {
                 wait_for_end_of_input()?;
             }
             Command::Ceiling(bare) => serve(bare)?,
+            Command::CeilingFiles(bare) => serve_files(bare)?,
             Command::DriveCeiling(words) => report(&ceiling(&words.run())?),
         }
         Ok(ExitCode::SUCCESS)

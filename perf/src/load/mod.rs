@@ -20,7 +20,7 @@ mod put;
 mod session;
 
 pub(crate) use bulk::{Bulk, Load, bulk, prepare};
-pub(crate) use ceiling::{CeilingRun, ceiling};
+pub(crate) use ceiling::{CeilingRun, FilesRun, ceiling, ceiling_files};
 pub(crate) use commands::Command;
 pub(crate) use latency::{StatRun, stat_latency};
 pub(crate) use limits::{TAIL, TAIL_UNTIMED};

@@ -1,5 +1,7 @@
-//! The bare loop of `load::ceiling` in a process of its own: no server, but what a server would
-//! cost that did nothing else. It serves one direction and one cipher.
+//! The bare loops of `load::ceiling` in a process of their own: no servers, but what a server would
+//! cost that did nothing else. One serves one direction and one cipher, the other small files.
+
+use std::ffi::OsString;
 
 use super::{Launch, Peer, Port};
 use crate::Outcome;
@@ -16,14 +18,19 @@ pub(crate) struct Ceiling {
     pub(crate) bytes: u64,
 }
 
+/// The one of small files, of the served folder.
+pub(crate) struct CeilingFiles;
+
+/// What both are called in the table.
+pub(crate) const CEILING: &str = "ceiling";
+
 impl Peer for Ceiling {
     fn name(&self) -> &'static str {
-        "ceiling"
+        CEILING
     }
 
     fn version(&self) -> Outcome<String> {
-        let version = env!("CARGO_PKG_VERSION");
-        Ok(format!("the bare loop of ringferry-perf {version}, a process a cipher"))
+        Ok(version("a process a cipher"))
     }
 
     /// Each cipher has a process, and they run at once.
@@ -32,13 +39,42 @@ impl Peer for Ceiling {
     }
 
     fn launch(&self, site: &Site, _settings: &[String]) -> Outcome<Launch> {
-        let mut command = vec![std::env::current_exe()?.into_os_string()];
-        command.extend(["ceiling", "--listen", "127.0.0.1:0", "--direction"].map(Into::into));
-        command.push(self.direction.name().into());
+        let mut command = command("ceiling")?;
+        command.extend(["--direction", self.direction.name()].map(Into::into));
         command.extend(["--cipher", &self.cipher.label, "--file"].map(Into::into));
         command.push(site.served_file(&self.file).into());
         command.extend(["--bytes", &self.bytes.to_string()].map(Into::into));
-        let (configuration, remote_root) = (String::new(), String::new());
-        Ok(Launch { command, port: Port::ReadyLine, configuration, remote_root })
+        Ok(launched(command))
     }
+}
+
+impl Peer for CeilingFiles {
+    fn name(&self) -> &'static str {
+        CEILING
+    }
+
+    fn version(&self) -> Outcome<String> {
+        Ok(version("one connection at a time"))
+    }
+
+    fn launch(&self, site: &Site, _settings: &[String]) -> Outcome<Launch> {
+        let mut command = command("ceiling-files")?;
+        command.extend(["--folder".into(), site.served().into_os_string()]);
+        Ok(launched(command))
+    }
+}
+
+fn version(how: &str) -> String {
+    format!("the bare loop of ringferry-perf {}, {how}", env!("CARGO_PKG_VERSION"))
+}
+
+fn command(subcommand: &str) -> Outcome<Vec<OsString>> {
+    let program = std::env::current_exe()?.into_os_string();
+    let words = [subcommand, "--listen", "127.0.0.1:0"].map(Into::into);
+    Ok([program].into_iter().chain(words).collect())
+}
+
+fn launched(command: Vec<OsString>) -> Launch {
+    let (configuration, remote_root) = (String::new(), String::new());
+    Launch { command, port: Port::ReadyLine, configuration, remote_root }
 }

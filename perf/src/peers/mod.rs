@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::rc::Rc;
 
-pub(crate) use ceiling::Ceiling;
+pub(crate) use ceiling::{CEILING, Ceiling, CeilingFiles};
 pub(crate) use ringferry::FEATURES;
 pub(crate) use running::Running;
 

@@ -12,12 +12,10 @@ use crate::cipher::Cipher;
 use crate::client::Direction;
 use crate::figures::{Figure, Figures};
 use crate::load::{self, CeilingRun, Load, ceiling};
-use crate::peers::{Ceiling, Peer, Running};
+use crate::peers::{CEILING, Ceiling, Peer, Running};
 use crate::results::{Baseline, Ratio};
 use crate::site::{self, BULK, Site};
 
-/// The name of the row of the bare loop.
-const CEILING: &str = "ceiling";
 /// What uploads are called on the server, with numbers behind it that are used once: a server may
 /// keep names in memory.
 const UPLOAD: &str = "load-put.";

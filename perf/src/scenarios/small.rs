@@ -5,16 +5,18 @@
 //! slow down whoever makes files next; and a server may keep the names of a folder in memory.
 
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use super::watch::watch;
-use super::{CPU_PER_1000, Scenario, WALL};
+use super::{CPU_PER_1000, Contestant, Scenario, WALL, as_they_are};
 use crate::Outcome;
 use crate::arguments::Compare;
 use crate::cipher::Cipher;
 use crate::client::{self, Direction};
 use crate::figures::{Figure, Figures};
-use crate::peers::Running;
-use crate::results::Ratio;
+use crate::load::{FilesRun, ceiling_files};
+use crate::peers::{CEILING, CeilingFiles, Peer, Running};
+use crate::results::{Baseline, Ratio};
 use crate::site::{self, Site};
 
 /// Bytes of each file.
@@ -54,6 +56,10 @@ impl Small {
             }
             Direction::Put => {
                 let name = format!("{UPLOADED}.{number}");
+                if server.name == CEILING {
+                    std::fs::create_dir_all(site.served_file(&name).join(OWN))?;
+                    return Ok(name);
+                }
                 let remote = server.remote(&name);
                 // By the server, which may not look for folders that others make. The inner one is
                 // there because the client resolves its name before it makes it, which ProFTPD
@@ -65,7 +71,10 @@ impl Small {
         }
     }
 
-    fn run(site: &Site, case: usize, server: &Running, place: &str) -> Outcome<()> {
+    fn run(&self, site: &Site, case: usize, server: &Running, place: &str) -> Outcome<()> {
+        if server.name == CEILING {
+            return self.run_bare(site, case, server, place);
+        }
         let batch = match DIRECTIONS[case] {
             Direction::Get => {
                 let remote = server.remote(SERVED);
@@ -76,6 +85,21 @@ impl Small {
             }
         };
         Self::sftp(site, server, &batch)
+    }
+
+    /// The same files to the same places, by the bare loop.
+    fn run_bare(&self, site: &Site, case: usize, server: &Running, place: &str) -> Outcome<()> {
+        let direction = DIRECTIONS[case];
+        let (local, remote) = match direction {
+            Direction::Get => {
+                let local = site.path(place).join(SERVED);
+                std::fs::create_dir(&local)?;
+                (local, SERVED.to_owned())
+            }
+            Direction::Put => (site.path(OWN), format!("{place}/{OWN}")),
+        };
+        let names = (0..self.files).map(file_name).collect();
+        ceiling_files(&FilesRun { address: server.address(), direction, names, local, remote })
     }
 
     fn compare(site: &Site, case: usize, place: &str) -> Outcome<()> {
@@ -96,6 +120,10 @@ impl Small {
     }
 }
 
+fn file_name(number: u32) -> String {
+    format!("file-{number:05}")
+}
+
 impl Scenario for Small {
     fn name(&self) -> &'static str {
         "small"
@@ -108,7 +136,11 @@ impl Scenario for Small {
              -r` to a folder of the same disk, `put -r`. Every sample has a new folder, and \
              nothing is deleted before all are done, as ext4 is slow to make files for minutes \
              after many were deleted; what a sample wrote is on the disk before the next \
-             begins. CPU is for 1,000 files."
+             begins. CPU is for 1,000 files. `{CEILING}` is no server but a bare loop: it \
+             receives a request of 64 bytes, makes the system calls it cannot do without (OPEN, \
+             READ until nothing comes, CLOSE; OPEN, WRITE, CLOSE) and sends an answer, with no \
+             cipher and no protocol, to a client that asks in the same order and through a \
+             second thread, as `sftp` does through `ssh`."
         )
     }
 
@@ -117,11 +149,22 @@ impl Scenario for Small {
     }
 
     fn ratios(&self) -> &'static [Ratio] {
-        &[CPU_PER_1000, WALL]
+        const BARE: Ratio = Ratio {
+            title: "CPU x ceiling",
+            figure: Figure::CpuPer1000,
+            baseline: Baseline::Server(CEILING),
+        };
+        &[CPU_PER_1000, WALL, BARE]
     }
 
     fn cases(&self) -> Vec<String> {
         DIRECTIONS.iter().map(|direction| format!("{} -r", direction.name())).collect()
+    }
+
+    fn contestants(&self, peers: &[Rc<dyn Peer>]) -> Outcome<Vec<Contestant>> {
+        let mut contestants = as_they_are(peers);
+        contestants.extend(as_they_are(&[Rc::new(CeilingFiles) as Rc<dyn Peer>]));
+        Ok(contestants)
     }
 
     fn lay_out(&self, site: &Site) -> Outcome<()> {
@@ -130,7 +173,7 @@ impl Scenario for Small {
         for number in 0..self.files {
             // Each its own, so that two that were mixed up are found.
             let bytes = site::random_bytes(number.into(), FILE_BYTES);
-            let name = format!("file-{number:05}");
+            let name = file_name(number);
             std::fs::write(site.served_file(SERVED).join(&name), &bytes)?;
             std::fs::write(site.path(OWN).join(&name), &bytes)?;
         }
@@ -141,7 +184,7 @@ impl Scenario for Small {
 
     fn prepare(&self, site: &Site, case: usize, server: &Running) -> Outcome<Option<String>> {
         let place = Self::place(site, case, server)?;
-        let ran = Self::run(site, case, server, &place);
+        let ran = self.run(site, case, server, &place);
         server.settle();
         ran?;
         Self::compare(site, case, &place)?;
@@ -151,7 +194,7 @@ impl Scenario for Small {
 
     fn sample(&self, site: &Site, case: usize, server: &Running) -> Outcome<Figures> {
         let place = Self::place(site, case, server)?;
-        let watched = watch(server, || Self::run(site, case, server, &place));
+        let watched = watch(server, || self.run(site, case, server, &place));
         // Off the clock: the next one is not to pay for what this one left to be written.
         rustix::fs::sync();
         Ok(watched?.1.with_operations(self.files))

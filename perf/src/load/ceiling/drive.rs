@@ -45,7 +45,7 @@ pub(crate) fn ceiling(run: &CeilingRun) -> Outcome<Load> {
     Load::of(streams, counted)
 }
 
-fn connect(address: SocketAddr) -> Outcome<TcpStream> {
+pub(super) fn connect(address: SocketAddr) -> Outcome<TcpStream> {
     let mut stream = TcpStream::connect(address).map_err(|e| format!("{address}: {e}"))?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(PATIENCE))?;

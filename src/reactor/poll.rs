@@ -384,7 +384,7 @@ fn send(socket: &Socket, from: &[u8]) -> Result<usize, Errno> {
 
 /// The parts of `buffer` that `segments` name, after their first `done` bytes. Segments ascend and
 /// lie inside the buffer, as `checked_bytes` has made sure.
-fn scatter<'a>(
+pub(super) fn scatter<'a>(
     buffer: &'a mut [u8],
     segments: &[Range<usize>],
     done: usize,

@@ -23,6 +23,10 @@ pub const TRAIN_BYTES_MAX: usize = 256 * 1024;
 /// train, and 256 KiB read, sealed by ChaCha20-Poly1305 and sent take 0.3 ms.
 pub const TRAIN_BYTES_MAX_SHARED: usize = 64 * 1024;
 
+/// File data of a train up to this long is read where the train is laid, if it is in memory: one
+/// READ of OpenSSH's client. A longer one is read by the ring, while something else is done.
+pub const BRIEF_READ_BYTES_MAX: usize = 32 * 1024;
+
 /// Room kept in front of a train for control packets (window adjusts and the like).
 pub const HEADROOM_BYTES: usize = 1024;
 

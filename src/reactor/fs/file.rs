@@ -1,6 +1,7 @@
 //! An open regular file.
 
 use std::io::{IoSlice, IoSliceMut};
+use std::ops::Range;
 use std::os::fd::{AsFd, IntoRawFd, OwnedFd};
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use crate::reactor::advice::DONT_CACHE;
 use crate::reactor::identity::{self, Identity};
 use crate::reactor::limits::SEGMENTS_MAX;
 use crate::reactor::op::{FileRef, OpenFd};
+use crate::reactor::poll::scatter;
 
 /// How to open a file. Neither `read` nor `write` means `read`, as in OpenSSH.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -186,6 +188,27 @@ impl File {
         let mut slices = [IoSliceMut::new(&mut byte)];
         let answer = rustix::io::preadv2(&self.fd, &mut slices, offset, flags);
         !matches!(answer, Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL))
+    }
+
+    /// Fills `segments` of `buffer` (ascending) from `offset` on, on this thread, if all of it is in
+    /// memory: nothing is waited for and no reading begins (`RWF_NOWAIT`). `false` if it is not,
+    /// and then the segments hold anything.
+    ///
+    /// # Errors
+    /// EOPNOTSUPP where the filesystem cannot tell; else as `preadv2`.
+    pub fn read_from_memory(
+        &self,
+        buffer: &mut [u8],
+        segments: &[Range<usize>],
+        offset: u64,
+    ) -> Result<bool, Errno> {
+        let _as_user = self.fd.assume()?;
+        let mut slices = scatter(buffer, segments, 0);
+        let wanted: usize = segments.iter().map(Range::len).sum();
+        match rustix::io::preadv2(&self.fd, &mut slices, offset, ReadWriteFlags::NOWAIT) {
+            Err(Errno::AGAIN | Errno::INTR) => Ok(false),
+            answer => Ok(answer? == wanted),
+        }
     }
 
     /// Reads at `offset`, on this thread: fewer bytes than asked only at the end of the file.

@@ -6,6 +6,7 @@ mod copying;
 mod listing;
 mod mounts;
 mod naming;
+mod reading;
 mod real_paths;
 mod spots;
 mod telling;

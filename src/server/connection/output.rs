@@ -7,6 +7,7 @@ use rustix::io::Errno;
 
 use super::{Driver, Phase, Place};
 use crate::reactor::{Buffer, Op};
+use crate::server::limits::BRIEF_READ_BYTES_MAX;
 use crate::server::sealing::SealedTrain;
 use crate::server::session::{SHRANK, Session, status_of};
 use crate::server::train::{self, FileRead, Train};
@@ -173,18 +174,24 @@ impl Driver {
         false
     }
 
-    fn read_file(&mut self, place: &mut Place<'_>, train: Train, read: FileRead, buffer: Buffer) {
-        let op = Op::Read {
-            file: read.file.file.fd.clone(),
-            offset: read.offset,
-            buffer,
-            segments: read.segments.clone(),
-            drop_behind: read.file.trail.drops_itself(
-                &place.settings.pages,
-                &read.file.file,
-                read.offset,
-            ),
-        };
+    /// Has the file data of a train read: at once, if it is little and in memory. Another round of
+    /// the shard would take longer than that.
+    fn read_file(
+        &mut self,
+        place: &mut Place<'_>,
+        train: Train,
+        read: FileRead,
+        mut buffer: Buffer,
+    ) {
+        let FileRead { file, offset, segments } = &read;
+        let drop_behind = file.trail.drops_itself(&place.settings.pages, &file.file, *offset);
+        let brief = train.file_bytes <= BRIEF_READ_BYTES_MAX && !drop_behind;
+        if brief && file.read_at_once(&mut buffer, segments, *offset) {
+            let result = Ok(train.file_bytes);
+            return self.train_read(train, &read, buffer, result);
+        }
+        let (file, segments) = (file.file.fd.clone(), segments.clone());
+        let op = Op::Read { file, offset: *offset, buffer, segments, drop_behind };
         let id = place.reactor.submit(self.token(train.channel), op);
         self.outbound.reading = Some((train, read, id));
     }
@@ -192,9 +199,18 @@ impl Driver {
     /// The file data of a train has been read, or not.
     pub(super) fn file_read(&mut self, buffer: Buffer, result: Result<usize, Errno>) {
         let Some((train, read, _)) = self.outbound.reading.take() else { return };
-        if self.phase == Phase::Ending {
-            return;
+        if self.phase != Phase::Ending {
+            self.train_read(train, &read, buffer, result);
         }
+    }
+
+    fn train_read(
+        &mut self,
+        train: Train,
+        read: &FileRead,
+        buffer: Buffer,
+        result: Result<usize, Errno>,
+    ) {
         read.file.was_read_at(read.offset, *result.as_ref().unwrap_or(&0));
         if let Some(session) = self.session(train.channel) {
             session.last_read = read.file.downgrade();
@@ -202,7 +218,7 @@ impl Driver {
         match result {
             Ok(got) if got == train.file_bytes => self.outbound.complete = Some((train, buffer)),
             // The reactor reads on by itself: less than asked is the end of the file.
-            _ => self.file_ended(train, &read, &buffer, result),
+            _ => self.file_ended(train, read, &buffer, result),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
@@ -85,6 +85,8 @@ pub(in crate::server) struct OpenFile {
     pub(in crate::server) latched: Cell<Option<Errno>>,
     pub(in crate::server) bytes_read: Cell<u64>,
     pub(in crate::server) bytes_written: Cell<u64>,
+    /// Its filesystem can tell what of it is in memory, as far as is known.
+    knows_memory: Cell<bool>,
     /// How far it was read and written, for what is told to the kernel.
     pub(in crate::server) trail: Trail,
     /// Why it was sent with zeros in place of some of its bytes, where no length can be taken back.
@@ -104,7 +106,18 @@ impl OpenFile {
         let party = Rc::clone(party);
         let (latched, bytes_read, bytes_written) = (None.into(), 0.into(), 0.into());
         let (trail, shortfall) = (Trail::default(), RefCell::default());
-        Self { opened, party, inode, latched, bytes_read, bytes_written, trail, shortfall }
+        let knows_memory = Cell::new(!opened.slow);
+        Self {
+            opened,
+            party,
+            inode,
+            latched,
+            bytes_read,
+            bytes_written,
+            knows_memory,
+            trail,
+            shortfall,
+        }
     }
 
     pub(in crate::server) fn wrote(&self, bytes: usize) {
@@ -123,6 +136,23 @@ impl OpenFile {
                 "writing failed; the file takes no more"
             );
         }
+    }
+
+    /// Fills `segments` of `buffer` from `offset` on, if that takes no time: `false` if it may.
+    pub(in crate::server) fn read_at_once(
+        &self,
+        buffer: &mut [u8],
+        segments: &[Range<usize>],
+        offset: u64,
+    ) -> bool {
+        if !self.knows_memory.get() {
+            return false;
+        }
+        self.file.read_from_memory(buffer, segments, offset).unwrap_or_else(|_| {
+            // What is wrong shows when it is read again; mostly the filesystem cannot tell.
+            self.knows_memory.set(false);
+            false
+        })
     }
 
     pub(in crate::server) fn was_read(&self, bytes: usize) {

@@ -1,0 +1,48 @@
+//! Reads that wait for nothing.
+
+use rustix::fs::{Advice, fadvise};
+
+use super::*;
+
+fn opened(tree: &Tree) -> File {
+    tree.root.open_file(b"/file", OpenHow { read: true, ..OpenHow::default() }).unwrap()
+}
+
+#[test]
+fn what_is_in_memory_is_read_into_its_segments() {
+    let tree = Tree::new();
+    let (file, mut buffer) = (opened(&tree), *b"................");
+    assert_eq!(file.read_from_memory(&mut buffer, &[1..4, 6..6, 10..12], 1), Ok(true));
+    assert_eq!(&buffer, b".ont......en....", "`content` from its second byte on");
+}
+
+#[test]
+fn beyond_the_end_is_not_in_memory() {
+    let tree = Tree::new();
+    let (file, mut buffer) = (opened(&tree), [0; 16]);
+    assert_eq!(file.read_from_memory(&mut buffer, &[0..7], 0), Ok(true));
+    assert_eq!(file.read_from_memory(&mut buffer, &[0..8], 0), Ok(false));
+    assert_eq!(file.read_from_memory(&mut buffer, &[0..1], 1 << 40), Ok(false));
+    let outside = &[8..17];
+    assert_eq!(file.read_from_memory(&mut buffer, outside, 0), Ok(false), "not all of it");
+}
+
+#[test]
+fn what_is_on_the_disk_only_is_left_there() {
+    let tree = Tree::new();
+    let in_memory = rustix::fs::statfs(tree.host("file")).unwrap().f_type == TMPFS_MAGIC;
+    let (file, mut buffer) = (opened(&tree), [0; 7]);
+    file.sync().unwrap();
+    // The kernel lets go of clean pages only, and of those on no list of a CPU's own.
+    let left = (0..200).any(|_| {
+        fadvise(&file.fd, 0, None, Advice::DontNeed).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        file.read_from_memory(&mut buffer, &[0..7], 0) == Ok(false)
+    });
+    assert!(left || in_memory);
+    assert_eq!(file.read_at(&mut buffer, 0), Ok(7));
+    assert_eq!(file.read_from_memory(&mut buffer, &[0..7], 0), Ok(true), "it is again");
+}
+
+/// `TMPFS_MAGIC` of linux/magic.h: all of it is in memory, always.
+const TMPFS_MAGIC: rustix::fs::FsWord = 0x0102_1994;

@@ -18,6 +18,12 @@ pub(super) const WINDOW_BYTES: u32 = 2 * 1024 * 1024;
 /// The largest receive window: some servers count in 32 bits with a sign.
 pub(super) const WINDOW_BYTES_MAX: u64 = (1 << 31) - 1;
 
+/// How long a sink leaves its socket alone at least: 200 KB come in that time, ...
+pub(super) const NAP_MIN: Duration = Duration::from_micros(50);
+
+/// ... and at most: 6 MB, which a socket's buffer takes by default, come at 6 GB/s.
+pub(super) const NAP_MAX: Duration = Duration::from_millis(1);
+
 /// What uploads seal and send in one go.
 pub(super) const TRAIN_BYTES: usize = 512 * 1024;
 

@@ -5,6 +5,7 @@ mod support;
 
 use std::io::Read;
 use std::net::TcpStream;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::process::{Resource, Signal, getrlimit, setrlimit};
@@ -17,7 +18,7 @@ use support::packets::{
     STATUS_NO_SUCH_FILE, open_body, string,
 };
 use support::server::{Options, Server, Subject};
-use support::{MIB, SOON, skipped};
+use support::{MIB, SOON, skipped, wait_for};
 
 const LOAD: Duration = Duration::from_secs(120);
 
@@ -150,6 +151,50 @@ fn large_files_are_let_go_of_off_the_shard_and_in_the_order_of_the_requests() {
     }
     session.finish();
     assert_eq!(session.wait_end(SOON), Some(0));
+}
+
+/// Short slices are for a shard on which somebody waits for little. One that only moves bulk would
+/// interrupt its clients for nothing.
+#[test]
+fn slices_are_short_while_somebody_waits_for_little() {
+    const SHORT_NS: u64 = 100_000;
+    let scratch = Scratch::new();
+    let server = Server::start_with(&scratch, &Options { shards: Some(1), ..Options::default() });
+    let own = slice_ns(Path::new("/proc/thread-self"));
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", server.pid())).expect("threads");
+    let is_shard = |task: &PathBuf| {
+        std::fs::read_to_string(task.join("comm")).is_ok_and(|name| name == "shard-0\n")
+    };
+    let shard = tasks.flatten().map(|task| task.path()).find(is_shard);
+    let (Some(usual), Some(shard)) = (own, shard) else {
+        return skipped("no shards, or a kernel that does not show slices");
+    };
+    let becomes = |ns| wait_for(SOON, || (slice_ns(&shard) == Some(ns)).then_some(()));
+    if becomes(SHORT_NS).is_none() {
+        return skipped("the kernel is older than 6.12: threads have no slices of their own");
+    }
+    let large = std::fs::File::create(scratch.served("large")).expect("a file");
+    large.set_len(256 * MIB).expect("a size");
+    let gets = "get /large /dev/null\n".repeat(1000);
+    let mut bulk = Running::start(server.sftp_command(&[]), &gets);
+    becomes(usual).expect("the usual slices beside a download");
+    let mut light = Packets::open(&server);
+    let asked = wait_for(SOON, || {
+        light.ask(STAT, &string("/large")).expect_attrs();
+        (slice_ns(&shard) == Some(SHORT_NS)).then_some(())
+    });
+    asked.expect("short slices beside a session that asks for attributes");
+    becomes(usual).expect("the usual ones once it is quiet");
+    assert!(!bulk.has_ended());
+    bulk.kill();
+    light.finish();
+}
+
+/// The scheduler's slice for a thread, by its folder in /proc.
+fn slice_ns(task: &Path) -> Option<u64> {
+    let text = std::fs::read_to_string(task.join("sched")).ok()?;
+    let line = text.lines().find(|line| line.starts_with("se.slice"))?;
+    line.rsplit(':').next()?.trim().parse().ok()
 }
 
 #[test]

@@ -39,6 +39,6 @@ pub use inherited::close_on_exec;
 pub use limits::{PoolLimits, ReactorLimits};
 pub use op::{Advice, Completion, Done, FileRef, Op, OpId, OpenFd, Socket, Token, WAKE_TOKEN};
 pub use rustix::io::Errno;
-pub use slices::ask_for_short_slices;
+pub use slices::{Slices, ask_for_slices};
 pub use timers::Timers;
 pub use waker::Waker;

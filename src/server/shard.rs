@@ -30,8 +30,8 @@ use super::stop::Stop;
 use super::turns::{Turns, Weight};
 use super::verdicts::{Judged, VerdictThreads, Verdicts};
 use crate::reactor::{
-    BufferPool, Completion, Done, Op, PoolLimits, Reactor, Timers, Token, WAKE_TOKEN,
-    ask_for_short_slices, thread_cpu_time,
+    BufferPool, Completion, Done, Op, PoolLimits, Reactor, Slices, Timers, Token, WAKE_TOKEN,
+    ask_for_slices, thread_cpu_time,
 };
 use crate::ssh::Connection;
 
@@ -51,6 +51,8 @@ pub(super) struct Shard {
     turns: Turns,
     /// When light connections last had a turn.
     last_light: Option<Instant>,
+    /// What it asked of the scheduler; `None` before it did.
+    slices: Option<Slices>,
     /// The connections that are at work; kept for its room.
     round: Vec<usize>,
     mailbox: Arc<Mailbox>,
@@ -123,6 +125,7 @@ impl Shard {
             drivers: Slab::new(),
             turns: Turns::default(),
             last_light: None,
+            slices: None,
             round: Vec::new(),
             mailbox: parts.mailbox,
             load: parts.load,
@@ -139,9 +142,7 @@ impl Shard {
 
     /// Serves until it is told to stop and its connections are gone.
     pub(super) fn run(mut self) -> Result<(), rustix::io::Errno> {
-        if let Err(error) = ask_for_short_slices() {
-            tracing::debug!(shard = self.index, %error, "the scheduler does not listen");
-        }
+        self.want_slices(Slices::Short);
         self.listen();
         let mut completions = Vec::new();
         let mut clock = Clock::read();
@@ -165,6 +166,14 @@ impl Shard {
         let trains_sealed_elsewhere = self.sealing.trains;
         tracing::debug!(shard = self.index, trains_sealed_elsewhere, "shard stopped");
         Ok(())
+    }
+
+    fn want_slices(&mut self, slices: Slices) {
+        if self.slices.replace(slices) != Some(slices)
+            && let Err(error) = ask_for_slices(slices)
+        {
+            tracing::debug!(shard = self.index, %error, "the scheduler does not listen");
+        }
     }
 
     fn listen(&mut self) {
@@ -287,11 +296,9 @@ impl Shard {
             pool: &self.pool,
             sealing: &mut self.sealing,
             now: clock.now,
-            train_bytes_max: match self.last_light {
-                Some(then) if clock.now.saturating_duration_since(then) < HEAVY_TIME => {
-                    TRAIN_BYTES_MAX_SHARED
-                }
-                _ => TRAIN_BYTES_MAX,
+            train_bytes_max: match self.last_light.is_some_and(|then| is_lately(then, clock.now)) {
+                true => TRAIN_BYTES_MAX_SHARED,
+                false => TRAIN_BYTES_MAX,
             },
             turn_ends: Instant::now() + TURN_TIME_MAX,
             wall_clock: clock.wall,
@@ -314,6 +321,7 @@ impl Shard {
         let mut round = std::mem::take(&mut self.round);
         if self.turns.take_round(&mut round) {
             self.last_light = Some(clock.now);
+            self.want_slices(Slices::Short);
         }
         for slot in round.drain(..) {
             self.turn(clock, slot);
@@ -355,6 +363,10 @@ impl Shard {
             return;
         }
         let bytes = std::mem::take(&mut self.bytes_moved);
+        if bytes > 0 && !self.last_light.is_some_and(|then| is_lately(then, now)) {
+            // Nobody on it waits for little: it is not to run before a shard with somebody who does.
+            self.want_slices(Slices::Usual);
+        }
         let millis = u64::try_from(passed.as_millis()).unwrap_or(u64::MAX).max(1);
         let worked = thread_cpu_time();
         let own = worked.saturating_sub(std::mem::replace(&mut self.worked, worked));
@@ -389,4 +401,9 @@ impl Shard {
         }
         self.drivers.is_empty() || now >= until
     }
+}
+
+/// Whether what was so at `then` is held to be so still.
+fn is_lately(then: Instant, now: Instant) -> bool {
+    now.saturating_duration_since(then) < HEAVY_TIME
 }

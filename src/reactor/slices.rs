@@ -6,8 +6,8 @@ use rustix::io::Errno;
 /// short slices interrupt others when it wakes, and others run after a short while when it works
 /// all the time; what share of the CPU it gets stays the same. Beside two sftp downloads on two
 /// cores a STAT took 0.35 to 0.9 ms at the 99th percentile, and 2.1 to 2.9 without short slices and
-/// the spare shard (Linux 6.18). Where a thread moves bulk and nothing else they only cost: get, put
-/// and scp of a GiB took 9 to 25 % less CPU time a byte with the usual ones (Zen 5).
+/// the spare shard (Linux 6.18). Where a thread moves bulk and nothing else they only cost: get,
+/// put and scp of a GiB took 7 to 25 % less CPU time a byte with the usual ones (Zen 5).
 const SHORT_NS: u64 = 100_000;
 
 /// What a thread asks of the scheduler.

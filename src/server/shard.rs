@@ -364,7 +364,7 @@ impl Shard {
         }
         let bytes = std::mem::take(&mut self.bytes_moved);
         if bytes > 0 && !self.last_light.is_some_and(|then| is_lately(then, now)) {
-            // Nobody on it waits for little: it is not to run before a shard with somebody who does.
+            // Nobody on it waits for little: a shard with somebody who does is to run before it.
             self.want_slices(Slices::Usual);
         }
         let millis = u64::try_from(passed.as_millis()).unwrap_or(u64::MAX).max(1);

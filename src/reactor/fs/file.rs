@@ -190,8 +190,14 @@ impl File {
         !matches!(answer, Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL))
     }
 
-    /// Fills `segments` of `buffer` (ascending) from `offset` on, on this thread, if all of it is in
-    /// memory: nothing is waited for and no reading begins (`RWF_NOWAIT`). `false` if it is not,
+    /// Whether it is used as somebody else than the server itself is: to act as him on this thread
+    /// takes longer than a short read, which the ring has done for him at no cost.
+    pub fn is_somebodys(&self) -> bool {
+        self.fd.identity.is_some()
+    }
+
+    /// Fills `segments` of `buffer` (ascending) from `offset` on, on this thread, if all of it is
+    /// in memory: nothing is waited for and no reading begins (`RWF_NOWAIT`). `false` if it is not,
     /// and then the segments hold anything.
     ///
     /// # Errors

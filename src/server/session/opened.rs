@@ -85,8 +85,8 @@ pub(in crate::server) struct OpenFile {
     pub(in crate::server) latched: Cell<Option<Errno>>,
     pub(in crate::server) bytes_read: Cell<u64>,
     pub(in crate::server) bytes_written: Cell<u64>,
-    /// Its filesystem can tell what of it is in memory, as far as is known.
-    knows_memory: Cell<bool>,
+    /// What of it is in memory can be read at once: as far as is known, its filesystem can tell.
+    reads_memory: Cell<bool>,
     /// How far it was read and written, for what is told to the kernel.
     pub(in crate::server) trail: Trail,
     /// Why it was sent with zeros in place of some of its bytes, where no length can be taken back.
@@ -106,7 +106,7 @@ impl OpenFile {
         let party = Rc::clone(party);
         let (latched, bytes_read, bytes_written) = (None.into(), 0.into(), 0.into());
         let (trail, shortfall) = (Trail::default(), RefCell::default());
-        let knows_memory = Cell::new(!opened.slow);
+        let reads_memory = Cell::new(!opened.slow && !opened.file.is_somebodys());
         Self {
             opened,
             party,
@@ -114,7 +114,7 @@ impl OpenFile {
             latched,
             bytes_read,
             bytes_written,
-            knows_memory,
+            reads_memory,
             trail,
             shortfall,
         }
@@ -145,12 +145,12 @@ impl OpenFile {
         segments: &[Range<usize>],
         offset: u64,
     ) -> bool {
-        if !self.knows_memory.get() {
+        if !self.reads_memory.get() {
             return false;
         }
         self.file.read_from_memory(buffer, segments, offset).unwrap_or_else(|_| {
             // What is wrong shows when it is read again; mostly the filesystem cannot tell.
-            self.knows_memory.set(false);
+            self.reads_memory.set(false);
             false
         })
     }

@@ -1,11 +1,18 @@
 //! Reads that wait for nothing.
 
+use std::ops::Range;
+
 use rustix::fs::{Advice, fadvise};
 
 use super::*;
 
 fn opened(tree: &Tree) -> File {
     tree.root.open_file(b"/file", OpenHow { read: true, ..OpenHow::default() }).unwrap()
+}
+
+/// Whether all of `segment` was in memory.
+fn fill(file: &File, buffer: &mut [u8], segment: Range<usize>, offset: u64) -> bool {
+    file.read_from_memory(buffer, std::slice::from_ref(&segment), offset).unwrap()
 }
 
 #[test]
@@ -20,11 +27,10 @@ fn what_is_in_memory_is_read_into_its_segments() {
 fn beyond_the_end_is_not_in_memory() {
     let tree = Tree::new();
     let (file, mut buffer) = (opened(&tree), [0; 16]);
-    assert_eq!(file.read_from_memory(&mut buffer, &[0..7], 0), Ok(true));
-    assert_eq!(file.read_from_memory(&mut buffer, &[0..8], 0), Ok(false));
-    assert_eq!(file.read_from_memory(&mut buffer, &[0..1], 1 << 40), Ok(false));
-    let outside = &[8..17];
-    assert_eq!(file.read_from_memory(&mut buffer, outside, 0), Ok(false), "not all of it");
+    assert!(fill(&file, &mut buffer, 0..7, 0));
+    assert!(!fill(&file, &mut buffer, 0..8, 0));
+    assert!(!fill(&file, &mut buffer, 0..1, 1 << 40));
+    assert!(!fill(&file, &mut buffer, 8..17, 0), "it does not lie in the buffer");
 }
 
 #[test]
@@ -37,11 +43,11 @@ fn what_is_on_the_disk_only_is_left_there() {
     let left = (0..200).any(|_| {
         fadvise(&file.fd, 0, None, Advice::DontNeed).unwrap();
         std::thread::sleep(std::time::Duration::from_millis(5));
-        file.read_from_memory(&mut buffer, &[0..7], 0) == Ok(false)
+        !fill(&file, &mut buffer, 0..7, 0)
     });
     assert!(left || in_memory);
     assert_eq!(file.read_at(&mut buffer, 0), Ok(7));
-    assert_eq!(file.read_from_memory(&mut buffer, &[0..7], 0), Ok(true), "it is again");
+    assert!(fill(&file, &mut buffer, 0..7, 0), "it is again");
 }
 
 /// `TMPFS_MAGIC` of linux/magic.h: all of it is in memory, always.

@@ -43,7 +43,7 @@ fn is_installed() -> bool {
 fn repeats() -> u32 {
     match std::env::var("RINGFERRY_TEST_REPEATS") {
         Ok(number) => number.parse().expect("RINGFERRY_TEST_REPEATS is a number"),
-        Err(_) if is_large() => 5,
+        Err(_) if is_large() => 3,
         Err(_) => 1,
     }
 }

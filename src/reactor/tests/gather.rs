@@ -16,6 +16,18 @@ fn ring() -> Option<Reactor> {
     Some(reactor)
 }
 
+/// Returns once that thread of this process waits for something.
+fn wait_until_asleep(thread: rustix::thread::Pid) {
+    let stat = format!("/proc/self/task/{}/stat", thread.as_raw_nonzero());
+    let end = Instant::now() + LONG / 2;
+    // The state stands behind the name, which is in brackets (proc_pid_stat(5)).
+    let sleeps = || std::fs::read_to_string(&stat).unwrap().contains(") S ");
+    while !sleeps() {
+        assert!(Instant::now() < end, "it does not sleep");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 /// The second completion ends the sleep, and the first RECV takes what came meanwhile.
 #[test]
 fn one_completion_does_not_end_it_and_two_do() {
@@ -25,8 +37,11 @@ fn one_completion_does_not_end_it_and_two_do() {
     let [(near, far), (other_near, other_far)] = [pair(), pair()];
     reactor.submit(Token(1), receive(&near, pool.small().unwrap(), true));
     reactor.submit(Token(2), receive(&other_near, pool.small().unwrap(), true));
+    let sleeper = rustix::thread::gettid();
     let peer = std::thread::spawn(move || {
         let mut far = UnixStream::from(Arc::into_inner(far).unwrap());
+        // Before it sleeps a RECV takes what is there.
+        wait_until_asleep(sleeper);
         std::io::Write::write_all(&mut far, b"1").unwrap();
         // Had the byte ended the sleep, its RECV would have taken it alone by now.
         std::thread::sleep(Duration::from_millis(50));

@@ -112,11 +112,7 @@ fn large_files_are_let_go_of_off_the_shard_and_in_the_order_of_the_requests() {
     const LARGE: u64 = 64 * MIB;
     let scratch = Scratch::new();
     let server = Server::start_with(&scratch, &Options { shards: Some(1), ..Options::default() });
-    let jobs_threads = || {
-        let tasks = std::fs::read_dir(format!("/proc/{}/task", server.pid())).expect("threads");
-        let name = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm"));
-        tasks.flatten().filter_map(|task| name(task).ok()).filter(|it| it == "blocking\n").count()
-    };
+    let jobs_threads = || threads(&server, "blocking").count();
     let sized = |name: &str, bytes| {
         let file = std::fs::File::create(scratch.served(name)).expect("a file");
         file.set_len(bytes).expect("a size");
@@ -161,12 +157,7 @@ fn slices_are_short_while_somebody_waits_for_little() {
     let scratch = Scratch::new();
     let server = Server::start_with(&scratch, &Options { shards: Some(1), ..Options::default() });
     let own = slice_ns(Path::new("/proc/thread-self"));
-    let tasks = std::fs::read_dir(format!("/proc/{}/task", server.pid())).expect("threads");
-    let is_shard = |task: &PathBuf| {
-        std::fs::read_to_string(task.join("comm")).is_ok_and(|name| name == "shard-0\n")
-    };
-    let shard = tasks.flatten().map(|task| task.path()).find(is_shard);
-    let (Some(usual), Some(shard)) = (own, shard) else {
+    let (Some(usual), Some(shard)) = (own, threads(&server, "shard-0").next()) else {
         return skipped("no shards, or a kernel that does not show slices");
     };
     let becomes = |ns| wait_for(SOON, || (slice_ns(&shard) == Some(ns)).then_some(()));
@@ -188,6 +179,16 @@ fn slices_are_short_while_somebody_waits_for_little() {
     assert!(!bulk.has_ended());
     bulk.kill();
     light.finish();
+}
+
+/// The folders in /proc of the server's threads of that name.
+fn threads(server: &Server, name: &str) -> impl Iterator<Item = PathBuf> {
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", server.pid())).expect("threads");
+    let line = format!("{name}\n");
+    let is_it = move |task: &PathBuf| {
+        std::fs::read_to_string(task.join("comm")).is_ok_and(|comm| comm == line)
+    };
+    tasks.flatten().map(|task| task.path()).filter(is_it)
 }
 
 /// The scheduler's slice for a thread, by its folder in /proc.

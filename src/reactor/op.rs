@@ -1,5 +1,6 @@
 //! What a caller asks for ([`Op`]) and what comes back ([`Completion`]).
 
+use std::io::IoSliceMut;
 use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use rustix::io::Errno;
 
 use super::buffer::{Buffer, SharedBuffer};
 use super::identity::{self, Assumed, Identity};
+use super::limits::SEGMENTS_MAX;
 
 /// The caller's name for whoever an operation belongs to; the reactor only hands it back.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -333,6 +335,33 @@ pub(super) fn finish(op: Op, result: Result<usize, Errno>, more: bool) -> Done {
         Op::Fsync { .. } => Done::Synced { result: result.map(drop) },
         Op::Advise { .. } => Done::Advised { result: result.map(drop) },
     }
+}
+
+/// The parts of `buffer` that `segments` name, after their first `done` bytes. Segments ascend and
+/// lie inside the buffer, as [`checked_bytes`] makes sure; what does not is left out.
+pub(super) fn scatter<'a>(
+    buffer: &'a mut [u8],
+    segments: &[Range<usize>],
+    done: usize,
+) -> Vec<IoSliceMut<'a>> {
+    let (mut skip, mut at, mut rest) = (done, 0, buffer);
+    let mut slices = Vec::with_capacity(segments.len().min(SEGMENTS_MAX));
+    for segment in segments {
+        if skip >= segment.len() {
+            skip -= segment.len();
+            continue;
+        }
+        let start = segment.start + skip;
+        skip = 0;
+        let Some((_, tail)) = rest.split_at_mut_checked(start - at) else { break };
+        let Some((slice, tail)) = tail.split_at_mut_checked(segment.end - start) else { break };
+        slices.push(IoSliceMut::new(slice));
+        (at, rest) = (segment.end, tail);
+        if slices.len() == SEGMENTS_MAX {
+            break;
+        }
+    }
+    slices
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ mod sync;
 mod watch;
 
 use std::collections::VecDeque;
-use std::io::{IoSlice, IoSliceMut};
+use std::io::IoSlice;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
@@ -26,7 +26,7 @@ use super::driver::Statistics;
 use super::error::ReactorError;
 use super::limits::{ACCEPTS_PER_TURN_MAX, ReactorLimits, SEGMENTS_MAX};
 use super::op::{
-    Completion, Done, Op, OpId, Socket, Token, WAKE_TOKEN, advance, checked_bytes, finish,
+    Completion, Done, Op, OpId, Socket, Token, WAKE_TOKEN, advance, checked_bytes, finish, scatter,
 };
 use super::slots::Slots;
 use super::waker::Waker;
@@ -380,33 +380,6 @@ fn receive(watches: &mut Watches, socket: &Socket, into: &mut [u8]) -> Attempt {
 
 fn send(socket: &Socket, from: &[u8]) -> Result<usize, Errno> {
     rustix::net::send(socket, from, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)
-}
-
-/// The parts of `buffer` that `segments` name, after their first `done` bytes. Segments ascend and
-/// lie inside the buffer, as `checked_bytes` has made sure.
-pub(super) fn scatter<'a>(
-    buffer: &'a mut [u8],
-    segments: &[Range<usize>],
-    done: usize,
-) -> Vec<IoSliceMut<'a>> {
-    let (mut skip, mut at, mut rest) = (done, 0, buffer);
-    let mut slices = Vec::with_capacity(segments.len().min(SEGMENTS_MAX));
-    for segment in segments {
-        if skip >= segment.len() {
-            skip -= segment.len();
-            continue;
-        }
-        let start = segment.start + skip;
-        skip = 0;
-        let Some((_, tail)) = rest.split_at_mut_checked(start - at) else { break };
-        let Some((slice, tail)) = tail.split_at_mut_checked(segment.end - start) else { break };
-        slices.push(IoSliceMut::new(slice));
-        (at, rest) = (segment.end, tail);
-        if slices.len() == SEGMENTS_MAX {
-            break;
-        }
-    }
-    slices
 }
 
 /// The bytes that `segments` name, after the first `done` of them.

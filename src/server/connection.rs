@@ -23,7 +23,7 @@ use super::admission::Ticket;
 use super::gathering::Gathering;
 use super::inbound::Inbound;
 use super::job::{Finished, Jobs};
-use super::limits::{FLUSH_TIMEOUT, HEAVY_BYTES, HEAVY_TIME, STARVED_RETRY};
+use super::limits::{FLUSH_TIMEOUT, HEAVY_BYTES, STARVED_RETRY};
 use super::mailbox::Arrival;
 use super::outbound::Outbound;
 use super::profile::Profile;
@@ -31,7 +31,7 @@ use super::roll::Roll;
 use super::sealing::{Pace, Sealing};
 use super::session::{Party, Session};
 use super::settings::Settings;
-use super::turns::Weight;
+use super::turns::{Weight, was_lately};
 use super::verdicts::{Pending, Verdicts};
 use crate::auth::Login;
 use crate::reactor::{BufferPool, Done, Reactor, Socket, Token};
@@ -219,14 +219,13 @@ impl Driver {
 
     /// What its next turn is likely to cost.
     pub(super) fn weight(&self, now: Instant) -> Weight {
-        let since = self.last_heavy.map(|then| now.saturating_duration_since(then));
-        let moves_little = since.is_none_or(|since| since >= HEAVY_TIME);
-        match (&self.profile, moves_little) {
+        let moves_much = was_lately(self.last_heavy, now);
+        match (&self.profile, moves_much) {
             // Nothing of it is opened any more: deadlines hold whoever else has work for the shard.
             (None, _) if self.phase != Phase::Open || self.ssh.is_closed() => Weight::Light,
             (None, _) => Weight::Stranger,
-            (Some(_), true) => Weight::Light,
-            (Some(_), false) => Weight::Heavy,
+            (Some(_), false) => Weight::Light,
+            (Some(_), true) => Weight::Heavy,
         }
     }
 

@@ -18,16 +18,15 @@ use super::connection::{Driver, Place};
 use super::gathering::Turned;
 use super::job::{Finished, Jobs};
 use super::limits::{
-    GATHER_TIME, HEAVY_TIME, LARGE_BUFFER_BYTES, LOAD_INTERVAL, SHARD_BUFFER_BYTES_MAX,
-    SHARD_FREE_BYTES_MAX, SMALL_BUFFER_BYTES, STOP_TIMEOUT, TRAIN_BYTES_MAX,
-    TRAIN_BYTES_MAX_SHARED, TURN_TIME_MAX,
+    GATHER_TIME, LARGE_BUFFER_BYTES, LOAD_INTERVAL, SHARD_BUFFER_BYTES_MAX, SHARD_FREE_BYTES_MAX,
+    SMALL_BUFFER_BYTES, STOP_TIMEOUT, TRAIN_BYTES_MAX, TRAIN_BYTES_MAX_SHARED, TURN_TIME_MAX,
 };
 use super::mailbox::{Arrival, Mailbox};
 use super::placement::Load;
 use super::sealing::{Pool, SealedTrain, Sealing};
 use super::settings::Settings;
 use super::stop::Stop;
-use super::turns::{Turns, Weight};
+use super::turns::{Turns, Weight, was_lately};
 use super::verdicts::{Judged, VerdictThreads, Verdicts};
 use crate::reactor::{
     BufferPool, Completion, Done, Op, PoolLimits, Reactor, Slices, Timers, Token, WAKE_TOKEN,
@@ -296,7 +295,7 @@ impl Shard {
             pool: &self.pool,
             sealing: &mut self.sealing,
             now: clock.now,
-            train_bytes_max: match self.last_light.is_some_and(|then| is_lately(then, clock.now)) {
+            train_bytes_max: match was_lately(self.last_light, clock.now) {
                 true => TRAIN_BYTES_MAX_SHARED,
                 false => TRAIN_BYTES_MAX,
             },
@@ -363,7 +362,7 @@ impl Shard {
             return;
         }
         let bytes = std::mem::take(&mut self.bytes_moved);
-        if bytes > 0 && !self.last_light.is_some_and(|then| is_lately(then, now)) {
+        if bytes > 0 && !was_lately(self.last_light, now) {
             // Nobody on it waits for little: a shard with somebody who does is to run before it.
             self.want_slices(Slices::Usual);
         }
@@ -401,9 +400,4 @@ impl Shard {
         }
         self.drivers.is_empty() || now >= until
     }
-}
-
-/// Whether what was so at `then` is held to be so still.
-fn is_lately(then: Instant, now: Instant) -> bool {
-    now.saturating_duration_since(then) < HEAVY_TIME
 }

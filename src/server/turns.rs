@@ -7,6 +7,9 @@
 //! for all strangers, nor a login for all downloads.
 
 use std::collections::VecDeque;
+use std::time::Instant;
+
+use super::limits::HEAVY_TIME;
 
 /// What a connection's next turn is likely to cost.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -15,6 +18,11 @@ pub(super) enum Weight {
     Heavy,
     /// Not logged in.
     Stranger,
+}
+
+/// Whether what last happened then, if ever, counts still.
+pub(super) fn was_lately(then: Option<Instant>, now: Instant) -> bool {
+    then.is_some_and(|then| now.saturating_duration_since(then) < HEAVY_TIME)
 }
 
 /// Slots of connections on which something happened, each at most once.

@@ -5,7 +5,7 @@
 //! SSH state wants to send has been sent, so the two never wait for each other.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
@@ -63,11 +63,7 @@ pub(super) struct Bare {
 
 impl Wire {
     fn connect(login: &Login, window_bytes: u32, buffer_bytes: usize) -> Outcome<Wire> {
-        let address = login.address;
-        let stream = TcpStream::connect(address).map_err(|e| format!("{address}: {e}"))?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
+        let stream = connect(login.address)?;
         let mut seed = [0; 32];
         std::fs::File::open("/dev/urandom")?.read_exact(&mut seed)?;
         let random = Box::new(ChaChaRandom::from_seed(seed));
@@ -380,6 +376,20 @@ pub(super) fn unexpected(reply: &Reply<'_>) -> String {
         }
         other => format!("an answer to something else: {other:?}"),
     }
+}
+
+/// A connection that gives up when the other side is silent.
+pub(super) fn connect(address: SocketAddr) -> Outcome<TcpStream> {
+    let stream = TcpStream::connect(address).map_err(|e| format!("{address}: {e}"))?;
+    make_patient(&stream)?;
+    Ok(stream)
+}
+
+/// Sends at once, and waits for [`PATIENCE`] and no longer.
+pub(super) fn make_patient(stream: &TcpStream) -> std::io::Result<()> {
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))
 }
 
 /// An error of a blocking socket, in which a timeout says what it is.

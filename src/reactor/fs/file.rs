@@ -12,8 +12,7 @@ use super::metadata::{Change, LastFailure, Metadata, Space};
 use crate::reactor::advice::DONT_CACHE;
 use crate::reactor::identity::{self, Identity};
 use crate::reactor::limits::SEGMENTS_MAX;
-use crate::reactor::op::{FileRef, OpenFd};
-use crate::reactor::poll::scatter;
+use crate::reactor::op::{FileRef, OpenFd, scatter};
 
 /// How to open a file. Neither `read` nor `write` means `read`, as in OpenSSH.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]

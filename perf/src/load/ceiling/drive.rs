@@ -14,8 +14,8 @@ use crate::cipher::Cipher;
 use crate::client::Direction;
 use crate::load::bulk::{Load, StreamLoad, in_threads};
 use crate::load::drain::drain;
-use crate::load::limits::{PATIENCE, TAIL};
-use crate::load::session::silence;
+use crate::load::limits::TAIL;
+use crate::load::session::{self, silence};
 
 /// What to move to or from a process that runs [`super::serve()`] with the same words.
 pub(crate) struct CeilingRun {
@@ -46,10 +46,7 @@ pub(crate) fn ceiling(run: &CeilingRun) -> Outcome<Load> {
 }
 
 pub(super) fn connect(address: SocketAddr) -> Outcome<TcpStream> {
-    let mut stream = TcpStream::connect(address).map_err(|e| format!("{address}: {e}"))?;
-    stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    let mut stream = session::connect(address)?;
     let mut ident = [0; IDENT.len()];
     stream.read_exact(&mut ident).map_err(silence)?;
     if ident != *IDENT {

@@ -3,6 +3,7 @@
 //! `sftp` does through its `ssh`: who wakes whom is most of what small files cost.
 
 use std::fs::File;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -74,7 +75,7 @@ impl Asking {
             if self.message.data().is_empty() {
                 break;
             }
-            std::io::Write::write_all(local, self.message.data())?;
+            local.write_all(self.message.data())?;
         }
         self.ask(Verb::Close, "")
     }
@@ -83,7 +84,7 @@ impl Asking {
         self.ask(Verb::Create, remote)?;
         loop {
             self.message.begin(Verb::Write, "")?;
-            let data_bytes = std::io::Read::read(&mut local, self.message.room())?;
+            let data_bytes = local.read(self.message.room())?;
             if data_bytes == 0 {
                 break;
             }

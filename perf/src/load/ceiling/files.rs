@@ -3,17 +3,15 @@
 //! one request, so most of what is left is waking up and making the client wake up.
 
 use std::fs::File;
-use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
 use clap::Args;
 
-use super::IDENT;
 use super::message::{Message, Verb};
+use super::serve::{greet, listen};
 use crate::Outcome;
-use crate::load::limits::PATIENCE;
 
 /// What the bare loop of small files serves.
 #[derive(Args, Clone)]
@@ -28,10 +26,7 @@ pub(crate) struct BareFiles {
 
 /// Serves until the process is ended, one connection after another.
 pub(crate) fn serve_files(bare: &BareFiles) -> Outcome<()> {
-    let listener = TcpListener::bind(bare.listen)?;
-    println!("ready listen={} pid={}", listener.local_addr()?, std::process::id());
-    std::io::stdout().flush()?;
-    bare.accept(&listener)
+    bare.accept(&listen(bare.listen)?)
 }
 
 /// The file of a connection, and how far it was read.
@@ -51,10 +46,7 @@ impl BareFiles {
     }
 
     fn connection(&self, mut stream: TcpStream) -> Outcome<()> {
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
-        stream.write_all(IDENT)?;
+        greet(&mut stream)?;
         let (mut message, mut opened) = (Message::new(), None);
         while message.receive(&mut stream)? {
             self.perform(&mut message, &mut opened)?;

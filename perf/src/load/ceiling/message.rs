@@ -12,7 +12,7 @@ const HEADER_BYTES: usize = 64;
 /// Where the name begins, behind the verb and the length.
 const NAME_AT: usize = 5;
 /// The most of a file in one message: what OpenSSH's client asks for at once.
-pub(super) const DATA_BYTES_MAX: usize = 32 * 1024;
+const DATA_BYTES_MAX: usize = 32 * 1024;
 
 /// What is asked for, and the answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -16,7 +16,7 @@ use crate::Outcome;
 use crate::arguments::parse_size;
 use crate::cipher::Cipher;
 use crate::client::Direction;
-use crate::load::limits::PATIENCE;
+use crate::load::session::make_patient;
 
 /// What the bare loop does on every connection.
 #[derive(Args, Clone)]
@@ -39,10 +39,21 @@ pub(crate) struct BareLoop {
 
 /// Serves until the process is ended; each connection has a thread.
 pub(crate) fn serve(bare: &BareLoop) -> Outcome<()> {
-    let listener = TcpListener::bind(bare.listen)?;
+    bare.accept(&listen(bare.listen)?)
+}
+
+/// Opens the door and says where it is.
+pub(super) fn listen(at: SocketAddr) -> Outcome<TcpListener> {
+    let listener = TcpListener::bind(at)?;
     println!("ready listen={} pid={}", listener.local_addr()?, std::process::id());
     std::io::stdout().flush()?;
-    bare.accept(&listener)
+    Ok(listener)
+}
+
+/// Says the ident line to whoever has come.
+pub(super) fn greet(stream: &mut TcpStream) -> Outcome<()> {
+    make_patient(stream)?;
+    Ok(stream.write_all(IDENT)?)
 }
 
 impl BareLoop {
@@ -69,10 +80,7 @@ impl BareLoop {
         keyed: Keyed,
         busy: &Mutex<Vec<usize>>,
     ) -> Outcome<()> {
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
-        stream.write_all(IDENT)?;
+        greet(&mut stream)?;
         let mut go = [0];
         if stream.read(&mut go)? == 0 {
             // Somebody who wanted to see whether we are there.

@@ -166,8 +166,8 @@ impl Poll {
             self.run_queue();
             let most = self.ready.len().min(self.completions_max);
             out.extend(self.ready.drain(..most));
-            let expired = deadline.is_some_and(|deadline| deadline <= Instant::now());
-            if out.len() > before || expired {
+            let expired = || deadline.is_some_and(|deadline| deadline <= Instant::now());
+            if out.len() > before || expired() {
                 self.statistics.completed += (out.len() - before) as u64;
                 return Ok(());
             }

@@ -273,8 +273,8 @@ impl Ring {
             }
             out.append(&mut self.ready);
             self.report_patient(out);
-            let expired = deadline.is_some_and(|deadline| deadline <= Instant::now());
-            if out.len() > before || expired {
+            let expired = || deadline.is_some_and(|deadline| deadline <= Instant::now());
+            if out.len() > before || expired() {
                 self.statistics.completed += (out.len() - before) as u64;
                 return Ok(());
             }

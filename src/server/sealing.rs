@@ -134,7 +134,13 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// A train was sealed on the shard.
+    /// When a train began to be sealed on the shard, if it tells how fast the cipher is: a brief
+    /// one tells what the call costs, and is never sent away.
+    pub(super) fn begin(bytes: usize) -> Option<Instant> {
+        (bytes >= OFFLOAD_TRAIN_BYTES_MIN).then(Instant::now)
+    }
+
+    /// A train that told something was sealed on the shard.
     pub(super) fn sealed_here(&mut self, bytes: usize, took: Duration) {
         average(&mut self.here, bytes, took);
     }
@@ -293,6 +299,12 @@ mod tests {
         own.set_busy(99);
         (0..100).for_each(|_| pace.sealed_here(LONG, SLOW / 100));
         assert!(own.seat(now, LONG, &pace).is_none(), "the cipher is fast");
+    }
+
+    #[test]
+    fn a_brief_train_does_not_tell_how_fast_the_cipher_is() {
+        assert!(Pace::begin(LONG - 1).is_none());
+        assert!(Pace::begin(LONG).is_some_and(|began| began <= Instant::now()));
     }
 
     #[test]

@@ -103,7 +103,7 @@ impl Driver {
                 Err(error) => self.broken(session.channel, &error.to_string()),
             }
         }
-        self.unfinished |= place.turn_is_over() && sessions.iter().any(Session::can_resume);
+        self.unfinished |= sessions.iter().any(Session::can_resume) && place.turn_is_over();
         self.sessions = sessions;
     }
 

@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use super::{Driver, Phase, Place};
 use crate::reactor::{Buffer, Op};
 use crate::server::limits::BRIEF_READ_BYTES_MAX;
-use crate::server::sealing::SealedTrain;
+use crate::server::sealing::{Pace, SealedTrain};
 use crate::server::session::{SHRANK, Session, status_of};
 use crate::server::train::{self, FileRead, Train};
 use crate::ssh::ChannelId;
@@ -92,7 +92,7 @@ impl Driver {
             false => train.seal_apart(&mut self.ssh, &mut buffer, &control),
         };
         let mut unsealed = None;
-        let start = Instant::now();
+        let began = Pace::begin(bytes);
         match (apart, seat) {
             (Some((job, range)), Some(seat)) => {
                 let token = self.socket_token();
@@ -100,12 +100,12 @@ impl Driver {
                 self.outbound.queue_away(number, range);
             }
             (Some((job, range)), None) => match job.seal(&mut buffer) {
-                Ok(()) => self.sealed_here(buffer, range, bytes, start),
+                Ok(()) => self.sealed_here(buffer, range, bytes, began),
                 Err(error) => self.lost(&format!("a train could not be sealed: {error}")),
             },
             (None, _) => {
                 let (range, rest) = train.seal(&mut self.ssh, &mut buffer, &control);
-                self.sealed_here(buffer, range, bytes, start);
+                self.sealed_here(buffer, range, bytes, began);
                 unsealed = rest;
             }
         }
@@ -115,8 +115,16 @@ impl Driver {
         unsealed
     }
 
-    fn sealed_here(&mut self, buffer: Buffer, range: Range<usize>, bytes: usize, start: Instant) {
-        self.pace.sealed_here(bytes, start.elapsed());
+    fn sealed_here(
+        &mut self,
+        buffer: Buffer,
+        range: Range<usize>,
+        bytes: usize,
+        began: Option<Instant>,
+    ) {
+        if let Some(began) = began {
+            self.pace.sealed_here(bytes, began.elapsed());
+        }
         self.outbound.queue(buffer, range);
     }
 

@@ -345,11 +345,15 @@ fn available(read: &ReadReply, size: &mut Option<u64>) -> Result<u32, Vec<u8>> {
     if left > 0 {
         return Ok(read.len.min(u32::try_from(left).unwrap_or(u32::MAX)));
     }
-    // At its end, or one of those files of /proc that have no size until they are read.
-    let mut bytes = vec![0; (read.len as usize).min(END_READ_BYTES)];
     let mut answer = Vec::new();
+    if end > 0 {
+        end_of_file(&mut answer, read.id);
+        return Err(answer);
+    }
+    // Empty, or one of those files of /proc that have no size until they are read.
+    let mut bytes = vec![0; (read.len as usize).min(END_READ_BYTES)];
     match read.file.file.read_at(&mut bytes, read.offset) {
-        Ok(0) => reply::status(&mut answer, read.id, Status::Eof, "End of file"),
+        Ok(0) => end_of_file(&mut answer, read.id),
         Ok(count) => {
             let data = bytes.get(..count).unwrap_or_default();
             reply::data(&mut answer, read.id, data);
@@ -378,13 +382,17 @@ pub(super) fn in_memory(read: &ReadReply) -> Vec<u8> {
     let mut answer = Vec::new();
     match bytes.get(..got).filter(|data| !data.is_empty()) {
         Some(data) => reply::data(&mut answer, read.id, data),
-        None => reply::status(&mut answer, read.id, Status::Eof, "End of file"),
+        None => end_of_file(&mut answer, read.id),
     }
     answer
 }
 
-/// What is read past the size a file claims to have.
+/// What is read of a file that claims to be empty.
 const END_READ_BYTES: usize = 32 * 1024;
+
+fn end_of_file(out: &mut Vec<u8>, id: u32) {
+    reply::status(out, id, Status::Eof, "End of file");
+}
 
 fn failure(id: u32, errno: rustix::io::Errno) -> Vec<u8> {
     let (status, message) = status_of(errno);
@@ -518,7 +526,7 @@ impl Train {
                     match got {
                         Err(errno) => out.extend_from_slice(&failure(id, errno)),
                         Ok(_) if there == 0 => {
-                            reply::status(&mut out, id, Status::Eof, "End of file");
+                            end_of_file(&mut out, id);
                         }
                         Ok(_) => {
                             let count = u32::try_from(there).unwrap_or(u32::MAX);

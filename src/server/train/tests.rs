@@ -237,8 +237,13 @@ fn content(len: usize) -> Vec<u8> {
 
 fn open(folder: &Path, bytes: &[u8]) -> Reading {
     std::fs::File::create(folder.join("f")).unwrap().write_all(bytes).unwrap();
+    open_there(folder, "f")
+}
+
+fn open_there(folder: &Path, name: &str) -> Reading {
     let root = Root::open(folder).unwrap();
-    let file = root.open_file(b"f", OpenHow { read: true, ..OpenHow::default() }).unwrap();
+    let how = OpenHow { read: true, ..OpenHow::default() };
+    let file = root.open_file(name.as_bytes(), how).unwrap();
     let peer = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 1)));
     let party = Rc::new(Party { connection: 1, peer, user: "".into() });
     let room = Arc::new(room::Room::new(&file, &Access::unrestricted(), false).unwrap());
@@ -246,7 +251,7 @@ fn open(folder: &Path, bytes: &[u8]) -> Reading {
         id: room.id(),
         room,
         file,
-        path: b"/f".to_vec(),
+        path: format!("/{name}").into_bytes(),
         append: false,
         can_read: true,
         can_write: false,
@@ -316,6 +321,19 @@ fn a_window_of_any_size_is_enough() {
         pair.drain(&mut replies, &pool);
         assert!(pair.answers() == [(1, Ok(bytes.clone())), (2, Err(Status::Eof.code()))]);
     }
+}
+
+#[test]
+fn a_file_that_claims_to_be_empty_is_read() {
+    // procfs tells no sizes.
+    let file = open_there(Path::new("/proc/sys/kernel"), "ostype");
+    assert_eq!(file.file.metadata().unwrap().size, 0);
+    let (mut pair, pool) = (Pair::new(client(2 << 20, 32 << 10)), pool());
+    let mut replies = Replies::default();
+    ask(&mut replies, &file, 1, 0, 300);
+    ask(&mut replies, &file, 2, 6, 300);
+    pair.drain(&mut replies, &pool);
+    assert_eq!(pair.answers(), [(1, Ok(b"Linux\n".to_vec())), (2, Err(Status::Eof.code()))]);
 }
 
 const COMPRESSIONS: [&str; 2] = ["none", "zlib@openssh.com"];

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use crate::cipher::Cipher;
+use crate::cores::Cores;
 use crate::measure::Method;
 use crate::scenarios::Name;
 
@@ -60,6 +61,9 @@ pub(crate) struct Compare {
     /// Where the report goes [default: perf/runs/DATE-HOST, with -quick for a quick one]
     #[arg(long)]
     pub(crate) out: Option<PathBuf>,
+    /// Core of the servers and core of the clients, such as 0:1 [default: the scheduler's choice]
+    #[arg(long, value_name = "SERVER:CLIENT")]
+    pub(crate) cores: Option<Cores>,
     /// How CPU time is counted [default: the first that works]
     #[arg(long)]
     pub(crate) cpu_method: Option<Method>,

@@ -14,6 +14,7 @@
 mod arguments;
 mod cipher;
 mod client;
+mod cores;
 mod figures;
 mod host;
 mod load;

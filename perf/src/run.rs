@@ -9,6 +9,7 @@ use std::rc::Rc;
 use crate::Outcome;
 use crate::arguments::Compare;
 use crate::client;
+use crate::cores::Cores;
 use crate::figures::Figures;
 use crate::host::Host;
 use crate::measure::Method;
@@ -33,6 +34,9 @@ pub(crate) fn compare(compare: &Compare) -> Outcome<ExitCode> {
     if installed.is_empty() {
         return Err("none of the servers is installed".into());
     }
+    if let Some(cores) = compare.cores {
+        cores.be_client()?;
+    }
     let site = Site::make(&work_dir)?;
     let mut results = Results {
         rounds: compare.rounds(),
@@ -45,7 +49,7 @@ pub(crate) fn compare(compare: &Compare) -> Outcome<ExitCode> {
     };
     let folder = report::folder(&results.host, compare.out.as_deref(), compare.quick);
     for scenario in scenarios::chosen(compare) {
-        let stage = Stage { site: &site, method, rounds: compare.rounds() };
+        let stage = Stage { site: &site, method, rounds: compare.rounds(), cores: compare.cores };
         match play(&stage, scenario.as_ref(), &installed) {
             Ok(part) => results.parts.push(part),
             Err(error) => {
@@ -86,12 +90,17 @@ struct Stage<'a> {
     site: &'a Site,
     method: Method,
     rounds: u32,
+    cores: Option<Cores>,
 }
 
 impl Stage<'_> {
     fn start(&self, contestant: &Contestant) -> Outcome<Running> {
         let Contestant { name, peer, settings, .. } = contestant;
-        Running::start(name, peer.as_ref(), settings, self.site, self.method)
+        let start = || Running::start(name, peer.as_ref(), settings, self.site, self.method);
+        match self.cores {
+            Some(cores) => cores.start_server(start),
+            None => start(),
+        }
     }
 }
 

@@ -19,6 +19,9 @@ const LONG: Duration = Duration::from_secs(120);
 /// More than what a long upload begins at, and several pieces.
 const BYTES: u64 = 40 * MIB + 12_345;
 
+/// linux/magic.h.
+const TMPFS_MAGIC: rustix::fs::FsWord = 0x0102_1994;
+
 /// One page of so many bytes is looked at.
 const SAMPLE_STEP: usize = 64 << 10;
 
@@ -68,12 +71,20 @@ fn percent_cached(path: &Path, class: u64) -> u64 {
     count * 100 / samples.count() as u64
 }
 
-/// Takes the file out of memory; `false` where that cannot be.
+/// Takes the file out of memory; `false` where its filesystem is memory. On a busy machine the
+/// kernel does not let go of a page that somebody, its journal among them, holds at the moment.
 fn forget(path: &Path) -> bool {
     let file = File::open(path).expect("open");
-    rustix::fs::fsync(&file).expect("fsync");
-    rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).expect("fadvise");
-    percent_cached(path, 0) == 0
+    if rustix::fs::fstatfs(&file).expect("fstatfs").f_type == TMPFS_MAGIC {
+        return false;
+    }
+    let gone = wait_for(SOON, || {
+        rustix::fs::fsync(&file).expect("fsync");
+        rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).expect("fadvise");
+        (percent_cached(path, 0) == 0).then_some(())
+    });
+    assert!(gone.is_some(), "{} stays in memory", path.display());
+    true
 }
 
 /// The pieces that the kernel was told of, by kind.

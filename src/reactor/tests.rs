@@ -12,7 +12,7 @@ mod pages;
 mod patient;
 mod refusal;
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -80,6 +80,13 @@ fn run(kind: Kind, body: fn(&mut Reactor)) {
 
 /// Long enough for a machine with many tests at once; only a failure waits for it.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Whether the file is on a filesystem that is memory, so that no page of it ever goes.
+pub(super) fn is_in_memory(file: impl AsFd) -> bool {
+    /// linux/magic.h.
+    const TMPFS_MAGIC: rustix::fs::FsWord = 0x0102_1994;
+    rustix::fs::fstatfs(file).unwrap().f_type == TMPFS_MAGIC
+}
 
 /// Waits for exactly `count` completions.
 fn collect(reactor: &mut Reactor, count: usize) -> Vec<Completion> {

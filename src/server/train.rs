@@ -345,22 +345,15 @@ fn available(read: &ReadReply, size: &mut Option<u64>) -> Result<u32, Vec<u8>> {
     if left > 0 {
         return Ok(read.len.min(u32::try_from(left).unwrap_or(u32::MAX)));
     }
-    let mut answer = Vec::new();
     if end > 0 {
-        end_of_file(&mut answer, read.id);
-        return Err(answer);
+        return Err(end_of_file(read.id));
     }
     // Empty, or one of those files of /proc that have no size until they are read.
     let mut bytes = vec![0; (read.len as usize).min(END_READ_BYTES)];
-    match read.file.file.read_at(&mut bytes, read.offset) {
-        Ok(0) => end_of_file(&mut answer, read.id),
-        Ok(count) => {
-            let data = bytes.get(..count).unwrap_or_default();
-            reply::data(&mut answer, read.id, data);
-        }
-        Err(errno) => return Err(failure(read.id, errno)),
-    }
-    Err(answer)
+    Err(match read.file.file.read_at(&mut bytes, read.offset) {
+        Ok(count) => data_or_end(read.id, bytes.get(..count).unwrap_or_default()),
+        Err(errno) => failure(read.id, errno),
+    })
 }
 
 /// The whole reply to `read`, at most 255 KiB, for a peer whose window takes a few bytes at a time.
@@ -379,19 +372,26 @@ pub(super) fn in_memory(read: &ReadReply) -> Vec<u8> {
         }
     }
     read.file.was_read_at(read.offset, got);
-    let mut answer = Vec::new();
-    match bytes.get(..got).filter(|data| !data.is_empty()) {
-        Some(data) => reply::data(&mut answer, read.id, data),
-        None => end_of_file(&mut answer, read.id),
-    }
-    answer
+    data_or_end(read.id, bytes.get(..got).unwrap_or_default())
 }
 
 /// What is read of a file that claims to be empty.
 const END_READ_BYTES: usize = 32 * 1024;
 
-fn end_of_file(out: &mut Vec<u8>, id: u32) {
-    reply::status(out, id, Status::Eof, "End of file");
+/// What was read; nothing is the end.
+fn data_or_end(id: u32, data: &[u8]) -> Vec<u8> {
+    if data.is_empty() {
+        return end_of_file(id);
+    }
+    let mut answer = Vec::new();
+    reply::data(&mut answer, id, data);
+    answer
+}
+
+fn end_of_file(id: u32) -> Vec<u8> {
+    let mut answer = Vec::new();
+    reply::status(&mut answer, id, Status::Eof, "End of file");
+    answer
 }
 
 fn failure(id: u32, errno: rustix::io::Errno) -> Vec<u8> {
@@ -525,9 +525,7 @@ impl Train {
                     drop_rest |= goes_on;
                     match got {
                         Err(errno) => out.extend_from_slice(&failure(id, errno)),
-                        Ok(_) if there == 0 => {
-                            end_of_file(&mut out, id);
-                        }
+                        Ok(_) if there == 0 => out.extend_from_slice(&end_of_file(id)),
                         Ok(_) => {
                             let count = u32::try_from(there).unwrap_or(u32::MAX);
                             out.extend_from_slice(&reply::data_header(id, count));

@@ -12,8 +12,6 @@ use crate::reactor::fs::{OpenHow, Root};
 const BYTES: usize = 1 << 20;
 const PAGE: usize = 4096;
 const SAMPLES: usize = 32;
-/// linux/magic.h.
-const TMPFS_MAGIC: rustix::fs::FsWord = 0x0102_1994;
 
 /// A file on disk with `BYTES` of content, as the server would open it; the content is dirty.
 fn written(directory: &tempfile::TempDir) -> crate::reactor::fs::File {
@@ -48,7 +46,7 @@ fn advise(reactor: &mut Reactor, file: &FileRef, bytes: u32, advice: Advice) -> 
 /// Nothing of the file in memory; `false` where its filesystem is memory. On a busy machine the
 /// kernel does not let go of a page that somebody, its journal among them, holds at the moment.
 fn emptied(reactor: &mut Reactor, file: &FileRef) -> bool {
-    if rustix::fs::fstatfs(file).unwrap().f_type == TMPFS_MAGIC {
+    if is_in_memory(file) {
         println!("SKIPPED: the temporary folder is in memory");
         return false;
     }

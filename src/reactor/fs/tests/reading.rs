@@ -5,6 +5,7 @@ use std::ops::Range;
 use rustix::fs::{Advice, fadvise};
 
 use super::*;
+use crate::reactor::tests::is_in_memory;
 
 fn opened(tree: &Tree) -> File {
     tree.root.open_file(b"/file", OpenHow { read: true, ..OpenHow::default() }).unwrap()
@@ -36,7 +37,6 @@ fn beyond_the_end_is_not_in_memory() {
 #[test]
 fn what_is_on_the_disk_only_is_left_there() {
     let tree = Tree::new();
-    let in_memory = rustix::fs::statfs(tree.host("file")).unwrap().f_type == TMPFS_MAGIC;
     let (file, mut buffer) = (opened(&tree), [0; 7]);
     file.sync().unwrap();
     // The kernel lets go of clean pages only, and of those on no list of a CPU's own.
@@ -45,10 +45,7 @@ fn what_is_on_the_disk_only_is_left_there() {
         std::thread::sleep(std::time::Duration::from_millis(5));
         !fill(&file, &mut buffer, 0..7, 0)
     });
-    assert!(left || in_memory);
+    assert!(left || is_in_memory(&file.fd));
     assert_eq!(file.read_at(&mut buffer, 0), Ok(7));
     assert!(fill(&file, &mut buffer, 0..7, 0), "it is again");
 }
-
-/// `TMPFS_MAGIC` of linux/magic.h: all of it is in memory, always.
-const TMPFS_MAGIC: rustix::fs::FsWord = 0x0102_1994;

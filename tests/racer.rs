@@ -26,7 +26,7 @@ struct Act {
     turn: usize,
 }
 
-const KINDS: usize = 18;
+const KINDS: usize = 19;
 
 /// Paths into what is swapped, in both folders and from one into the other.
 const DOORS: [&str; 14] = [
@@ -98,6 +98,14 @@ impl<'a> Client<'a> {
         spot.open_file(how).is_ok_and(|file| file.write_at(&[IoSlice::new(b"written")], 0).is_ok())
     }
 
+    fn make(&self, path: &str) -> bool {
+        let how = OpenHow { write: true, mode: 0o644, ..OpenHow::default() };
+        let Some(vacancy) = self.view.vacancy(path.as_bytes()) else { return false };
+        let Ok((file, metadata)) = vacancy.make(how) else { return false };
+        self.looked_at(&metadata);
+        file.write_at(&[IoSlice::new(b"made")], 0).is_ok()
+    }
+
     fn list(&self, spot: &Spot<'_>) -> bool {
         let Ok(mut dir) = spot.open_dir() else { return false };
         let mut entries = Vec::new();
@@ -120,35 +128,40 @@ impl<'a> Client<'a> {
             0 => at("f", true).is_some_and(|spot| self.read(&spot)),
             1 => at(if act.turn.is_multiple_of(3) { "made" } else { "f" }, true)
                 .is_some_and(|spot| self.write(&spot)),
-            2 => self.find(door, true).is_some_and(|spot| self.list(&spot)),
-            3 => self.find(door, act.turn.is_multiple_of(2)).is_some(),
-            4 => at("dir", false).is_some_and(|spot| spot.mkdir(0o755).is_ok()),
-            5 => at("dir", false).is_some_and(|spot| spot.rmdir().is_ok()),
-            6 => at("made", false).is_some_and(|spot| spot.unlink().is_ok()),
-            7 => at("f", false).zip(beside("f2")).is_some_and(|(a, b)| a.rename_over(&b).is_ok()),
-            8 => at("f2", false)
+            // After a write that found nothing: see View::vacancy.
+            2 => {
+                let _ = at("vacant", false).map(|spot| spot.unlink());
+                self.make(&format!("{door}/vacant"))
+            }
+            3 => self.find(door, true).is_some_and(|spot| self.list(&spot)),
+            4 => self.find(door, act.turn.is_multiple_of(2)).is_some(),
+            5 => at("dir", false).is_some_and(|spot| spot.mkdir(0o755).is_ok()),
+            6 => at("dir", false).is_some_and(|spot| spot.rmdir().is_ok()),
+            7 => at("made", false).is_some_and(|spot| spot.unlink().is_ok()),
+            8 => at("f", false).zip(beside("f2")).is_some_and(|(a, b)| a.rename_over(&b).is_ok()),
+            9 => at("f2", false)
                 .zip(beside("f"))
                 .is_some_and(|(a, b)| a.rename_exclusive(&b).is_ok()),
-            9 => at("f", false).zip(self.find("/stolen", false)).is_some_and(|(from, to)| {
+            10 => at("f", false).zip(self.find("/stolen", false)).is_some_and(|(from, to)| {
                 let done = from.hard_link(&to).is_ok();
                 done && self.find("/stolen", false).is_some_and(|spot| self.taken(&spot))
             }),
-            10 => at("link", false).is_some_and(|spot| spot.symlink(b"/door/f").is_ok()),
-            11 => at("link", false).is_some_and(|spot| {
+            11 => at("link", false).is_some_and(|spot| spot.symlink(b"/door/f").is_ok()),
+            12 => at("link", false).is_some_and(|spot| {
                 let text = spot.read_link();
                 text.iter().for_each(|text| self.told(text));
                 spot.unlink().is_ok() && text.is_ok()
             }),
-            12 => self.find(door, false).is_some_and(|spot| {
+            13 => self.find(door, false).is_some_and(|spot| {
                 spot.read_link().is_ok_and(|text| {
                     self.told(&text);
                     true
                 })
             }),
-            13 => at("f", true).is_some_and(|spot| spot.set_stat(&CHANGE).is_ok()),
-            14 => self.find(door, true).is_some_and(|spot| spot.set_stat(&CHANGE_DIR).is_ok()),
-            15 => self.find("/swapped", true).is_some_and(|spot| self.read(&spot)),
-            16 => self.find("/swapped", true).is_some_and(|spot| self.write(&spot)),
+            14 => at("f", true).is_some_and(|spot| spot.set_stat(&CHANGE).is_ok()),
+            15 => self.find(door, true).is_some_and(|spot| spot.set_stat(&CHANGE_DIR).is_ok()),
+            16 => self.find("/swapped", true).is_some_and(|spot| self.read(&spot)),
+            17 => self.find("/swapped", true).is_some_and(|spot| self.write(&spot)),
             _ => self.find(door, true).is_some_and(|spot| spot.space().is_ok()),
         }
     }

@@ -14,7 +14,7 @@ use crate::vfs::{Access, FileId, Ledger};
 /// The bounds on what may be written to one open file.
 pub(super) struct Room {
     pub(super) file: File,
-    /// What the file was when it was opened.
+    /// What the file was when it was opened; of one that was made, maybe without its times.
     pub(super) metadata: Metadata,
     /// The user's quota, in which the file is entered.
     ledger: Option<Arc<Ledger>>,
@@ -23,23 +23,19 @@ pub(super) struct Room {
 }
 
 impl Room {
-    /// Enters the file in the quota of `access`, unless it is only read.
-    pub(super) fn new(
-        file: &File,
-        access: &Access,
-        writes: bool,
-    ) -> std::result::Result<Self, Errno> {
-        let metadata = file.metadata()?;
+    /// Enters the file, which was opened as `metadata`, in the quota of `access`, unless it is only
+    /// read.
+    pub(super) fn new(file: &File, metadata: Metadata, access: &Access, writes: bool) -> Self {
         let ledger = access.quota.as_ref().filter(|_| writes);
         if let Some(ledger) = ledger {
             ledger.open(metadata.id(), || size_of(file).unwrap_or(metadata.size));
         }
-        Ok(Self {
+        Self {
             file: file.clone(),
             metadata,
             ledger: ledger.cloned(),
             free_bytes_min: if writes { access.free_bytes_min } else { 0 },
-        })
+        }
     }
 
     /// Asks for the room that a write of `len` bytes at `offset` needs; `append` is at the end.

@@ -34,7 +34,13 @@ pub struct OpenHow {
 }
 
 impl OpenHow {
+    /// NONBLOCK: opening a FIFO or a modem must not wait for its other end.
     pub(super) fn flags(&self) -> OFlags {
+        self.flags_of_new() | OFlags::NONBLOCK
+    }
+
+    /// For a file that is made and so is no FIFO.
+    pub(super) fn flags_of_new(&self) -> OFlags {
         let mut flags = match (self.read, self.write) {
             (true, true) => OFlags::RDWR,
             (false, true) => OFlags::WRONLY,
@@ -50,8 +56,7 @@ impl OpenHow {
                 flags |= flag;
             }
         }
-        // NONBLOCK: opening a FIFO or a modem must not wait for its other end.
-        flags | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC
+        flags | OFlags::NOCTTY | OFlags::CLOEXEC
     }
 
     pub(super) fn create_mode(&self) -> Mode {
@@ -78,12 +83,13 @@ pub struct File {
 }
 
 impl File {
-    /// Takes a descriptor just opened with `O_NONBLOCK`, if it is a regular file.
+    /// Takes a descriptor just opened with `O_NONBLOCK`, if it is a regular file, and says what it
+    /// is.
     pub(super) fn from_opened(
         fd: OwnedFd,
         append: bool,
         identity: Option<Arc<Identity>>,
-    ) -> Result<Self, Errno> {
+    ) -> Result<(Self, Metadata), Errno> {
         let metadata = Metadata::of(fd.as_fd())?;
         if metadata.is_dir() {
             return Err(Errno::ISDIR);
@@ -96,7 +102,12 @@ impl File {
         // (io_uring/rw.c sets REQ_F_NOWAIT; tmpfs of 6.18 is not such a one any more).
         let status = if append { OFlags::APPEND } else { OFlags::empty() };
         rustix::fs::fcntl_setfl(&fd, status)?;
-        Ok(File { fd: Arc::new(OpenFd::new(fd, identity)) })
+        Ok((Self::from_made(fd, identity), metadata))
+    }
+
+    /// Takes the descriptor of a regular file, opened without `O_NONBLOCK`.
+    pub(super) fn from_made(fd: OwnedFd, identity: Option<Arc<Identity>>) -> Self {
+        File { fd: Arc::new(OpenFd::new(fd, identity)) }
     }
 
     /// Closes it. Some filesystems (NFS, FUSE) tell only here that what was written is lost. While

@@ -2,7 +2,7 @@
 
 use std::os::fd::BorrowedFd;
 
-use rustix::fs::{AtFlags, Gid, Mode, Stat, StatVfs, Timespec, Timestamps, Uid};
+use rustix::fs::{AtFlags, Gid, Mode, Stat, StatVfs, StatxFlags, Timespec, Timestamps, Uid};
 use rustix::io::{Errno, retry_on_intr};
 
 /// The attributes of a file, directory or link, as fstat(2) gives them.
@@ -76,6 +76,31 @@ impl Metadata {
 
     pub(super) fn of(fd: BorrowedFd<'_>) -> Result<Self, Errno> {
         Ok(Self::from_stat(&rustix::fs::fstat(fd)?))
+    }
+
+    /// The same of a file that was just made, without its times. Whoever has asked for them gets to
+    /// see a later one after the next write (multigrain timestamps, Linux 6.13), and so that write
+    /// has to change the inode once more: 4 of the 143 us that the upload of a small file takes.
+    pub(super) fn of_new(fd: BorrowedFd<'_>) -> Result<Self, Errno> {
+        let wanted = StatxFlags::TYPE
+            | StatxFlags::MODE
+            | StatxFlags::NLINK
+            | StatxFlags::UID
+            | StatxFlags::GID
+            | StatxFlags::INO
+            | StatxFlags::SIZE;
+        let stat = rustix::fs::statx(fd, c"", AtFlags::EMPTY_PATH, wanted)?;
+        Ok(Metadata {
+            mode: stat.stx_mode.into(),
+            uid: stat.stx_uid,
+            gid: stat.stx_gid,
+            size: stat.stx_size,
+            nlink: stat.stx_nlink.into(),
+            atime: 0,
+            mtime: 0,
+            ino: stat.stx_ino,
+            dev: rustix::fs::makedev(stat.stx_dev_major, stat.stx_dev_minor),
+        })
     }
 
     /// Of what `name` is in a directory, a link not followed.

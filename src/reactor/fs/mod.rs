@@ -1,8 +1,9 @@
 //! Directory trees as a client may see them: a path leads to a spot, and acts happen on spots.
 //!
-//! It owns the descriptors of the folders shown and the open files and directories under them. It
-//! must not know who asks or what they may do: between finding a spot and acting on it the caller
-//! judges. Invariant: no syscall here resolves more than one path component except openat2 with
+//! Where nothing is thought to be (a vacancy), a file is made without a look. It owns the
+//! descriptors of the folders shown and the open files and directories under them. It must not know
+//! who asks or what they may do: between finding a spot and acting on it the caller judges.
+//! Invariant: no syscall here resolves more than one path component except openat2 with
 //! `RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS`, which gets no `..`, and none follows a link, so neither
 //! links, nor `..`, nor a rename under way can lead outside.
 
@@ -17,6 +18,7 @@ mod names;
 mod resolve;
 mod root;
 mod spot;
+mod vacancy;
 mod view;
 mod walk;
 
@@ -28,4 +30,5 @@ pub use file::{File, OpenHow};
 pub use metadata::{Change, Metadata, Space};
 pub use root::Root;
 pub use spot::Spot;
+pub use vacancy::Vacancy;
 pub use view::{Links, View};

@@ -43,6 +43,17 @@ pub(super) fn open(
     retry_on_intr(|| openat(parent, name, flags | OFlags::NOFOLLOW | OFlags::CLOEXEC, mode))
 }
 
+/// Makes the file `below` (relative, without "..") under `top`. A link on the way is ELOOP, and
+/// whatever is there already is EEXIST, links among it (`flags` hold `O_CREAT` and `O_EXCL`).
+pub(super) fn make(
+    top: BorrowedFd<'_>,
+    below: &[u8],
+    flags: OFlags,
+    mode: Mode,
+) -> Result<OwnedFd, Errno> {
+    retry_on_intr(|| openat2(top, below, flags | OFlags::CLOEXEC, mode, CONFINED))
+}
+
 /// Whether the link `name` in `parent` leads to an open object rather than a name, as those of
 /// procfs do. The text of such a link means nothing.
 pub(super) fn is_magic_link(parent: BorrowedFd<'_>, name: &[u8]) -> Result<bool, Errno> {

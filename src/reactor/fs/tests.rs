@@ -10,6 +10,7 @@ mod reading;
 mod real_paths;
 mod spots;
 mod telling;
+mod vacancies;
 
 use std::fs;
 use std::os::unix::fs::symlink;

@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::io::Errno;
 
@@ -36,6 +37,8 @@ pub struct View {
     may_hang: bool,
     /// As whom everything in it is done, if not as the server itself.
     identity: Option<Arc<Identity>>,
+    /// Whether the last file that was to be made was not there yet.
+    was_vacant: AtomicBool,
 }
 
 /// The directory a name is looked up in.
@@ -75,7 +78,8 @@ impl View {
     pub fn new(mounts: Vec<(Vec<u8>, Root)>, links: Links) -> Result<View, Errno> {
         let mounts = Mounts::new(mounts)?;
         let may_hang = mounts.roots().any(|(_, root)| root.may_hang());
-        Ok(View { mounts, links, may_hang, identity: None })
+        let was_vacant = AtomicBool::new(true);
+        Ok(View { mounts, links, may_hang, identity: None, was_vacant })
     }
 
     /// The same for a user of the host: whatever is found, opened or done in it, and with the files
@@ -132,6 +136,18 @@ impl View {
                 Walk::new(self, path, follow, end).run()
             }
             Err(errno) => Err(errno),
+        }
+    }
+
+    /// Whether the next file that is to be made may well not be there yet.
+    pub(super) fn expects_vacancy(&self) -> bool {
+        self.was_vacant.load(Ordering::Relaxed)
+    }
+
+    /// A file was to be made, and was not there, or something was.
+    pub(super) fn note_vacancy(&self, was_vacant: bool) {
+        if was_vacant != self.expects_vacancy() {
+            self.was_vacant.store(was_vacant, Ordering::Relaxed);
         }
     }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::reactor::Identity;
 use crate::reactor::fs::{Links, Root, View};
-use crate::vfs::Check;
+use crate::vfs::{Check, Ledger, Usage};
 
 const ANN: u32 = 20_001;
 const BOB: u32 = 20_002;
@@ -66,6 +66,11 @@ fn to_make() -> OpenFor {
     OpenFor { write: true, create: true, mode: 0o640, ..OpenFor::default() }
 }
 
+/// As most uploads begin; `perform_at_once` makes such a file without a look.
+fn to_make_empty() -> OpenFor {
+    OpenFor { truncate: true, ..to_make() }
+}
+
 fn check() -> Check {
     Check::new(b"sha256", 0, 0, 0).unwrap()
 }
@@ -93,6 +98,7 @@ fn requests(who: &str) -> Vec<(FsOp<'static>, Option<String>)> {
         (FsOp::Open(at("file"), read), None),
         (FsOp::Open(at("file"), write), None),
         (FsOp::Open(at("dir/made"), to_make()), made("dir/made")),
+        (FsOp::Open(at("dir/empty"), to_make_empty()), made("dir/empty")),
         (set(Change { size: Some(3), ..none() }), None),
         (set(Change { mode: Some(0o644), ..none() }), None),
         (set(Change { times: Some((5, 6)), ..none() }), None),
@@ -230,6 +236,45 @@ fn open_handles_keep_their_user() {
     open.dir.next_entries(10, &mut entries).unwrap();
     let file = entries.iter().find(|entry| entry.name == b"file").unwrap();
     assert_eq!((file.metadata.uid, file.metadata.size), (0, 0), "root looked at it");
+}
+
+fn at_once(profile: &Profile, path: &str, how: OpenFor) -> Result {
+    perform_at_once(profile, &FsOp::Open(named(path), how)).unwrap()
+}
+
+/// What [`perform_at_once`] makes without a look is the user's, and nobody else's folder has it.
+#[test]
+fn a_file_that_is_made_at_once_is_its_users() {
+    let shared = Shared::new();
+    let ann = shared.profile(ANN);
+    assert!(denied(at_once(&ann, "/bob-dir/fresh", to_make_empty())));
+    let Ok(Answer::File(opened)) = at_once(&ann, "/ann-dir/fresh", to_make_empty()) else {
+        panic!("not opened");
+    };
+    let there = fs::metadata(shared.path("ann-dir/fresh")).unwrap();
+    assert_eq!((there.uid(), there.gid(), there.mode() & 0o7777), (ANN, ANN, 0o640));
+    assert_eq!(opened.id, (there.dev(), there.ino()));
+    assert_eq!(opened.path, b"/ann-dir/fresh");
+    assert!(opened.can_write && !opened.can_read && !opened.append && !opened.was_emptied);
+    assert!(denied(at_once(&ann, "/bob-dir/file", to_make_empty())));
+    assert_eq!(fs::read(shared.path("bob-dir/file")).unwrap(), b"content");
+}
+
+#[test]
+fn a_file_that_is_made_at_once_counts_once() {
+    let shared = Shared::new();
+    let ledger = Arc::new(Ledger::new(None, Some(2), Usage::default()));
+    let mut access = Access::unrestricted();
+    access.quota = Some(ledger.clone());
+    let ann = Profile { access: Arc::new(access), ..shared.profile(ANN) };
+    for (path, files) in [("one", 1), ("one", 1), ("file", 1), ("two", 2), ("dir/none/x", 2)] {
+        let _ = at_once(&ann, &format!("/ann-dir/{path}"), to_make_empty());
+        assert_eq!(ledger.usage().files, files, "{path}");
+    }
+    assert_eq!(fs::read(shared.path("ann-dir/file")).unwrap(), b"", "it was there, and cut");
+    let third = at_once(&ann, "/ann-dir/three", to_make_empty());
+    assert!(matches!(third, Err(Failure::System(Errno::DQUOT))));
+    assert!(!shared.path("ann-dir/three").exists());
 }
 
 fn fs_change(change: Change) -> crate::reactor::fs::Change {

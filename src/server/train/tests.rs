@@ -246,7 +246,8 @@ fn open_there(folder: &Path, name: &str) -> Reading {
     let file = root.open_file(name.as_bytes(), how).unwrap();
     let peer = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 1)));
     let party = Rc::new(Party { connection: 1, peer, user: "".into() });
-    let room = Arc::new(room::Room::new(&file, &Access::unrestricted(), false).unwrap());
+    let metadata = file.metadata().unwrap();
+    let room = Arc::new(room::Room::new(&file, metadata, &Access::unrestricted(), false));
     let opened = Opened {
         id: room.id(),
         room,

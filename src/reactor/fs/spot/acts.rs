@@ -17,8 +17,16 @@ impl Spot<'_> {
     /// Opens a regular file. A directory is EISDIR; a FIFO, socket or device is ENXIO or EINVAL and
     /// is not opened at all; a link, be it one that was put there meanwhile, is ELOOP.
     pub fn open_file(&self, how: OpenHow) -> Result<File, Errno> {
+        self.open_and_look(how).map(|(file, _)| file)
+    }
+
+    /// The same, and what was opened: not always what was there when the spot was found.
+    pub fn open_and_look(&self, how: OpenHow) -> Result<(File, Metadata), Errno> {
         if how.create && self.end != End::Plain {
             return Err(Errno::ISDIR);
+        }
+        if how.create {
+            self.view.note_vacancy(self.metadata.is_none());
         }
         if how.create && how.exclusive && self.metadata.is_some() {
             return Err(Errno::EXIST);

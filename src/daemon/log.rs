@@ -94,6 +94,10 @@ where
 }
 
 fn escape(text: &str, out: &mut dyn fmt::Write, one: Escape) -> fmt::Result {
+    // Nearly every line. Bytes are looked at many at a time, characters one by one.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return out.write_str(text);
+    }
     let mut rest = text;
     while let Some(at) = rest.find(is_unsafe) {
         let (clean, tail) = rest.split_at(at);

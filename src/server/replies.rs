@@ -10,6 +10,8 @@ use super::session::Reading;
 
 /// Bytes of a reply block after which the next reply opens a new one.
 const BLOCK_BYTES: usize = 32 * 1024;
+/// What a block begins with: a STATUS, a HANDLE or ATTRS, without growing three times on the way.
+const BLOCK_BYTES_AT_FIRST: usize = 96;
 
 /// A READ that has not been answered.
 pub(super) struct ReadReply {
@@ -78,7 +80,7 @@ impl Replies {
             self.bytes += data.len().saturating_sub(before);
             return;
         }
-        let mut data = Vec::new();
+        let mut data = Vec::with_capacity(BLOCK_BYTES_AT_FIRST);
         write(&mut data);
         if !data.is_empty() {
             self.bytes += data.len();
@@ -105,7 +107,7 @@ impl Replies {
         else {
             return;
         };
-        let mut data = Vec::new();
+        let mut data = Vec::with_capacity(BLOCK_BYTES_AT_FIRST);
         write(&mut data);
         self.bytes += data.len();
         *slot = Reply::Bytes { data, sent: 0 };

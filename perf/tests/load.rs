@@ -152,3 +152,32 @@ fn the_ceiling_moves_the_file_too() {
         }
     }
 }
+
+#[test]
+fn the_ceiling_of_small_files_moves_them_too() {
+    let scene = Scene::new("ceiling-files", &[]);
+    for folder in ["own", "down", "served/up"] {
+        std::fs::create_dir(scene.path(folder)).unwrap();
+    }
+    // Nothing, a short one, and one of several requests.
+    let names = ["empty", "short", "long"];
+    for (name, bytes) in names.into_iter().zip([0, 4096, 100_000]) {
+        scene.write(name, bytes);
+        std::fs::rename(scene.served(name), scene.path("own").join(name)).unwrap();
+    }
+    let bare = scene.start(perf("ceiling-files").arg("--folder").arg(scene.path("served")));
+    let drive = |direction: &str, local: &str, names: &[&str]| {
+        let mut command = perf("drive-ceiling-files");
+        command.args([direction, "--to", &bare.address, "--remote", "up", "--local"]);
+        try_run(command.arg(scene.path(local)).args(names))
+    };
+    drive("put", "own", &names).unwrap();
+    drive("get", "down", &names).unwrap();
+    for name in names {
+        let sent = std::fs::read(scene.path("own").join(name)).unwrap();
+        assert!(std::fs::read(scene.served("up").join(name)).unwrap() == sent, "{name}, up");
+        assert!(std::fs::read(scene.path("down").join(name)).unwrap() == sent, "{name}, down");
+    }
+    let missing = drive("get", "down", &["none"]).unwrap_err();
+    assert!(missing.contains("the bare loop closed"), "{missing}");
+}

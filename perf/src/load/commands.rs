@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::ceiling::{BareFiles, BareLoop, serve, serve_files};
+use super::ceiling::{BareFiles, BareLoop, RelayWords, relay, serve, serve_files};
 use super::{
-    Bulk, CeilingRun, DelayProxy, IdleSessions, Load, Login, StatRun, TAIL, bulk, ceiling,
-    idle_sessions, logins, stat_latency,
+    Bulk, CeilingRun, DelayProxy, FilesRun, IdleSessions, Load, Login, StatRun, TAIL, bulk,
+    ceiling, ceiling_files, idle_sessions, logins, stat_latency,
 };
 use crate::Outcome;
 use crate::arguments::{parse_millis, parse_size};
@@ -73,9 +73,15 @@ pub(crate) enum Command {
     /// The bare loop of small files: a request, its system calls, an answer
     #[command(hide = true)]
     CeilingFiles(BareFiles),
+    /// Between the bare loop of small files and its client, as `ssh` is
+    #[command(hide = true)]
+    RelayFiles(RelayWords),
     /// Moves a file to or from a running bare loop
     #[command(hide = true)]
     DriveCeiling(DriveWords),
+    /// Moves files to or from a running bare loop of small files
+    #[command(hide = true)]
+    DriveCeilingFiles(FilesRun),
 }
 
 /// Where to log in.
@@ -165,7 +171,9 @@ impl Command {
             }
             Command::Ceiling(bare) => serve(bare)?,
             Command::CeilingFiles(bare) => serve_files(bare)?,
+            Command::RelayFiles(words) => relay(words)?,
             Command::DriveCeiling(words) => report(&ceiling(&words.run())?),
+            Command::DriveCeilingFiles(run) => ceiling_files(run)?,
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -1,5 +1,6 @@
 //! The bare loops of `load::ceiling` in a process of their own: no servers, but what a server would
-//! cost that did nothing else. One serves one direction and one cipher, the other small files.
+//! cost that did nothing else. One serves one direction, cipher and number of bytes a stream, the
+//! other small files.
 
 use std::ffi::OsString;
 
@@ -12,6 +13,8 @@ use crate::site::Site;
 pub(crate) struct Ceiling {
     pub(crate) direction: Direction,
     pub(crate) cipher: Cipher,
+    /// Connections at once, which it need not know: its log is called by them.
+    pub(crate) streams: u32,
     /// The served file that it reads or writes.
     pub(crate) file: String,
     /// Bytes of the file on each connection.
@@ -30,12 +33,12 @@ impl Peer for Ceiling {
     }
 
     fn version(&self) -> Outcome<String> {
-        Ok(version("a process a cipher"))
+        Ok(version("a process a case"))
     }
 
-    /// Each cipher has a process, and they run at once.
+    /// Each case has a process, and they run at once.
     fn log_name(&self) -> String {
-        format!("ceiling-{}", self.cipher.label)
+        format!("ceiling-{}-{}", self.cipher.label, self.streams)
     }
 
     fn launch(&self, site: &Site, _settings: &[String]) -> Outcome<Launch> {

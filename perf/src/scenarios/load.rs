@@ -151,16 +151,16 @@ impl Streams {
         Streams { direction, flows, bytes: compare.bytes() }
     }
 
-    /// The bare loop of each cipher, in the case with one stream.
+    /// The bare loop of each case that is not about the client: it has no need to decrypt.
     fn ceilings(&self) -> Vec<Contestant> {
-        let alone =
-            |flow: &Flow| flow.streams == 1 && flow.sink == (flow.direction == Direction::Get);
-        let cases = self.flows.iter().enumerate().filter(|(_, flow)| alone(flow));
+        let plain = |flow: &Flow| flow.sink == (flow.direction == Direction::Get);
+        let cases = self.flows.iter().enumerate().filter(|(_, flow)| plain(flow));
         let contestant = |(case, flow): (usize, &Flow)| Contestant {
             name: CEILING.into(),
             peer: Rc::new(Ceiling {
                 direction: flow.direction,
                 cipher: flow.cipher.clone(),
+                streams: flow.streams,
                 file: match flow.direction {
                     Direction::Get => BULK.into(),
                     Direction::Put => format!("{UPLOAD}{CEILING}"),
@@ -239,7 +239,7 @@ impl Scenario for Streams {
              client of this harness: requests of {requests} KiB (less where a server answers no \
              more at once), {OUTSTANDING} under way at once. {how} Logins are over \
              before the clock and the CPU count begin. `{CEILING}` is no server but the bare loop \
-             of {loops} on the same file and cipher, in one thread.",
+             of {loops} on the same file and cipher, in a thread a stream.",
             loops = match self.direction {
                 Direction::Get => "read, seal, send",
                 Direction::Put => "receive, open, write",
@@ -355,10 +355,14 @@ mod tests {
     }
 
     #[test]
-    fn the_ceiling_stands_beside_one_stream() {
+    fn a_ceiling_stands_beside_each_number_of_streams() {
         let gets = streams(Direction::Get, &["--streams", "1,8", "--decrypt"]);
-        let only: Vec<_> = gets.ceilings().iter().map(|ceiling| ceiling.only_case).collect();
-        assert_eq!(only, [Some(0), Some(4)]);
-        assert!(gets.ceilings()[1].plays(4) && !gets.ceilings()[1].plays(0));
+        let ceilings = gets.ceilings();
+        let only: Vec<_> = ceilings.iter().map(|ceiling| ceiling.only_case).collect();
+        assert_eq!(only, [Some(0), Some(2), Some(4)], "none where the client decrypts");
+        assert!(ceilings[2].plays(4) && !ceilings[2].plays(0));
+        let logs: std::collections::BTreeSet<_> =
+            ceilings.iter().map(|ceiling| ceiling.peer.log_name()).collect();
+        assert_eq!(logs.len(), ceilings.len());
     }
 }

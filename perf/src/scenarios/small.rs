@@ -140,7 +140,7 @@ impl Scenario for Small {
              receives a request of 64 bytes, makes the system calls it cannot do without (OPEN, \
              READ until nothing comes, CLOSE; OPEN, WRITE, CLOSE) and sends an answer, with no \
              cipher and no protocol, to a client that asks in the same order and through a \
-             second thread, as `sftp` does through `ssh`."
+             second process, as `sftp` does through `ssh`."
         )
     }
 

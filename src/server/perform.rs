@@ -146,7 +146,7 @@ fn there<'a>(spot: &'a Spot<'_>) -> std::result::Result<&'a Metadata, Failure> {
     spot.metadata().ok_or(Failure::System(Errno::NOENT))
 }
 
-/// Makes the file that an upload asks for, if nothing is at its place: four system calls less than
+/// Makes the file that an upload asks for, if nothing is at its place: five system calls less than
 /// finding that out first. Whatever stands in the way is for the others to find, to judge and to
 /// tell.
 fn make_file(profile: &Profile, op: &FsOp<'_>) -> Option<Opened> {

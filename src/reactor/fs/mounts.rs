@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use rustix::io::Errno;
 
-use super::names::{below, components, push};
+use super::names::{below, components};
 use super::root::Root;
 
 /// Folders by the client's path.
@@ -105,8 +105,7 @@ impl Mounts {
 /// Without the slash of "/".
 fn canonical(path: &[u8]) -> Result<Vec<u8>, Errno> {
     super::names::check(path)?;
-    let mut joined = Vec::with_capacity(path.len());
-    components(path).for_each(|part| push(&mut joined, part));
+    let joined = super::names::joined(path);
     let same = if joined.is_empty() { path == b"/" } else { path == joined };
     let climbs = components(path).any(|part| part == b"..");
     if same && !climbs { Ok(joined) } else { Err(Errno::INVAL) }

@@ -58,6 +58,13 @@ pub(super) fn push(path: &mut Vec<u8>, name: &[u8]) {
     path.extend_from_slice(name);
 }
 
+/// The canonical path of one without "..", as it is if no links are in it; "" for the top.
+pub(super) fn joined(path: &[u8]) -> Vec<u8> {
+    let mut joined = Vec::with_capacity(path.len() + 1);
+    components(path).for_each(|part| push(&mut joined, part));
+    joined
+}
+
 /// What is left of `path` below the directory `top`: both are canonical, "" being the top of all.
 /// Components are compared, not bytes: "/database" is not below "/data".
 pub(super) fn below<'a>(path: &'a [u8], top: &[u8]) -> Option<&'a [u8]> {

@@ -1,8 +1,8 @@
 //! A path at which nothing is thought to be, so that a file can be made there by one system call.
 //!
-//! A [`super::Spot`] pins a folder and looks at a name in it, which takes three calls before the
-//! file is made by a fourth. Here the kernel is asked to make it at once, and to refuse if there is
-//! anything (`O_EXCL`): what was judged, that nothing is there, is what it is done to.
+//! A [`super::Spot`] pins a folder and looks at a name in it before the file is made. Here the kernel
+//! is asked to make it at once, and to refuse if there is anything (`O_EXCL`): what was judged, that
+//! nothing is there, is what it is done to.
 
 use std::os::fd::AsFd;
 
@@ -10,7 +10,7 @@ use rustix::io::Errno;
 
 use super::file::{File, OpenHow};
 use super::metadata::Metadata;
-use super::names::{self, End, components, push};
+use super::names::{self, End, components};
 use super::resolve;
 use super::root::Root;
 use super::view::View;
@@ -37,8 +37,7 @@ impl View {
         if End::of(path) != End::Plain || components(path).any(|part| part == b"..") {
             return None;
         }
-        let mut canonical = Vec::with_capacity(path.len() + 1);
-        components(path).for_each(|part| push(&mut canonical, part));
+        let canonical = names::joined(path);
         if self.mounts().is_fixed(&canonical) {
             return None;
         }
@@ -65,7 +64,8 @@ impl Vacancy<'_> {
         let how = OpenHow { create: true, exclusive: true, ..how };
         let made = resolve::make(self.root.fd(), below, how.flags_of_new(), how.create_mode());
         let fd = made.inspect_err(|errno| self.view.note_vacancy(*errno != Errno::EXIST))?;
-        let metadata = Metadata::of_new(fd.as_fd())?;
+        // It is made, and what says so must not fail: some sandboxes know no statx.
+        let metadata = Metadata::of_new(fd.as_fd()).or_else(|_| Metadata::of(fd.as_fd()))?;
         Ok((File::from_made(fd, self.view.identity().cloned()), metadata))
     }
 }

@@ -8,7 +8,7 @@ use rustix::io::Errno;
 
 use super::metadata::Metadata;
 use super::mounts::Mounts;
-use super::names::{self, End, components, parent, push};
+use super::names::{self, End, components, parent};
 use super::resolve;
 use super::root::Root;
 use super::spot::{Place, Spot};
@@ -124,8 +124,7 @@ impl View {
             return Walk::new(self, path, follow, end).run();
         }
         // Nearly every path has neither ".." nor links, and costs one openat2 and one fstatat.
-        let mut canonical = Vec::with_capacity(path.len() + 1);
-        components(path).for_each(|part| push(&mut canonical, part));
+        let canonical = names::joined(path);
         let Some((above, name)) = parent(&canonical) else {
             return self.fixed(b"", end)?.ok_or(Errno::NOENT);
         };

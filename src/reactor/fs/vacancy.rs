@@ -1,8 +1,8 @@
 //! A path at which nothing is thought to be, so that a file can be made there by one system call.
 //!
-//! A [`super::Spot`] pins a folder and looks at a name in it before the file is made. Here the kernel
-//! is asked to make it at once, and to refuse if there is anything (`O_EXCL`): what was judged, that
-//! nothing is there, is what it is done to.
+//! A [`super::Spot`] pins a folder and looks at a name in it before the file is made. Here the
+//! kernel is asked to make it at once, and to refuse if there is anything (`O_EXCL`): what was
+//! judged, that nothing is there, is what it is done to.
 
 use std::os::fd::AsFd;
 

@@ -6,6 +6,7 @@
 
 mod long;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use ringferry_sftp::Status;
@@ -36,14 +37,14 @@ pub(super) fn perform_at_once(profile: &Profile, op: &FsOp<'_>) -> Option<Result
     if profile.view.may_hang() || long::by_nature(op) {
         return None;
     }
+    if let Some(opened) = make_file(profile, op) {
+        return Some(Ok(Answer::File(Box::new(opened))));
+    }
     attempt(profile, op.clone()).transpose()
 }
 
 fn attempt(profile: &Profile, mut op: FsOp<'_>) -> std::result::Result<Option<Answer>, Failure> {
     let _as_user = profile.view.assume()?;
-    if let Some(opened) = make_file(profile, &op) {
-        return Ok(Some(Answer::File(Box::new(opened))));
-    }
     let (spots, grants) = find_and_judge(profile, &mut op)?;
     if long::at(&op, &spots) {
         return Ok(None);
@@ -157,9 +158,9 @@ fn make_file(profile: &Profile, op: &FsOp<'_>) -> Option<Opened> {
     }
     let (access, vacancy) = (&*profile.access, profile.view.vacancy(path)?);
     let nothing = Target { path: vacancy.path(), kind: None, fixed: false };
-    let mut op = op.clone();
-    let grants = access.judge(&mut op, &[nothing]).ok()?;
-    let FsOp::Open(_, how) = op else { return None };
+    let mut judged = FsOp::Open(Cow::Borrowed(path), *how);
+    let grants = access.judge(&mut judged, &[nothing]).ok()?;
+    let FsOp::Open(_, how) = judged else { return None };
     room::made(access).ok()?;
     let how = system_open(&how);
     let Ok((file, metadata)) = vacancy.make(how) else {

@@ -7,6 +7,7 @@ use std::time::Duration;
 pub(super) const PACKET_BYTES: u32 = 32 * 1024;
 
 /// Receive buffer of a session that talks little: the longest packet before the login is 35,000.
+/// A message of the bare loop of small files fits too.
 pub(super) const SMALL_BUFFER_BYTES: usize = 64 * 1024;
 
 /// Receive buffer of a transfer: large, so that the client wakes up seldom.

@@ -9,7 +9,7 @@ use super::root::Root;
 use super::view::{Links, View};
 
 impl Root {
-    fn view(&self) -> Result<View, Errno> {
+    pub(super) fn view(&self) -> Result<View, Errno> {
         View::new(vec![(b"/".to_vec(), self.clone())], Links::Follow)
     }
 

@@ -46,6 +46,10 @@ impl Tree {
         Tree { base, root }
     }
 
+    fn view(&self) -> View {
+        self.root.view().unwrap()
+    }
+
     /// Where the client's path is on the host.
     fn host(&self, path: &str) -> PathBuf {
         self.base.path().join("root").join(path)

@@ -12,11 +12,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::drive::connect;
 use crate::Outcome;
-use crate::load::limits::PATIENCE;
+use crate::load::limits::{PATIENCE, SMALL_BUFFER_BYTES};
 use crate::load::session::silence;
-
-/// The most that is handed on at once: a message of a READ's 32 KiB, and a little.
-const CHUNK_BYTES: usize = 64 * 1024;
 
 /// Where the relay goes; the other side is its standard input, a socket.
 #[derive(Args)]
@@ -51,7 +48,7 @@ impl Relay {
 pub(crate) fn relay(words: &RelayWords) -> Outcome<()> {
     let near = UnixStream::from(rustix::io::dup(rustix::stdio::stdin())?);
     let far = connect(words.to)?;
-    let mut room = vec![0; CHUNK_BYTES];
+    let mut room = vec![0; SMALL_BUFFER_BYTES];
     let patience = Timespec::try_from(PATIENCE)?;
     loop {
         let mut sides = [PollFd::new(&near, PollFlags::IN), PollFd::new(&far, PollFlags::IN)];

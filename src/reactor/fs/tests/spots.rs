@@ -4,11 +4,6 @@ use std::os::unix::fs::MetadataExt;
 
 use super::*;
 
-fn view(tree: &Tree) -> View {
-    let root = Root::open(&tree.host("")).unwrap();
-    View::new(vec![(b"/".to_vec(), root)], Links::Follow).unwrap()
-}
-
 #[test]
 fn views_and_listings_may_change_threads() {
     fn moves<T: Send>() {}
@@ -22,7 +17,7 @@ fn views_and_listings_may_change_threads() {
 #[test]
 fn a_link_put_there_meanwhile_is_not_followed() {
     let tree = Tree::new();
-    let view = view(&tree);
+    let view = tree.view();
     let secret = tree.base.path().join("secret");
     let before = fs::metadata(&secret).unwrap();
     let (file, sub) = (view.find(b"file", true).unwrap(), view.find(b"sub", true).unwrap());
@@ -55,7 +50,7 @@ fn a_link_put_there_meanwhile_is_not_followed() {
 #[test]
 fn an_act_stays_in_the_directory_that_was_judged() {
     let tree = Tree::new();
-    let view = view(&tree);
+    let view = tree.view();
     let (new, inner) = (view.find(b"sub/new", false).unwrap(), view.find(b"sub/inner", true));
     fs::rename(tree.host("sub"), tree.host("moved")).unwrap();
     tree.link(tree.base.path().join("outside"), "sub");
@@ -68,7 +63,7 @@ fn an_act_stays_in_the_directory_that_was_judged() {
 #[test]
 fn a_dangling_link_leads_to_where_its_target_would_be() {
     let tree = Tree::new();
-    let view = view(&tree);
+    let view = tree.view();
     tree.link("sub/target", "relative");
     tree.link("/sub/other", "absolute");
     tree.link("absolute", "chain");
@@ -99,7 +94,7 @@ fn a_dangling_link_leads_to_where_its_target_would_be() {
 #[test]
 fn what_is_not_there_has_a_spot_too() {
     let tree = Tree::new();
-    let view = view(&tree);
+    let view = tree.view();
     for path in [&b"/sub/none"[..], b"sub/none/", b"sub/../sub/none", b"sub/none\n\xff"] {
         let spot = view.find(path, true).unwrap();
         assert_eq!(spot.metadata(), None);
@@ -123,7 +118,7 @@ fn what_is_not_there_has_a_spot_too() {
 #[test]
 fn what_lies_too_deep_has_no_path() {
     let tree = Tree::new();
-    let view = view(&tree);
+    let view = tree.view();
     let deep = |levels: usize| b"d/".repeat(levels);
     for depth in 1..=2000 {
         view.find(&deep(depth), false).unwrap().mkdir(0o755).unwrap();
@@ -143,7 +138,7 @@ fn what_lies_too_deep_has_no_path() {
 #[test]
 fn a_directory_nobody_may_search_stays_shut() {
     let tree = Tree::new();
-    let view = view(&tree);
+    let view = tree.view();
     let mode = |mode| Change { mode: Some(mode), ..Default::default() };
     tree.root.set_stat(b"sub", true, &mode(0)).unwrap();
     std::thread::scope(|scope| {

@@ -4,10 +4,6 @@ use rustix::fs::{OFlags, fcntl_getfl};
 
 use super::*;
 
-fn view(tree: &Tree) -> View {
-    View::new(vec![(b"/".to_vec(), tree.root.clone())], Links::Follow).unwrap()
-}
-
 fn make(view: &View, path: &str, how: OpenHow) -> Option<Result<Metadata, Errno>> {
     let vacancy = view.vacancy(path.as_bytes())?;
     Some(vacancy.make(how).map(|(_, metadata)| metadata))
@@ -16,7 +12,7 @@ fn make(view: &View, path: &str, how: OpenHow) -> Option<Result<Metadata, Errno>
 #[test]
 fn a_file_is_made_as_a_spot_makes_it() {
     let tree = Tree::new();
-    let view = view(&tree);
+    let view = tree.view();
     for (path, canonical) in [("new", "/new"), ("//sub/./new", "/sub/new")] {
         let how = OpenHow { append: true, mode: 0o4640, ..CREATE };
         let vacancy = view.vacancy(path.as_bytes()).unwrap();
@@ -53,7 +49,7 @@ fn whatever_is_there_stays_as_it_is() {
         ("file/new", Errno::NOTDIR),
         ("none/new", Errno::NOENT),
     ] {
-        assert_eq!(make(&view(&tree), path, truncate), Some(Err(expected)), "{path}");
+        assert_eq!(make(&tree.view(), path, truncate), Some(Err(expected)), "{path}");
     }
     assert_eq!(tree.read(b"file").unwrap(), b"content");
     assert!(!tree.host("none").exists() && !tree.host("sub/new").exists());
@@ -80,7 +76,7 @@ fn what_takes_more_to_find_out_is_no_vacancy() {
 #[test]
 fn after_one_that_was_taken_no_place_is_thought_vacant_until_one_was() {
     let tree = Tree::new();
-    let view = view(&tree);
+    let view = tree.view();
     assert_eq!(make(&view, "file", CREATE), Some(Err(Errno::EXIST)));
     assert!(view.vacancy(b"new").is_none());
     view.find(b"file", true).unwrap().open_file(CREATE).unwrap();
